@@ -1,0 +1,18 @@
+"""mmdfer: dynamic facial expression recognition with adapters, on MMAction2.
+
+Importing the package mends the OpenMMLab wheels where they need it (:mod:`mmdfer.compat`) and registers
+every model, op, dataset, transform, metric and hook, so that
+``custom_imports=dict(imports=['mmdfer'])`` is all an MMAction2 config needs.
+"""
+import warnings
+
+# mmcv-lite carries no compiled ops and says so at every start; nothing here uses them.
+warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
+
+from . import compat  # noqa: E402
+
+compat.apply()
+
+from .version import __version__  # noqa: E402
+
+__all__ = ['__version__']

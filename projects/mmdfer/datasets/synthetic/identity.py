@@ -8,6 +8,8 @@ from typing import Tuple
 
 import numpy as np
 
+from .action_units import ACTION_UNITS
+
 Colour = Tuple[float, float, float]
 
 _SKINS = np.array([(246, 218, 200), (236, 198, 170), (219, 174, 140), (192, 143, 108),
@@ -22,7 +24,10 @@ BEARDS = ('none', 'stubble', 'moustache', 'full')
 
 @dataclass(frozen=True)
 class Identity:
-    """Traits of a subject; lengths in face units, colours in RGB."""
+    """Traits of a subject; lengths in face units, colours in RGB.
+
+    ``asymmetry`` is the share by which each action unit is stronger on the picture's left side.
+    """
     skin: Colour
     lips: Colour
     hair: Colour
@@ -59,6 +64,7 @@ class Identity:
     age: float
     blush: float
     moles: Tuple[Tuple[float, float], ...]
+    asymmetry: Tuple[float, ...]
 
 
 def sample_identity(rng: np.random.Generator) -> Identity:
@@ -97,4 +103,5 @@ def sample_identity(rng: np.random.Generator) -> Identity:
         glasses=bool(rng.random() < 0.14), glasses_size=rng.uniform(0.19, 0.24),
         age=rng.uniform(0, 1) ** 1.5, blush=rng.uniform(0, 1),
         moles=tuple((float(x), float(y)) for x, y in
-                    rng.uniform((-0.6, -0.5), (0.6, 0.7), (rng.poisson(1.5), 2))))
+                    rng.uniform((-0.6, -0.5), (0.6, 0.7), (rng.poisson(1.5), 2))),
+        asymmetry=tuple(rng.normal(0, 0.1, len(ACTION_UNITS)).clip(-0.25, 0.25)))

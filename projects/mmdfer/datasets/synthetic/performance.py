@@ -3,7 +3,7 @@
 The whole of a frame that changes with time is a row of :data:`COLUMNS`: action units, head pose,
 gaze and the light's drift. Everything that stays is the identity (who) and the scene (where).
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict, Optional
 
 import numpy as np
@@ -29,13 +29,11 @@ class Performance:
         frames: (T, len(COLUMNS)) parameters a frame.
         envelope: (T,) intensity of the expression, 0 at rest and 1 at the apex.
         peaks: (len(ACTION_UNITS),) drawn peak intensities.
-        asymmetry: (len(ACTION_UNITS),) share by which a unit is stronger on the left side.
         expressive: Whether the class moves any unit at all (all but neutral).
     """
     frames: np.ndarray
     envelope: np.ndarray
     peaks: np.ndarray
-    asymmetry: np.ndarray
     expressive: bool
 
     @property
@@ -48,8 +46,7 @@ class Performance:
 
     def reversed(self) -> 'Performance':
         """The same performance played backwards."""
-        return Performance(self.frames[::-1].copy(), self.envelope[::-1].copy(), self.peaks,
-                           self.asymmetry, self.expressive)
+        return replace(self, frames=self.frames[::-1].copy(), envelope=self.envelope[::-1].copy())
 
 
 def sample_performance(name: str, n_frames: int, rng: np.random.Generator) -> Performance:
@@ -74,8 +71,7 @@ def sample_performance(name: str, n_frames: int, rng: np.random.Generator) -> Pe
     centre = np.clip(rng.normal(0, 1, len(POSE)) * _POSE_SPREAD, -_POSE_LIMIT, _POSE_LIMIT)
     pose = _POSE_MEAN + centre + _drift(time, len(POSE), rng) * _POSE_DRIFT
     frames = np.concatenate([units.clip(0, 1), pose], axis=1)
-    asymmetry = rng.normal(0, 0.1, len(ACTION_UNITS)).clip(-0.25, 0.25)
-    return Performance(frames, course(time), peaks, asymmetry, name != 'neutral')
+    return Performance(frames, course(time), peaks, name != 'neutral')
 
 
 def _drift(time: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,50 @@
+"""Where the tokens of a clip lie: the one thing an adapter is told about its surroundings."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TokenGrid:
+    """Layout of tokens (B·T, L, C): T frames of ``height`` × ``width`` patches each.
+
+    ``leading`` tokens stand before the patches (the class token) and ``trailing`` ones after them
+    (visual prompts), so L = leading + height·width + trailing.
+    """
+    frames: int
+    height: int
+    width: int
+    leading: int = 1
+    trailing: int = 0
+
+    @property
+    def patches(self) -> int:
+        return self.height * self.width
+
+    @property
+    def tokens(self) -> int:
+        return self.leading + self.patches + self.trailing
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens (B·T, L, C) as leading, patch and trailing tokens.
+
+        Raises:
+            ValueError: if the number of tokens is not this grid's.
+        """
+        if x.shape[1] != self.tokens or x.shape[0] % self.frames:
+            raise ValueError(f'tokens {tuple(x.shape)} do not fit {self}: expected (B·{self.frames}, {self.tokens}, C)')
+        end = self.leading + self.patches
+        return x[:, :self.leading], x[:, self.leading:end], x[:, end:]
+
+    def to_volume(self, patches: Tensor) -> Tensor:
+        """Patch tokens (B·T, H·W, C) as a video volume (B, C, T, H, W); H, W in patches."""
+        clips = patches.shape[0] // self.frames
+        # (B·T, H·W, C) -> (B, T, H, W, C) -> (B, C, T, H, W)
+        return patches.reshape(clips, self.frames, self.height, self.width, -1).permute(0, 4, 1, 2, 3)
+
+    def to_tokens(self, volume: Tensor) -> Tensor:
+        """A video volume (B, C, T, H, W) as patch tokens (B·T, H·W, C)."""
+        # (B, C, T, H, W) -> (B, T, H, W, C) -> (B·T, H·W, C)
+        return volume.permute(0, 2, 3, 4, 1).reshape(-1, self.patches, volume.shape[1])

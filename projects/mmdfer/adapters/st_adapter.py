@@ -1,0 +1,33 @@
+"""ST-Adapter: a depthwise Conv3d bottleneck (NeurIPS 2022)."""
+from __future__ import annotations
+
+from torch import nn
+
+from ..registry import MODELS
+from .volume_adapter import VolumeAdapter, check_width
+
+
+@MODELS.register_module()
+class STAdapter(VolumeAdapter):
+    """X + DWConv3d(X W_down) W_up on patch tokens: no activation, norm or scale.
+
+    The convolution starts at zero, and so do the linears' biases, as in the release: a new adapter is the
+    identity.
+
+    Args:
+        dim: token width C.
+        width: bottleneck width.
+        kernel_size: taps in (T, H, W), odd; the release mixes in time alone, (3, 1, 1).
+    """
+
+    def __init__(self, dim: int, width: int = 384, kernel_size: int | tuple[int, int, int] = (3, 1, 1)) -> None:
+        check_width('STAdapter', width)
+        kernel = (kernel_size, ) * 3 if isinstance(kernel_size, int) else tuple(kernel_size)
+        conv = nn.Conv3d(width, width, kernel, padding=tuple(k // 2 for k in kernel), groups=width)
+        super().__init__(dim, width, conv, nn.Identity())
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Make the adapter the identity again."""
+        for parameter in (self.conv.weight, self.conv.bias, self.down.bias, self.up.bias):
+            nn.init.zeros_(parameter)

@@ -1,0 +1,120 @@
+"""A run's config: read from a file, then set by the options that every tool shares."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict
+from mmengine.logging import print_log
+
+from ..datasets import DatasetError
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
+    """Read a config file and merge ``key=value`` options into it.
+
+    Raises:
+        ValueError: for a file that is missing or no config.
+    """
+    if not os.path.isfile(path):
+        raise ValueError(f'{path}: no such config file')
+    try:
+        cfg = Config.fromfile(path)
+    except (SyntaxError, AttributeError, FileNotFoundError) as error:
+        raise ValueError(f'{path}: cannot be read as a config: {error}') from error
+    if options:
+        cfg.merge_from_dict(options)
+    return cfg
+
+
+def dataset_configs(cfg: Config) -> Iterator[ConfigDict]:
+    """Configs of the data sets in the loaders, below wrappers such as ``RepeatDataset``."""
+    pending = [cfg[name].dataset for name in LOADERS if cfg.get(name)]
+    while pending:
+        dataset = pending.pop(0)
+        inner = dataset.get('datasets') or ([dataset.dataset] if dataset.get('dataset') is not None
+                                            and not isinstance(dataset.dataset, str) else None)
+        if inner:
+            pending.extend(inner)
+        else:
+            yield dataset
+
+
+def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None, skip_bad_clips: bool = False) -> None:
+    """Point every data set of a config to a folder and a fold.
+
+    Raises:
+        DatasetError: if the data root is missing, or the config's sets have no folds.
+    """
+    for dataset in dataset_configs(cfg):
+        if data_root is not None:
+            dataset.data_root = data_root
+        if fold is not None:
+            if 'fold' not in dataset:
+                raise DatasetError(f'--fold {fold}: {dataset.type} has no folds')
+            dataset.fold = fold
+        if skip_bad_clips and not dataset.get('test_mode', False):
+            dataset.skip_bad_clips = True
+        root = dataset.get('data_root', '')
+        if root and not os.path.isdir(root):
+            raise DatasetError(f'data_root={root!r}: no such folder; give the folder of the data set with --data-root')
+
+
+def current_fold(cfg: Config) -> int | None:
+    """The fold that a config's training or test data is of, if its set has folds."""
+    return next((dataset.fold for dataset in dataset_configs(cfg) if 'fold' in dataset), None)
+
+
+def set_work_dir(cfg: Config, config_path: str | os.PathLike, work_dir: str | None = None) -> None:
+    """``work_dir`` if given, else the config's own, else ``work_dirs/<config stem>[/fold_<n>]``."""
+    if work_dir is None and cfg.get('work_dir') is None:
+        fold = current_fold(cfg)
+        folder = Path('work_dirs') / Path(config_path).stem
+        work_dir = str(folder if fold is None else folder / f'fold_{fold}')
+    if work_dir is not None:
+        cfg.work_dir = work_dir
+
+
+def set_image_checkpoint(cfg: Config, path: str | None) -> None:
+    """Start the frozen backbone from an image model's weights.
+
+    Raises:
+        ValueError: if the file is missing or the model has no backbone.
+    """
+    if path is None:
+        return
+    if not os.path.isfile(path):
+        raise ValueError(f'--image-checkpoint {path}: no such file')
+    if 'backbone' not in cfg.get('model', {}):
+        raise ValueError('--image-checkpoint: the config has no model.backbone to load it into')
+    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
+
+
+def use_amp(cfg: Config) -> None:
+    """Train in mixed precision; without CUDA go on in float32 and say so."""
+    import torch
+    if not torch.cuda.is_available():
+        print_log('--amp: no CUDA device here, training goes on in float32', logger='current', level='WARNING')
+        return
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def set_resume(cfg: Config, resume: str | None) -> None:
+    """Go on from a checkpoint file, or with ``'auto'`` from the work directory's last one, if there is any.
+
+    Raises:
+        ValueError: if the named file is missing.
+    """
+    if resume is None:
+        return
+    cfg.resume = True
+    if resume == 'auto':
+        cfg.load_from = None
+    elif not os.path.isfile(resume):
+        raise ValueError(f'--resume {resume}: no such checkpoint')
+    else:
+        cfg.load_from = resume

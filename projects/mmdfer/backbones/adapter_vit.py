@@ -1,0 +1,157 @@
+"""AdapterViT: an image vision transformer over the frames of a clip, with adapter slots in its blocks."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmengine.model import ModuleList
+from mmpretrain.models.backbones.vision_transformer import VisionTransformer
+from mmpretrain.models.utils import resize_pos_embed
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from ..adapters import TokenGrid
+from ..registry import MODELS
+from ..weights import load_vit
+from .adapter_block import AdapterBlock, parse_blocks
+from .freezing import freeze_except, log_parameters
+
+_SIZES = {
+    'tiny': (192, 12, 3),
+    'small': (384, 12, 6),
+    'base': (768, 12, 12),
+    'large': (1024, 24, 16),
+}
+ARCHITECTURES = {
+    name: dict(embed_dims=dim, num_layers=depth, num_heads=heads, feedforward_channels=4 * dim)
+    for name, (dim, depth, heads) in _SIZES.items()
+}
+
+
+@MODELS.register_module()
+class AdapterViT(VisionTransformer):
+    """mmpretrain's ViT over frames: (B, 3, T, H, W) -> class tokens of the frames (B, T, D).
+
+    Adapters are listed in the config, each with the slot and the blocks it goes to; other keys are the
+    adapter's own arguments::
+
+        adapters=[dict(type='FEAdapter', slot='before_attn', blocks='all', width=116)]
+
+    With ``freeze`` everything but the adapters keeps its weights, stays in eval mode whatever the model's
+    mode, and blocks before the first adapter keep no graph. Parameter names are those of mmpretrain's
+    ``VisionTransformer``, with ``layers.<i>.adapters.<slot>.<k>`` beside them. ``init_cfg=dict(type=
+    'Pretrained', checkpoint=...)`` reads any format that :func:`mmdfer.weights.load_vit` knows and refuses
+    a file of another architecture.
+
+    Args:
+        arch: ``'tiny'``, ``'small'``, ``'base'``, ``'large'`` (timm's sizes), or a dict with
+            ``embed_dims``, ``num_layers``, ``num_heads`` and ``feedforward_channels``.
+        adapters: adapter configs; empty for the plain image model on each frame.
+        freeze: train adapters alone. ``False`` trains everything.
+        drop_path_rate: stochastic depth of the last block, rising linearly from 0.
+        with_cp: recompute blocks in the backward pass to save memory; works over frozen parts.
+        layer_cfg: further arguments of every block, e.g. another activation.
+        kwargs: mmpretrain's own arguments, such as ``img_size``, ``patch_size``, ``pre_norm``.
+
+    Raises:
+        ValueError: for an unknown architecture, adapter slot or block.
+    """
+
+    def __init__(self, arch: str | dict = 'base', adapters: Sequence[dict] = (), freeze: bool = True,
+                 drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
+                 **kwargs) -> None:
+        if isinstance(arch, str):
+            if arch not in ARCHITECTURES:
+                raise ValueError(f'AdapterViT: arch={arch!r} is not known: choose one of {sorted(ARCHITECTURES)} or '
+                                 'give a dict of embed_dims, num_layers, num_heads and feedforward_channels')
+            arch = ARCHITECTURES[arch]
+        super().__init__(arch=dict(arch), **kwargs)
+        self.freeze, self.with_cp = freeze, with_cp
+        self.layers = self._build_blocks(drop_path_rate, kwargs, layer_cfg or {})
+        for cfg in adapters:
+            self._add_adapters(dict(cfg))
+        if freeze:
+            freeze_except(self, lambda name: '.adapters.' in name)
+        log_parameters('AdapterViT', self)
+
+    def _build_blocks(self, drop_path_rate: float, kwargs: dict, layer_cfg: dict) -> ModuleList:
+        shared = dict(
+            embed_dims=self.embed_dims,
+            num_heads=self.arch_settings['num_heads'],
+            feedforward_channels=self.arch_settings['feedforward_channels'],
+            norm_cfg=kwargs.get('norm_cfg', dict(type='LN', eps=1e-6)))
+        shared.update((key, kwargs[key]) for key in ('drop_rate', 'qkv_bias', 'layer_scale_init_value')
+                      if key in kwargs)
+        shared.update(layer_cfg)
+        rates = np.linspace(0, drop_path_rate, self.num_layers)
+        return ModuleList([AdapterBlock(drop_path_rate=float(rate), **shared) for rate in rates])
+
+    def _add_adapters(self, cfg: dict) -> None:
+        kind = cfg.get('type')
+        if 'slot' not in cfg:
+            raise ValueError(f'adapter {kind!r} has no slot: add e.g. slot="before_attn"')
+        slot, blocks = cfg.pop('slot'), cfg.pop('blocks', 'all')
+        for index in parse_blocks(blocks, self.num_layers):
+            self.layers[index].add_adapter(slot, MODELS.build(dict(cfg, dim=self.embed_dims)))
+
+    def init_weights(self) -> None:
+        """Initialise; a ``Pretrained`` file is read here, whatever its format."""
+        pretrained = self.init_cfg if isinstance(self.init_cfg, dict) else {}
+        if pretrained.get('type') != 'Pretrained':
+            super().init_weights()
+            return
+        load_vit(self, pretrained['checkpoint'])
+        self._is_init = True
+
+    def train(self, mode: bool = True) -> AdapterViT:
+        """As usual, but frozen parts stay in eval mode."""
+        super().train(mode and not self.freeze)
+        if self.freeze:
+            for block in self.layers:
+                block.adapters.train(mode)
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class token of every frame after the last norm.
+
+        Args:
+            x: clips (B, 3, T, H, W), or frames (B, 3, H, W), which count as clips of one frame.
+
+        Returns:
+            (B, T, D), or (B, D) for frames.
+
+        Raises:
+            ValueError: for an input of another rank.
+        """
+        if x.ndim not in (4, 5):
+            raise ValueError(f'AdapterViT expects clips (B, 3, T, H, W) or frames (B, 3, H, W), got {tuple(x.shape)}: '
+                             "format the clip with FormatShape(input_format='NCTHW')")
+        clips = x if x.ndim == 5 else x.unsqueeze(2)
+        batch, _, frames = clips.shape[:3]
+        # (B, 3, T, H, W) -> (B, T, 3, H, W) -> (B·T, 3, H, W)
+        tokens, grid = self.embed(clips.transpose(1, 2).flatten(0, 1), frames)
+        for block in self.layers:
+            tokens = self._run_block(block, tokens, grid)
+        features = tokens[:, 0]                                  # (B·T, L, D) -> (B·T, D)
+        if self.final_norm:
+            features = self.ln1(features)
+        features = features.reshape(batch, frames, -1)
+        return features if x.ndim == 5 else features[:, 0]
+
+    def embed(self, images: Tensor, frames: int) -> tuple[Tensor, TokenGrid]:
+        """Images (B·T, 3, H, W) as tokens (B·T, L, D) with class token and position, and their grid."""
+        patches, resolution = self.patch_embed(images)
+        tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
+        tokens = tokens + resize_pos_embed(
+            self.pos_embed, self.patch_resolution, resolution, mode=self.interpolate_mode,
+            num_extra_tokens=self.num_extra_tokens)
+        tokens = self.pre_norm(self.drop_after_pos(tokens))
+        return tokens, TokenGrid(frames, *resolution, leading=self.num_extra_tokens)
+
+    def _run_block(self, block: AdapterBlock, tokens: Tensor, grid: TokenGrid) -> Tensor:
+        tunable = any(parameter.requires_grad for parameter in block.parameters())
+        if self.with_cp and (tokens.requires_grad or tunable):
+            # The reentrant form gives no gradients over a frozen start (open-mmlab/mmengine#1425).
+            return checkpoint(block, tokens, grid, use_reentrant=False)
+        return block(tokens, grid)

@@ -1,0 +1,147 @@
+"""The base of the DFER data sets: clips as frame folders or videos, labels in canonical order."""
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmaction.datasets import BaseActionDataset
+from mmengine.logging import MMLogger, print_log
+from torch.utils.data import get_worker_info
+
+from .errors import BadClipError, DatasetError
+
+VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
+
+
+@contextmanager
+def seeded(*entropy: int):
+    """Draw Python's, NumPy's and torch's CPU random numbers from these integers, then go on as before."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+
+
+class DFERDataset(BaseActionDataset):
+    """Clips of a DFER set for MMAction2's pipelines.
+
+    A subclass turns its list into ``(clip name, canonical label)`` pairs by :meth:`read_list`. A clip is a
+    folder of frames or a video file; both are found by one look into the clip folder. Each item of the
+    list carries ``clip`` (the path), ``video_id`` and ``label``; frames are counted on the disk when the
+    clip is opened, never taken from a list.
+
+    Args:
+        ann_file: the list, absolute or below ``data_root``.
+        pipeline: transforms, starting with ``ClipInit``.
+        data_root: the set's folder.
+        data_prefix: ``dict(clip=...)``, the folder of frame folders or videos below ``data_root``.
+        skip_bad_clips: in training, go on past clips that cannot be read, and report them at the end. In
+            testing nothing is ever skipped.
+        kwargs: ``BaseActionDataset``'s own arguments, such as ``indices`` and ``test_mode``.
+
+    Raises:
+        DatasetError: for a data root, folder or list that is missing or cannot be read.
+        BadClipError: when a clip cannot be read and is not to be skipped.
+    """
+
+    def __init__(self, ann_file: str, pipeline: Sequence[dict], data_root: str = '', data_prefix: dict | None = None,
+                 skip_bad_clips: bool = False, **kwargs) -> None:
+        if data_root and not os.path.isdir(data_root):
+            raise DatasetError(f'data_root={data_root!r}: no such folder; give the folder of the data set with '
+                               '--data-root')
+        self.skip_bad_clips = skip_bad_clips
+        self.bad_clips_file: str | None = None
+        # Shared with the workers: their copies of the data set outlive an epoch.
+        self._seed_and_epoch = torch.tensor([0, -1]).share_memory_()
+        super().__init__(ann_file, pipeline, data_root=data_root, data_prefix=dict(data_prefix or dict(clip='')),
+                         **kwargs)
+
+    def read_list(self) -> list[tuple[str, int]]:
+        """Clip names and 0-based canonical labels, in the list's order."""
+        raise NotImplementedError
+
+    def load_data_list(self) -> list[dict]:
+        if not os.path.isfile(self.ann_file):
+            raise DatasetError(f'{self.ann_file}: no such list; check data_root and that the set was unpacked with its '
+                               'official layout')
+        pairs = self.read_list()
+        clips = self._find_clips(Path(self.data_prefix['clip']))
+        found, missing = [], []
+        for name, label in pairs:
+            path = clips.get(clip_key(name))
+            if path is None:
+                missing.append(name)
+            else:
+                found.append(dict(clip=path, video_id=name, label=label))
+        if missing:
+            self._report_missing(missing, len(pairs))
+        if not found:
+            raise DatasetError(f'{self.ann_file}: lists no clip')
+        return found
+
+    def _find_clips(self, folder: Path) -> dict[str, str]:
+        if not folder.is_dir():
+            raise DatasetError(f'{folder}: no such clip folder; set data_prefix=dict(clip=...) to the folder of frame '
+                               'folders or videos below data_root')
+        with os.scandir(folder) as entries:
+            return {clip_key(entry.name): entry.path for entry in entries
+                    if entry.name.lower().endswith(VIDEO_SUFFIXES) or entry.is_dir()}
+
+    def _report_missing(self, missing: list[str], total: int) -> None:
+        message = (f'{self.ann_file}: {len(missing)} of {total} listed clips have no folder or video in '
+                   f"{self.data_prefix['clip']} (such as {', '.join(missing[:5])})")
+        if self.test_mode or not self.skip_bad_clips:
+            raise DatasetError(f'{message}; complete the set'
+                               + ('' if self.test_mode else ', or train without them by --skip-bad-clips'))
+        print_log(f'{message}; trained without', logger='current', level='WARNING')
+
+    def set_epoch(self, seed: int, epoch: int) -> None:
+        """Make a training clip's random draws a function of seed, epoch and index alone.
+
+        A run then does not depend on the number of workers and can be resumed exactly. It reaches running
+        workers. Before the first call, or with ``epoch=-1``, draws come from the global generators.
+        """
+        self._seed_and_epoch[0], self._seed_and_epoch[1] = seed, epoch
+
+    def prepare_data(self, idx: int) -> dict | None:
+        seed, epoch = self._seed_and_epoch.tolist()
+        try:
+            if self.test_mode or epoch < 0:
+                return super().prepare_data(idx)
+            with seeded(seed, epoch, idx):
+                return super().prepare_data(idx)
+        except BadClipError as error:
+            if self.test_mode or not self.skip_bad_clips:
+                raise
+            self._note_bad_clip(idx, error)
+            return None
+
+    def _rand_another(self) -> int:
+        """Another clip in place of a bad one, the same for the same seed, epoch and draw."""
+        return int(np.random.randint(0, len(self)))
+
+    def _note_bad_clip(self, idx: int, error: BadClipError) -> None:
+        if self.bad_clips_file is not None:
+            with open(self.bad_clips_file, 'a', encoding='utf-8') as file:     # short appends of many workers are whole
+                file.write(f'{self.get_data_info(idx)["video_id"]}\t{error}\n')
+        if get_worker_info() is None and MMLogger.check_instance_created('mmengine'):
+            print_log(f'skipped: {error}', logger='current', level='WARNING')
+
+
+def clip_key(name: str) -> str:
+    """What a listed clip and its folder or file share: no suffix, and no leading zeros of a number."""
+    stem, suffix = os.path.splitext(name)
+    stem = stem if suffix.lower() in VIDEO_SUFFIXES else name
+    return str(int(stem)) if stem.isdigit() else stem

@@ -1,0 +1,76 @@
+"""Parameter groups for models of which most is frozen."""
+from __future__ import annotations
+
+from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS, OPTIMIZERS
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+from ..registry import OPTIM_WRAPPER_CONSTRUCTORS
+
+_NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
+_KNOWN = {'custom_keys', 'norm_decay_mult', 'bias_decay_mult'}
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class TunableOptimWrapperConstructor:
+    """Hand the optimizer the tunable parameters alone, in as few groups as there are settings.
+
+    mmengine's default makes one group of each tensor once any ``paramwise_cfg`` is given, with a line of
+    warning for each frozen one, and puts frozen parameters into the optimizer when none is.
+
+    Args:
+        optim_wrapper_cfg: with an ``optimizer`` that sets ``lr``.
+        paramwise_cfg: ``norm_decay_mult`` and ``bias_decay_mult`` multiply the weight decay of norm layers
+            and of biases; ``custom_keys`` maps a part of a parameter's name to ``lr_mult`` and
+            ``decay_mult``, the longest match winning.
+
+    Raises:
+        ValueError: for an unknown key, or a model without a tunable parameter.
+    """
+
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
+        self.optim_wrapper_cfg = dict(optim_wrapper_cfg)
+        self.paramwise_cfg = dict(paramwise_cfg or {})
+        unknown = set(self.paramwise_cfg) - _KNOWN
+        if unknown:
+            raise ValueError(f'paramwise_cfg: {sorted(unknown)} not known here: choose from {sorted(_KNOWN)}')
+
+    def __call__(self, model: nn.Module) -> OptimWrapper:
+        wrapper_cfg = dict(self.optim_wrapper_cfg)
+        wrapper_cfg.setdefault('type', 'OptimWrapper')
+        optimizer_cfg = dict(wrapper_cfg.pop('optimizer'))
+        groups = self.group(model, optimizer_cfg['lr'], optimizer_cfg.get('weight_decay', 0.))
+        optimizer = OPTIMIZERS.build(dict(optimizer_cfg, params=groups))
+        return OPTIM_WRAPPERS.build(dict(wrapper_cfg, optimizer=optimizer))
+
+    def group(self, model: nn.Module, lr: float, weight_decay: float) -> list[dict]:
+        """Groups of parameters with their ``lr`` and ``weight_decay``; a shared parameter comes once."""
+        norms = {id(parameter) for module in model.modules() if isinstance(module, _NORMS)
+                 for parameter in module.parameters(recurse=False)}
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                lr_mult, decay_mult = self._multipliers(name, id(parameter) in norms)
+                groups.setdefault((lr * lr_mult, weight_decay * decay_mult), []).append(parameter)
+        if not groups:
+            raise ValueError('the model has no tunable parameter: add adapters or a head, or set freeze=False')
+        for (group_lr, group_decay), parameters in groups.items():
+            count = sum(parameter.numel() for parameter in parameters)
+            print_log(f'optimizer group: {count:,} parameters in {len(parameters)} tensors, lr {group_lr:g}, weight '
+                      f'decay {group_decay:g}', logger='current')
+        return [dict(params=parameters, lr=group_lr, weight_decay=group_decay)
+                for (group_lr, group_decay), parameters in groups.items()]
+
+    def _multipliers(self, name: str, is_norm: bool) -> tuple[float, float]:
+        custom = self.paramwise_cfg.get('custom_keys', {})
+        for key in sorted(custom, key=lambda key: (-len(key), key)):
+            if key in name:
+                return custom[key].get('lr_mult', 1.), custom[key].get('decay_mult', 1.)
+        if is_norm:
+            return 1., self.paramwise_cfg.get('norm_decay_mult', 1.)
+        if name.endswith('.bias'):
+            return 1., self.paramwise_cfg.get('bias_decay_mult', 1.)
+        return 1., 1.

@@ -1,0 +1,4 @@
+"""Classification heads."""
+from .linear_video_head import LinearVideoHead
+
+__all__ = ['LinearVideoHead']

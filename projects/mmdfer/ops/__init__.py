@@ -1,0 +1,4 @@
+"""Operators that the backbones and adapters are built from."""
+from .d2conv3d import D2Conv3d, d2conv3d
+
+__all__ = ['D2Conv3d', 'd2conv3d']

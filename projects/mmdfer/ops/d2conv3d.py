@@ -1,0 +1,212 @@
+"""Dynamic dilated 3D convolution (D2Conv3D) in plain PyTorch, for CPU and CUDA.
+
+Schmidt et al., "D2Conv3D: Dynamic Dilated Convolutions for Object Segmentation in Videos",
+WACV 2022. Every output voxel has its own dilation on each axis:
+
+    y(p) = sum over taps b of  W(b) · m(p, b) · x(c(p) + b · size(p))
+
+with c(p) the input cell under p, trilinear interpolation, and 0 outside the clip.
+"""
+from typing import Optional, Sequence, Union
+
+import torch
+import torch.nn.functional as F
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+
+from ._autograd import D2Conv3dFunction
+from ._sampling import SIZE_MAPS, Geometry
+
+Triple = Union[int, Sequence[int]]
+
+def d2conv3d(x: Tensor, size: Tensor, weight: Tensor, bias: Optional[Tensor] = None,
+             modulation: Optional[Tensor] = None, stride: Triple = 1, padding: Triple = 0,
+             dilation: Triple = 1, groups: int = 1) -> Tensor:
+    """3D convolution with a dilation of its own for every output voxel and axis.
+
+    Tap b in ``dilation · {-(k//2)..k//2}`` is read at ``centre + b · size``. With ``size = 1`` this
+    is ``F.conv3d``. Nothing is differentiable twice.
+
+    Args:
+        x: (B, C, T, H, W).
+        size: (B, S, T', H', W') at the resolution of the output. S = 1: one map for h and w;
+            2: h and w; 3: t, h and w. An axis without a map has size 1. Values are not checked.
+        weight: (O, C / groups, kt, kh, kw), odd kernels only.
+        bias: (O,).
+        modulation: (B, kt·kh·kw, T', H', W'), a scale for each tap, meant to lie in [0, 1].
+        stride, padding, dilation: int or (t, h, w).
+        groups: as in ``F.conv3d``.
+
+    Returns:
+        (B, O, T', H', W') in the dtype of x (under autocast, in autocast's). Positions and shares
+        are worked out in float32, or in float64 if x is.
+
+    Raises:
+        ValueError: if a shape, dtype, device or number does not fit.
+    """
+    geometry = _check_geometry(weight.shape[2:], stride, padding, dilation, groups)
+    x, weight, bias = _autocast(x, weight, bias)
+    _check_tensors(x, size, weight, bias, modulation, geometry)
+    exact = torch.float64 if x.dtype == torch.float64 else torch.float32
+    size = size.to(exact)
+    modulation = None if modulation is None else modulation.to(exact)
+    return D2Conv3dFunction.apply(x, size, weight, bias, modulation, geometry)
+
+
+class _SizePredictor(nn.Module):
+    """The convolution that predicts sizes and modulation; zero at the start.
+
+    It is no `nn.Conv3d` on purpose: initialisers that walk a model and draw new weights for every
+    convolution (`ResNet3d.init_weights` of MMAction2 does) would undo the zeros.
+    """
+
+    def __init__(self, conv: nn.Conv3d, out_channels: int) -> None:
+        super().__init__()
+        self.stride, self.padding, self.dilation = conv.stride, conv.padding, conv.dilation
+        self.weight = nn.Parameter(torch.empty(out_channels, conv.in_channels, *conv.kernel_size))
+        self.bias = nn.Parameter(torch.empty(out_channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv3d(x, self.weight, self.bias, self.stride, self.padding, self.dilation)
+
+    def extra_repr(self) -> str:
+        return f'{self.weight.shape[1]}, {self.weight.shape[0]}'
+
+
+@MODELS.register_module()
+class D2Conv3d(nn.Conv3d):
+    """`nn.Conv3d` whose dilation is predicted for every voxel from its own input.
+
+    ``size = ELU(raw) + 1`` and, if asked for, ``modulation = sigmoid(raw)``, where raw comes from a
+    plain convolution with the kernel, stride, padding and dilation of the layer, ``groups = 1`` and
+    zero weights, so a new layer is the plain convolution. With modulation a new layer is **half**
+    the plain convolution, since sigmoid(0) = 0.5; the authors' release ("v2") starts there too.
+
+    Weight and bias have the names and shapes of `nn.Conv3d`, so its checkpoints, inflation from 2D
+    and initialisers work. In MMAction2: ``conv_cfg=dict(type='D2Conv3d')``.
+
+    Args:
+        in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias: as in
+            `nn.Conv3d`; kernels are odd, padding is given in numbers.
+        size_map: 'x' (one size for h and w), 'xy' (h and w) or 'xyz' (t, h and w, the paper's).
+        modulation: predict a scale for each tap and voxel as well.
+
+    Raises:
+        ValueError: if an argument does not fit.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Triple, stride: Triple = 1,
+                 padding: Triple = 0, dilation: Triple = 1, groups: int = 1, bias: bool = True,
+                 size_map: str = 'xyz', modulation: bool = False) -> None:
+        if size_map not in SIZE_MAPS:
+            raise ValueError(f'size_map must be one of {list(SIZE_MAPS)}, got {size_map!r}.')
+        kernel = _triple(kernel_size, 'kernel_size', 1)
+        geometry = _check_geometry(kernel, stride, padding, dilation, groups)
+        _check_channels(in_channels, out_channels, groups)
+        super().__init__(in_channels, out_channels, *geometry, bias=bias)
+        self.size_map, self.modulation = size_map, modulation
+        taps = kernel[0] * kernel[1] * kernel[2]
+        self.size_predictor = _SizePredictor(self, SIZE_MAPS[size_map] + modulation * taps)
+
+    def predict(self, x: Tensor) -> tuple[Tensor, Optional[Tensor]]:
+        """(B, C, T, H, W) -> size (B, S, T', H', W') and modulation (B, K, T', H', W') or None."""
+        raw = self.size_predictor(x)
+        if raw.dtype != torch.float64:
+            raw = raw.float()
+        channels = SIZE_MAPS[self.size_map]
+        size = F.elu(raw[:, :channels]) + 1
+        return size, raw[:, channels:].sigmoid() if self.modulation else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> (B, O, T', H', W')."""
+        _check_input(x, self.in_channels)
+        size, modulation = self.predict(x)
+        return d2conv3d(x, size, self.weight, self.bias, modulation, self.stride, self.padding,
+                        self.dilation, self.groups)
+
+    def extra_repr(self) -> str:
+        return f'{super().extra_repr()}, size_map={self.size_map!r}, modulation={self.modulation}'
+
+
+def _triple(value: Triple, name: str, least: int) -> tuple[int, int, int]:
+    values = (value,) * 3 if isinstance(value, int) else value
+    valid = (isinstance(values, Sequence) and not isinstance(values, str) and len(values) == 3
+             and all(isinstance(v, int) and v >= least for v in values))
+    if not valid:
+        raise ValueError(f'{name} must be an int of at least {least}, or three of them for '
+                         f'(t, h, w), got {value!r}.')
+    return tuple(values)
+
+
+def _check_geometry(kernel: Sequence[int], stride: Triple, padding: Triple, dilation: Triple,
+                    groups: int) -> Geometry:
+    if any(k % 2 == 0 for k in kernel):
+        raise ValueError(f'D2Conv3D needs odd kernels, since sizes scale around a middle tap; got '
+                         f'{tuple(kernel)}. Use e.g. 3 instead of 2 or 4.')
+    return Geometry(tuple(kernel), _triple(stride, 'stride', 1), _triple(padding, 'padding', 0),
+                    _triple(dilation, 'dilation', 1), groups)
+
+
+def _check_channels(in_channels: int, out_channels: int, groups: int) -> None:
+    if groups < 1 or in_channels % groups or out_channels % groups:
+        raise ValueError(f'groups must divide in_channels and out_channels; got groups={groups}, '
+                         f'in_channels={in_channels}, out_channels={out_channels}.')
+
+
+def _check_input(x: Tensor, channels: int) -> None:
+    if x.ndim != 5 or x.shape[1] != channels:
+        raise ValueError(f'x must be (B, {channels}, T, H, W), got {tuple(x.shape)}. Add a batch '
+                         'dimension to a single clip, and put channels before time.')
+
+
+def _check_tensors(x: Tensor, size: Tensor, weight: Tensor, bias: Optional[Tensor],
+                   modulation: Optional[Tensor], geometry: Geometry) -> None:
+    _check_input(x, weight.shape[1] * geometry.groups)
+    _check_channels(x.shape[1], weight.shape[0], geometry.groups)
+    output = geometry.output_shape(x.shape[2:])
+    if min(output) < 1:
+        raise ValueError(f'A clip of (T, H, W) = {tuple(x.shape[2:])} is too small for kernel '
+                         f'{geometry.kernel}, dilation {geometry.dilation} and padding '
+                         f'{geometry.padding}. Raise the padding or feed a larger clip.')
+    if size.ndim != 5 or size.shape[1] not in SIZE_MAPS.values():
+        raise ValueError('size must be (B, S, T\', H\', W\') with S = 1 (h and w together), 2 '
+                         f'(h, w) or 3 (t, h, w), got {tuple(size.shape)}.')
+    _check_map('size', size, (len(x), size.shape[1], *output))
+    if modulation is not None:
+        _check_map('modulation', modulation, (len(x), weight[0, 0].numel(), *output))
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f'bias must be ({len(weight)},), one number for each output channel, got '
+                         f'{tuple(bias.shape)}.')
+    given = {'x': x, 'size': size, 'weight': weight, 'bias': bias, 'modulation': modulation}
+    given = {name: tensor for name, tensor in given.items() if tensor is not None}
+    if len({tensor.device for tensor in given.values()}) > 1:
+        places = ', '.join(f'{name} on {tensor.device}' for name, tensor in given.items())
+        raise ValueError(f'All tensors must be on one device, got {places}. Move them with .to().')
+    if not all(tensor.is_floating_point() for tensor in given.values()):
+        kinds = ', '.join(f'{name} {tensor.dtype}' for name, tensor in given.items())
+        raise ValueError(f'All tensors must be floating point, got {kinds}.')
+    if any(given[name].dtype != x.dtype for name in ('weight', 'bias') if name in given):
+        raise ValueError(f'weight and bias must have the dtype of x, {x.dtype}, got {weight.dtype}. '
+                         'Cast one of them, or run under torch.autocast.')
+
+
+def _check_map(name: str, tensor: Tensor, expected: tuple[int, ...]) -> None:
+    if tensor.shape != expected:
+        raise ValueError(f'{name} must be {expected}, the resolution of the output, got '
+                         f'{tuple(tensor.shape)}. Predict it with the kernel, stride, padding and '
+                         'dilation of the layer.')
+
+
+def _autocast(*tensors: Optional[Tensor]) -> tuple[Optional[Tensor], ...]:
+    """Cast as autocast casts the arguments of a convolution; without autocast, change nothing."""
+    device = tensors[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return tensors
+    dtype = torch.get_autocast_dtype(device)
+    return tuple(tensor.to(dtype) if tensor is not None and tensor.dtype != torch.float64
+                 else tensor for tensor in tensors)

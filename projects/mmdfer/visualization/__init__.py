@@ -1,0 +1,7 @@
+"""Pictures of runs and predictions."""
+from .confusion import plot_confusion_matrix
+from .contact_sheet import contact_sheet
+from .curves import best_epoch, plot_curves, read_scalars
+from .timeline import plot_timeline
+
+__all__ = ['best_epoch', 'contact_sheet', 'plot_confusion_matrix', 'plot_curves', 'plot_timeline', 'read_scalars']

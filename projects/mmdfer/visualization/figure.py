@@ -1,0 +1,36 @@
+"""Figures without pyplot: drawing touches no global state of matplotlib and needs no display."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Sequence
+
+from ..labels import class_colours
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+UNKNOWN = class_colours(('',))[0]       # what labels.py gives a class it does not know
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty white figure of that many inches, drawn by Agg."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(width, height), facecolor='white', layout='constrained')
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, path: str | Path, dpi: int = 150) -> Figure:
+    """Write a figure, making the folder; the file's ending (.png, .pdf, .svg) decides the format."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=dpi)
+    return figure
+
+
+def distinct_colours(names: Sequence[str]) -> list:
+    """A colour for each class name: the emotion's where it has one, else one from a map of twenty."""
+    from matplotlib import colormaps
+    spare = (colormaps['tab20b'](index % 20) for index in range(len(names)))
+    return [next(spare) if colour == UNKNOWN else colour for colour in class_colours(tuple(names))]

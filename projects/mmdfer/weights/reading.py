@@ -1,0 +1,97 @@
+"""Reading weight files safely: torch files under ``weights_only=True`` and safetensors."""
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import torch
+from mmengine.runner import CheckpointLoader
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+TRUST_VARIABLE = 'MMDFER_TRUST_CHECKPOINTS'
+
+
+class CheckpointError(ValueError):
+    """A weight file that cannot be used; the message names the file, what is wrong and what to do."""
+
+
+def is_trusted() -> bool:
+    """Whether the user has opted in to torch files that run code when read."""
+    return os.environ.get(TRUST_VARIABLE, '') == '1'
+
+
+def read_checkpoint(path: str | os.PathLike, map_location='cpu') -> dict:
+    """Read a torch file or a safetensors file.
+
+    A safetensors file comes back as ``dict(state_dict=..., meta=...)``, with the JSON of its metadata
+    decoded. A torch file is read with ``weights_only=True``, unless the user has opted in by setting
+    ``MMDFER_TRUST_CHECKPOINTS=1``.
+
+    Raises:
+        CheckpointError: for a file that is missing, cut short, no weight file, or that asks for trust.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise CheckpointError(f'{path}: no such checkpoint file; check the path')
+    if path.suffix == '.safetensors':
+        return _read_safetensors(path, map_location)
+    try:
+        return torch.load(path, map_location=map_location, weights_only=not is_trusted())
+    except pickle.UnpicklingError as error:
+        if 'weights_only' not in str(error) and 'Unsupported' not in str(error):
+            raise CheckpointError(f'{path}: not a readable torch file ({_first_line(error)}); it may be cut short or of '
+                                  'another kind') from None
+        raise CheckpointError(
+            f'{path}: refused, because reading it would run code stored in the file ({_first_line(error)}). If you '
+            f'trust its source, set {TRUST_VARIABLE}=1 (tools: --trust-checkpoint), or convert it to safetensors '
+            'elsewhere') from None
+    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f'{path}: not a readable torch file ({_first_line(error)}); it may be cut short or of '
+                              'another kind') from None
+
+
+def _first_line(error: Exception) -> str:
+    """The telling line of torch's long message: the refused global, if it names one."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if 'GLOBAL' in line or 'Unsupported' in line]
+    return (telling or lines or [type(error).__name__])[0][:200]
+
+
+def _read_safetensors(path: Path, map_location) -> dict:
+    try:
+        with safe_open(path, framework='pt', device=str(map_location or 'cpu')) as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}
+            meta = file.metadata() or {}
+    except SafetensorError as error:
+        raise CheckpointError(f'{path}: not a readable safetensors file ({error}); it may be cut short') from None
+    decoded = json.loads(meta['mmdfer']) if 'mmdfer' in meta else meta
+    return dict(state_dict=state, meta=decoded)
+
+
+def find_state_dict(checkpoint: dict, path: str | os.PathLike) -> dict[str, Tensor]:
+    """The tensors of a checkpoint, out of the wrappers that releases put around them.
+
+    Raises:
+        CheckpointError: if there are no tensors in it.
+    """
+    for key in ('state_dict', 'model', 'model_state', 'teacher', 'student', 'module'):
+        if isinstance(checkpoint.get(key), dict):
+            checkpoint = checkpoint[key]
+            break
+    state = {key: value for key, value in checkpoint.items() if isinstance(value, Tensor)}
+    if not state:
+        raise CheckpointError(f'{path}: holds no tensors (top-level keys {sorted(map(str, checkpoint))[:8]}); expected '
+                              'a state dict')
+    return state
+
+
+def load_from_local(filename: str, map_location=None) -> dict:
+    """mmengine's local checkpoint loader, under the rules of :func:`read_checkpoint`."""
+    return read_checkpoint(filename, map_location)
+
+
+CheckpointLoader.register_scheme('', load_from_local, force=True)

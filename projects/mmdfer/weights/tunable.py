@@ -1,0 +1,104 @@
+"""The tunable part of a model alone, with what is needed to put it back on the right frozen weights."""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import torch
+from mmengine.logging import print_log
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .reading import CheckpointError, find_state_dict, read_checkpoint
+
+FORMAT = 'mmdfer-tunable-1'
+
+
+def tunable_names(model: nn.Module) -> set[str]:
+    """Names of the parameters that training changes."""
+    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def frozen_digest(model: nn.Module) -> str:
+    """SHA-256 of names, types and bytes of everything in the state dict that is not tunable."""
+    tunable, digest = tunable_names(model), hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        if name not in tunable:
+            tensor = tensor.detach().cpu().contiguous()
+            digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}'.encode())
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def save_tunable(model: nn.Module, path: str | os.PathLike, meta: dict) -> None:
+    """Write the tunable parameters as safetensors, whole or not at all.
+
+    Args:
+        model: its frozen part is not written; its digest is.
+        path: ends in ``.safetensors``.
+        meta: JSON-able provenance, such as the config's text; ``frozen_digest`` is added if it lacks it.
+    """
+    names = tunable_names(model)
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items() if name in names}
+    meta = dict(meta, format=FORMAT)
+    meta.setdefault('frozen_digest', frozen_digest(model))
+    partial = f'{path}.partial'
+    save_file(state, partial, metadata={'mmdfer': json.dumps(meta)})
+    os.replace(partial, path)
+
+
+def load_weights(model: nn.Module, path: str | os.PathLike) -> dict:
+    """Load a full checkpoint or a tunable file into a model; nothing is left half-loaded.
+
+    For a tunable file the model must already carry its frozen weights, and their digest must be the one
+    that the file was trained on.
+
+    Returns:
+        The file's meta, with the config's text under ``cfg`` for files that mmdfer wrote.
+
+    Raises:
+        CheckpointError: for weights of another architecture or, with a tunable file, other frozen weights.
+    """
+    checkpoint = read_checkpoint(path)
+    meta = checkpoint.get('meta') or {}
+    state = find_state_dict(checkpoint, path)
+    is_tunable_file = meta.get('format') == FORMAT
+    expected = {name: tensor for name, tensor in model.state_dict().items()
+                if not is_tunable_file or name in tunable_names(model)}
+    _check_architecture(path, state, expected)
+    if is_tunable_file:
+        _check_frozen(path, meta, model)
+    model.load_state_dict(state, strict=False)
+    kind = 'tunable part' if is_tunable_file else 'full checkpoint'
+    print_log(f'{path}: {kind}, {len(state)} tensors loaded', logger='current')
+    return meta
+
+
+def _check_architecture(path, state: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    missing = sorted(set(expected) - set(state))
+    unexpected = sorted(set(state) - set(expected))
+    reshaped = [f'{name} is {tuple(state[name].shape)}, expected {tuple(tensor.shape)}'
+                for name, tensor in expected.items() if name in state and state[name].shape != tensor.shape]
+    problems = [f'{len(keys)} {what} (such as {keys[0]})' for what, keys in
+                (('weights missing', missing), ('weights without a place', unexpected), ('shapes differ', reshaped))
+                if keys]
+    if problems:
+        raise CheckpointError(f'{path}: a checkpoint of another architecture than the config: {"; ".join(problems)}; '
+                              'use the config that it was trained with')
+
+
+def _check_frozen(path, meta: dict, model: nn.Module) -> None:
+    if meta.get('frozen_digest') == frozen_digest(model):
+        return
+    source = meta.get('image_checkpoint')
+    remedy = (f'give the same file by --image-checkpoint (it was {source})' if source else
+              'its frozen weights came from no file, so use the full .pth checkpoint')
+    raise CheckpointError(f'{path}: holds the tunable part alone and was trained on other frozen weights than the model '
+                          f'has now; {remedy}')
+
+
+def is_tunable_file(path: str | os.PathLike) -> bool:
+    """Whether a file holds a tunable part alone."""
+    return Path(path).suffix == '.safetensors' and (read_checkpoint(path).get('meta') or {}).get('format') == FORMAT

@@ -65,10 +65,10 @@ PYTHON
 # checksum: of what decides the content of .venv; the folder counts, since an editable install points to it.
 checksum() { { cat "$root/requirements.txt" "$root/setup.py"; echo "$root"; } | cksum; }
 
-# is_installed: whether .venv is whole: stamped by install below, or made by other hands and holding everything.
+# is_installed: whether .venv is whole: stamped with today's checksum, or made by other hands and holding everything.
 is_installed() {
     [ -x "$venv/bin/python" ] && [ ! -e "$unfinished" ] || return 1
-    [ "$(cat "$stamp" 2>/dev/null)" = "$(checksum)" ] || is_complete "$venv/bin/python" >/dev/null
+    if [ -e "$stamp" ]; then [ "$(cat "$stamp")" = "$(checksum)" ]; else is_complete "$venv/bin/python" >/dev/null; fi
 }
 
 # wait_for_other_installer: two runs at once must not write into one .venv.
@@ -102,10 +102,10 @@ install() {
     fi
     say 'installing requirements.txt into .venv (some minutes the first time)'
     # shellcheck disable=SC2086     # split into words on purpose
-    (cd "$root" && $pip_install -r requirements.txt)
+    (cd "$root" && $pip_install -r requirements.txt) || die 'pip failed, see above: mend that and start again'
     say 'installing mmdfer into .venv (editable)'
     # shellcheck disable=SC2086
-    (cd "$root" && $pip_install --no-deps -e .)
+    (cd "$root" && $pip_install --no-deps -e .) || die 'pip failed, see above: mend that and start again'
     checksum >"$stamp"
     rm -f "$unfinished"
     say 'installation finished'

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
 from ..datasets import DatasetError
+from ..registry import DATASETS
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -41,6 +42,12 @@ def dataset_configs(cfg: Config) -> Iterator[ConfigDict]:
             pending.extend(inner)
         else:
             yield dataset
+
+
+def dataset_classes(dataset: ConfigDict) -> Sequence[str] | None:
+    """Class names of a data set's config, if its class or its ``metainfo`` names them."""
+    metainfo = dict(getattr(DATASETS.get(dataset.type), 'METAINFO', {}), **(dataset.get('metainfo') or {}))
+    return metainfo.get('classes')
 
 
 def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None, skip_bad_clips: bool = False) -> None:

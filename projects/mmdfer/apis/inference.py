@@ -3,7 +3,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+import mmcv
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
@@ -11,10 +14,11 @@ from mmengine.registry import init_default_scope
 
 from ..datasets import BadClipError
 from ..datasets.dfer_dataset import VIDEO_SUFFIXES
-from ..datasets.transforms.clip import ClipInit, list_frames
-from ..registry import DATASETS, MODELS
-from .config import dataset_configs
-from .running import load_into
+from ..datasets.transforms.clip import ClipDecode, ClipInit, list_frames
+from ..registry import MODELS
+from ..visualization import plot_timeline
+from .config import dataset_classes, dataset_configs
+from .running import load_into, write_json
 
 REGION = 'centre square of the frame; faces are not cropped'
 
@@ -106,9 +110,9 @@ def window_ranges(frames: int, length: int, stride: int) -> list[tuple[int, int]
 def class_names_of(cfg: Config) -> Sequence[str]:
     """Class names of the data set that a config trains on."""
     for dataset in dataset_configs(cfg):
-        metainfo = getattr(DATASETS.get(dataset.type), 'METAINFO', {})
-        if 'classes' in metainfo:
-            return metainfo['classes']
+        classes = dataset_classes(dataset)
+        if classes is not None:
+            return classes
     raise ValueError(f'{cfg.filename}: no data set of it names its classes')
 
 
@@ -125,3 +129,41 @@ def find_inputs(path: str) -> Iterator[str]:
     if not videos and os.path.isdir(path):
         list_frames(path)
     yield from videos or [path]
+
+
+def thumbnails(path: str, result: dict, count: int = 10, height: int = 96) -> list[tuple[float, np.ndarray]]:
+    """``count`` frames spread over a clip as (seconds, (H, W, 3) RGB), for the timeline."""
+    results = ClipInit()(dict(clip=path))
+    indices = np.linspace(0, result['frames'] - 1, min(count, result['frames'])).round().astype(int)
+    images = ClipDecode()(dict(results, frame_inds=indices, modality='RGB'))['imgs']
+    return [(index / result['fps'], mmcv.imrescale(image, (10 ** 6, height))) for index, image in zip(indices, images)]
+
+
+def infer_all(inferencer: DFERInferencer, path: str, out: str, **options) -> list[dict]:
+    """Recognise every video of a path; write ``<name>.json`` and ``<name>.png`` into a folder.
+
+    Args:
+        path: video, folder of frames, or folder of videos.
+        out: made if it is missing.
+        options: of the inferencer's call, such as ``window``.
+
+    Raises:
+        BadClipError: after all others are done, if some could not be read; it names them.
+    """
+    os.makedirs(out, exist_ok=True)
+    results, bad = [], []
+    for video in find_inputs(path):
+        try:
+            result = inferencer(video, **options)
+        except BadClipError as error:
+            bad.append(str(error))
+            continue
+        stem = os.path.join(out, Path(os.path.normpath(video)).stem)
+        write_json(result, f'{stem}.json')
+        plot_timeline(dict(result, thumbnails=thumbnails(video, result)), f'{stem}.png')
+        print(f'{video}: {result["clip"]["label"]} ({max(result["clip"]["probabilities"]):.2f}), '
+              f'{len(result["windows"])} windows over {result["duration"]:.1f} s, {REGION} -> {stem}.json, {stem}.png')
+        results.append(result)
+    if bad:
+        raise BadClipError(f'{len(bad)} of {len(bad) + len(results)} inputs could not be read: {"; ".join(bad)}')
+    return results

@@ -16,16 +16,12 @@ from .. import compat
 from ..backbones.freezing import count_parameters
 from ..evaluation import RecallMetric
 from ..visualization import plot_confusion_matrix, plot_curves, read_scalars
-from ..weights import CheckpointError, is_tunable_file, load_weights
-from .config import current_fold
+from ..weights import is_tunable_file, load_weights
+from .config import current_fold, dataset_classes, dataset_configs
 
 
 def build_runner(cfg: Config) -> Runner:
-    """A runner for one process or many, with or without CUDA.
-
-    Raises:
-        ValueError: if the data's classes and the head's disagree.
-    """
+    """A runner for one process or many, with or without CUDA."""
     if cfg.get('launcher', 'none') == 'pytorch':
         compat.prepare_distributed_on_cpu(cfg)
     return Runner.from_cfg(cfg)
@@ -36,17 +32,19 @@ def bare_model(runner: Runner):
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
-def check_classes(model, dataset) -> None:
+def check_classes(cfg: Config) -> None:
     """Refuse a head whose number of classes is not the data set's.
 
     Raises:
         ValueError: naming both numbers.
     """
-    head = getattr(model, 'cls_head', None) or getattr(model, 'head', None)
-    expected, classes = getattr(head, 'num_classes', None), dataset.metainfo.get('classes')
-    if expected is not None and classes is not None and expected != len(classes):
-        raise ValueError(f'the head has num_classes={expected}, {type(dataset).__name__} has {len(classes)} classes '
-                         f'({", ".join(classes[:12])}): set model.cls_head.num_classes={len(classes)}')
+    model = cfg.get('model', {})
+    expected = (model.get('cls_head') or model.get('head') or {}).get('num_classes')
+    for dataset in dataset_configs(cfg):
+        classes = dataset_classes(dataset)
+        if expected is not None and classes is not None and expected != len(classes):
+            raise ValueError(f'the head has num_classes={expected}, {dataset.type} has {len(classes)} classes '
+                             f'({", ".join(classes[:12])}): set num_classes={len(classes)} in the head')
 
 
 def train(cfg: Config, name: str | None = None) -> dict:
@@ -59,12 +57,10 @@ def train(cfg: Config, name: str | None = None) -> dict:
     Returns:
         The content of ``result.json`` (main process; others get an empty dict).
     """
+    check_classes(cfg)
     runner = build_runner(cfg)
     model = bare_model(runner)
     _warn_about_random_backbone(cfg, runner)
-    runner.train_dataloader = runner.build_dataloader(
-        runner._train_dataloader, seed=runner.seed, diff_rank_seed=runner._randomness_cfg.get('diff_rank_seed', False))
-    check_classes(model, runner.train_dataloader.dataset)
     start = time.time()
     runner.train()
     if not is_main_process():
@@ -98,10 +94,10 @@ def test(cfg: Config, checkpoint: str, out: str | None = None) -> dict:
     Raises:
         CheckpointError: if the file does not fit the config's model.
     """
+    check_classes(cfg)
     cfg.load_from, cfg.resume = None, False
     runner = build_runner(cfg)
     load_into(bare_model(runner), checkpoint)
-    check_classes(bare_model(runner), runner.test_dataloader.dataset)
     metrics = runner.test()
     if is_main_process():
         folder = out or os.path.join(cfg.work_dir, 'test')
@@ -146,6 +142,3 @@ def write_json(content: dict, path: str) -> None:
         file.write('\n')
     os.replace(partial, path)
 
-
-__all__ = ['CheckpointError', 'build_runner', 'check_classes', 'load_into', 'test', 'train', 'validation_results',
-           'write_json']

@@ -78,5 +78,6 @@ def plot_confusion_matrix(matrix: np.ndarray | Sequence[Sequence[int]], classes:
     bars.set_xticks([0, 50, 100], ['0', '50', '100'], fontsize=name_font)
     bars.tick_params(axis='y', which='both', length=0, labelleft=False)
     bars.spines[['top', 'right', 'left']].set_visible(False)
-    bars.set_xlabel('recall, %\n(dashed: UAR)', fontsize=name_font)
+    bars.spines['bottom'].set_bounds(0, 100)
+    bars.set_xlabel('recall, %\n(dashed: UAR)', fontsize=name_font, loc='left')
     return save(figure, path)

@@ -32,5 +32,6 @@ def save(figure: Figure, path: str | Path, dpi: int = 150) -> Figure:
 def distinct_colours(names: Sequence[str]) -> list:
     """A colour for each class name: the emotion's where it has one, else one from a map of twenty."""
     from matplotlib import colormaps
-    spare = (colormaps['tab20b'](index % 20) for index in range(len(names)))
+    # The map holds five hues of four shades each: go through the hues first.
+    spare = (colormaps['tab20b']((4 * index + index // 5) % 20) for index in range(len(names)))
     return [next(spare) if colour == UNKNOWN else colour for colour in class_colours(tuple(names))]

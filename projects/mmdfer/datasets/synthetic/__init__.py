@@ -10,5 +10,5 @@ from .performance import COLUMNS, Performance, sample_performance
 from .plan import Options
 from .writer import make_dataset
 
-__all__ = ['ACTION_UNITS', 'AU_INDEX', 'CLASSES', 'COLUMNS', 'Options', 'Performance', 'draw_clip', 'draw_sitting',
-           'make_dataset', 'sample_performance']
+__all__ = ['ACTION_UNITS', 'AU_INDEX', 'CLASSES', 'COLUMNS', 'Options', 'Performance', 'draw_clip',
+           'draw_sitting', 'make_dataset', 'sample_performance']

@@ -23,7 +23,7 @@ def hair_outlines(who: Identity, head: np.ndarray) -> List[Tuple[str, np.ndarray
         return []
     skull = head[np.r_[-3:0, 0:4]]  # from the left temple over the crown to the right temple
     skull = skull * (1 + 0.4 * who.hair_volume, 1 + who.hair_volume)
-    sides = np.array([(0.98, -0.1), (-0.98, -0.1)]) * (who.face_width, 1)
+    sides = np.array([(0.9, 0.0), (-0.9, 0.0)]) * (who.face_width, 1)
     if who.hair_style == 'curly':
         skull = skull * np.array([1.02, 1.15, 1.05, 1.12, 1.05, 1.15, 1.02])[:, None]
     if who.hair_style == 'long':

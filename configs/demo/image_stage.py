@@ -1,0 +1,71 @@
+# Demo, first stage: a small image ViT learns expressions from single frames of the synthetic set.
+_base_ = ['../_base_/default_runtime.py']
+
+data_root = 'data/demo/static'
+size = 48
+classes = 7
+
+model = dict(
+    type='mmpretrain.ImageClassifier',
+    data_preprocessor=dict(
+        type='mmpretrain.ClsDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        to_rgb=True,
+        num_classes=classes),
+    backbone=dict(
+        type='mmpretrain.VisionTransformer',
+        arch=dict(embed_dims=96, num_layers=4, num_heads=4, feedforward_channels=384),
+        img_size=size,
+        patch_size=8,
+        drop_path_rate=0.05),
+    head=dict(
+        type='mmpretrain.VisionTransformerClsHead',
+        num_classes=classes,
+        in_channels=96,
+        loss=dict(type='mmpretrain.LabelSmoothLoss', label_smooth_val=0.1, mode='original')))
+
+train_pipeline = [
+    dict(type='mmpretrain.LoadImageFromFile'),
+    dict(type='mmpretrain.RandomResizedCrop', scale=size, crop_ratio_range=(0.75, 1.0)),
+    dict(type='mmpretrain.RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='mmpretrain.ColorJitter', brightness=0.2, contrast=0.2),
+    dict(type='mmpretrain.PackInputs')
+]
+test_pipeline = [
+    dict(type='mmpretrain.LoadImageFromFile'),
+    dict(type='mmpretrain.Resize', scale=size),
+    dict(type='mmpretrain.PackInputs')
+]
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(type='RAFDBDataset', data_root=data_root, split='train', pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=128,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(type='RAFDBDataset', data_root=data_root, split='test', pipeline=test_pipeline, test_mode=True))
+test_dataloader = val_dataloader
+val_evaluator = dict(type='RecallMetric')
+test_evaluator = val_evaluator
+
+epochs = 20
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=epochs, val_begin=1, val_interval=2)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(
+    type='OptimWrapper',
+    constructor='TunableOptimWrapperConstructor',
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
+    paramwise_cfg=dict(norm_decay_mult=0., bias_decay_mult=0.),
+    clip_grad=dict(max_norm=1.0))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=True, end=1, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', by_epoch=True, begin=1, T_max=epochs - 1, convert_to_iter_based=True)
+]

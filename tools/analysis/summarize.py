@@ -1,0 +1,20 @@
+"""Finished runs in one table: ``python tools/analysis/summarize.py work_dirs/a work_dirs/b --out summary.json``."""
+import argparse
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('runs', nargs='+', help='work directories with a result.json')
+    parser.add_argument('--out', help='JSON file for the rows; a Markdown table is written beside it')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from mmdfer.apis.summary import summarize
+    summarize(args.runs, args.out)
+
+
+if __name__ == '__main__':
+    from mmdfer.apis.cli import run_tool
+    run_tool(main)

@@ -33,8 +33,8 @@ def digests(root: Path) -> dict:
 
 def read_list(root: Path, part: str, fold: int) -> dict:
     """Clip number to label."""
-    text = (root / f'EmoLabel_DataSplit/{part}(single-labeled)/set_{fold}.csv').read_bytes().decode()
-    header, *lines = text.splitlines()
+    path = root / f'EmoLabel_DataSplit/{part}(single-labeled)/set_{fold}.csv'
+    header, *lines = path.read_bytes().decode().splitlines()
     assert header == 'video_name,label'
     return {int(name): int(label) for name, label in (line.split(',') for line in lines)}
 

@@ -149,7 +149,7 @@ def sample(label=0, score=(0.9, 0.1), **more):
      r"3 by num_classes, 2 by the data set's metainfo\['classes'\]"),
     (dict(classes=('a', 'b', 'c')), dict(classes=('a', 'b')), sample(), '3 by classes, 2 by the data set'),
     (dict(classes=()), dict(classes=('a', 'b')), sample(), '0 by classes'),
-    (dict(num_classes=2), dict(), sample(2), r'gt_label is 2, outside 0..1 of 2 classes: check whether the list counts'),
+    (dict(num_classes=2), dict(), sample(2), 'gt_label is 2, outside 0..1 of 2 classes: check whether the list'),
     (dict(num_classes=2), dict(), sample(-1, filename='7.mp4'), 'gt_label of 7.mp4 is -1, outside 0..1'),
     (dict(num_classes=7), dict(), sample(), 'has 2 scores, the class set 7 classes: set num_classes=7'),
     (dict(num_classes=2), dict(), sample(0, ((0.9, 0.1),)), r"shape \(1, 2\), not \(classes,\).*average_clips='prob'"),
@@ -188,37 +188,37 @@ def test_confusion_matrix_refuses_what_it_cannot_count(gt, pred, message):
         confusion_matrix(gt, pred, 3)
 
 
-def evaluate_share(rank, world_size, port, folder, collect_device):
+def evaluate_share(rank, world_size, port, folder):
     """One process's part of an evaluation, as MMEngine's test loop runs it; the figures go to a file."""
     os.chdir(folder)
     torch.set_num_threads(1)
     torch.distributed.init_process_group('gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=world_size)
     samples = samples_of(*random_labels(101))
-    metric = RecallMetric(collect_device=collect_device)
-    evaluator = Evaluator([metric])
+    metrics = [RecallMetric(collect_device=device, prefix=device) for device in ('cpu', 'gpu')]
+    evaluator = Evaluator(metrics)
     evaluator.dataset_meta = dict(classes=CLASSES)
     indices = list(DefaultSampler(samples, shuffle=False, round_up=True))
     for start in range(0, len(indices), 8):
         evaluator.process([samples[index] for index in indices[start:start + 8]])
     figures = evaluator.evaluate(len(samples))
-    matrix = None if metric.confusion_matrix is None else metric.confusion_matrix.tolist()
+    matrices = [None if metric.confusion_matrix is None else metric.confusion_matrix.tolist() for metric in metrics]
     with open(f'{rank}.json', 'w') as file:
-        json.dump(dict(figures=figures, matrix=matrix, seen=len(indices)), file)
+        json.dump(dict(figures=figures, matrices=matrices, seen=len(indices)), file)
     torch.distributed.destroy_process_group()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('collect_device', ['cpu', 'gpu'])
-def test_two_processes_equal_one(tmp_path, collect_device):
+def test_two_processes_equal_one(tmp_path):
     """101 samples: the sampler repeats one to make 2 x 51, and the repeat must not be counted."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
-    torch.multiprocessing.spawn(evaluate_share, (2, port, str(tmp_path), collect_device), nprocs=2)
+    torch.multiprocessing.spawn(evaluate_share, (2, port, str(tmp_path)), nprocs=2)
     first, second = (json.loads((tmp_path / f'{rank}.json').read_text()) for rank in (0, 1))
 
     metric = RecallMetric()
-    expected = evaluate([metric], samples_of(*random_labels(101)), classes=CLASSES)
+    alone = evaluate([metric], samples_of(*random_labels(101)), classes=CLASSES)
+    expected = {f'{device}/{name}': value for device in ('cpu', 'gpu') for name, value in alone.items()}
     assert first['seen'] + second['seen'] == 102
     assert first['figures'] == second['figures'] == expected       # to the last bit
-    assert first['matrix'] == metric.confusion_matrix.tolist() and second['matrix'] is None
+    assert first['matrices'] == [metric.confusion_matrix.tolist()] * 2 and second['matrices'] == [None, None]

@@ -173,7 +173,8 @@ def test_several_runs_are_compared_by_name(tmp_path):
     write(tmp_path / 'work', '1', some_run(best=3))
     figure = plot_curves({'FE-Adapter': some_run(best=1), 'PE-CLIP': tmp_path / 'work'}, tmp_path / 'two.png')
     texts = [text.get_text() for text in figure.axes[2].get_legend().get_texts()]
-    assert texts == ['FE-Adapter: best UAR 87.65%, WAR 93.21%, epoch 1', 'PE-CLIP: best UAR 87.65%, WAR 93.21%, epoch 3']
+    assert texts == ['FE-Adapter: best UAR 87.65%, WAR 93.21%, epoch 1',
+                     'PE-CLIP: best UAR 87.65%, WAR 93.21%, epoch 3']
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ['FE-Adapter', 'PE-CLIP']
     plot_curves({'FE-Adapter': some_run(best=1), 'PE-CLIP': some_run(best=2)}, tmp_path / 'other.png')
     two, other = (matplotlib.image.imread(tmp_path / f'{name}.png') for name in ('two', 'other'))

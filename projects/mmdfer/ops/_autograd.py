@@ -27,7 +27,7 @@ from ._sampling import Geometry, SamplingGrid, Slab
 
 # Elements of a projected table: on a CPU it should stay within the caches, on an accelerator it
 # should fill the device.
-TABLE_ELEMENTS = {'cpu': 1 << 22}
+TABLE_ELEMENTS = {'cpu': 1 << 21}
 TABLE_ELEMENTS_DEFAULT = 1 << 26
 
 

@@ -44,6 +44,9 @@ def d2conv3d(x: Tensor, size: Tensor, weight: Tensor, bias: Optional[Tensor] = N
     Raises:
         ValueError: if a shape, dtype, device or number does not fit.
     """
+    if weight.ndim != 5:
+        raise ValueError('weight must be (O, C / groups, kt, kh, kw), got '
+                         f'{tuple(weight.shape)}.')
     geometry = _check_geometry(weight.shape[2:], stride, padding, dilation, groups)
     x, weight, bias = _autocast(x, weight, bias)
     _check_tensors(x, size, weight, bias, modulation, geometry)
@@ -124,7 +127,8 @@ class D2Conv3d(nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T, H, W) -> (B, O, T', H', W')."""
-        _check_input(x, self.in_channels)
+        _check_clip(x, self.in_channels, Geometry(self.kernel_size, self.stride, self.padding,
+                                                  self.dilation, self.groups))
         size, modulation = self.predict(x)
         return d2conv3d(x, size, self.weight, self.bias, modulation, self.stride, self.padding,
                         self.dilation, self.groups)
@@ -158,21 +162,21 @@ def _check_channels(in_channels: int, out_channels: int, groups: int) -> None:
                          f'in_channels={in_channels}, out_channels={out_channels}.')
 
 
-def _check_input(x: Tensor, channels: int) -> None:
+def _check_clip(x: Tensor, channels: int, geometry: Geometry) -> None:
     if x.ndim != 5 or x.shape[1] != channels:
         raise ValueError(f'x must be (B, {channels}, T, H, W), got {tuple(x.shape)}. Add a batch '
                          'dimension to a single clip, and put channels before time.')
+    if min(geometry.output_shape(x.shape[2:])) < 1:
+        raise ValueError(f'A clip of (T, H, W) = {tuple(x.shape[2:])} is too small for kernel '
+                         f'{geometry.kernel}, dilation {geometry.dilation} and padding '
+                         f'{geometry.padding}. Raise the padding or feed a larger clip.')
 
 
 def _check_tensors(x: Tensor, size: Tensor, weight: Tensor, bias: Optional[Tensor],
                    modulation: Optional[Tensor], geometry: Geometry) -> None:
-    _check_input(x, weight.shape[1] * geometry.groups)
+    _check_clip(x, weight.shape[1] * geometry.groups, geometry)
     _check_channels(x.shape[1], weight.shape[0], geometry.groups)
     output = geometry.output_shape(x.shape[2:])
-    if min(output) < 1:
-        raise ValueError(f'A clip of (T, H, W) = {tuple(x.shape[2:])} is too small for kernel '
-                         f'{geometry.kernel}, dilation {geometry.dilation} and padding '
-                         f'{geometry.padding}. Raise the padding or feed a larger clip.')
     if size.ndim != 5 or size.shape[1] not in SIZE_MAPS.values():
         raise ValueError('size must be (B, S, T\', H\', W\') with S = 1 (h and w together), 2 '
                          f'(h, w) or 3 (t, h, w), got {tuple(size.shape)}.')

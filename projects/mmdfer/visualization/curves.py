@@ -45,8 +45,8 @@ def read_scalars(work_dir: str | Path) -> list[dict]:
     work_dir = Path(work_dir)
     files = [work_dir] if work_dir.is_file() else sorted(work_dir.glob('*/vis_data/scalars.json'))
     if not files:
-        raise FileNotFoundError(f"no */vis_data/scalars.json in {work_dir}: is it a work directory, and does its config "
-                                "have LocalVisBackend among the visualizer's vis_backends?")
+        raise FileNotFoundError(f"no */vis_data/scalars.json in {work_dir}: is it a work directory, and does its "
+                                "config have LocalVisBackend among the visualizer's vis_backends?")
     train: dict[float, dict] = {}
     val: dict[float, dict] = {}
     for file in files:

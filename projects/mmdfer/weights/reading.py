@@ -4,7 +4,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import zipfile
 from pathlib import Path
 
 import torch
@@ -49,7 +48,7 @@ def read_checkpoint(path: str | os.PathLike, map_location='cpu') -> dict:
             f'{path}: refused, because reading it would run code stored in the file ({_first_line(error)}). If you '
             f'trust its source, set {TRUST_VARIABLE}=1 (tools: --trust-checkpoint), or convert it to safetensors '
             'elsewhere') from None
-    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except Exception as error:      # garbage makes torch's unpickler fail in any way
         raise CheckpointError(f'{path}: not a readable torch file ({_first_line(error)}); it may be cut short or of '
                               'another kind') from None
 

@@ -38,7 +38,7 @@ COMPANIONS: Dict[str, Dict[int, Tuple[float, float, float]]] = {
 }
 """Units that come along in some clips: (probability, lowest, highest share of the strength)."""
 
-STRENGTH = (0.4, 1.0)
+STRENGTH = (0.55, 1.0)
 """Range of a clip's strength, so that weak expressions occur."""
 
 
@@ -94,7 +94,7 @@ def sample_peaks(name: str, rng: np.random.Generator) -> np.ndarray:
     low, high = STRENGTH
     strength = low + (high - low) * rng.beta(1.8, 1.2)
     cross_talk = rng.random(len(ACTION_UNITS)) < 0.22
-    peaks = cross_talk * rng.uniform(0, 0.25, len(ACTION_UNITS))
+    peaks = cross_talk * rng.uniform(0, 0.2, len(ACTION_UNITS))
     for unit, (least, most) in CLASS_UNITS[name].items():
         peaks[AU_INDEX[unit]] = strength * rng.uniform(least, most)
     for unit, (probability, least, most) in COMPANIONS.get(name, {}).items():

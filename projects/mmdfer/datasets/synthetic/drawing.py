@@ -42,7 +42,8 @@ def draw_sitting(items: List[Item],
 
 def _who_and_where(item: Item, options: Options) -> Tuple[np.random.Generator, Identity, Scene]:
     rng = stream_rng(options.seed, item.stream, item.number)
-    return rng, sample_identity(stream_rng(options.seed, 'subject', item.subject)), sample_scene(rng)
+    who = sample_identity(stream_rng(options.seed, 'subject', item.subject))
+    return rng, who, sample_scene(rng)
 
 
 def _sample_length(stream: str, rng: np.random.Generator) -> int:

@@ -56,7 +56,7 @@ def _head_outline(who: Identity, jaw: np.ndarray) -> np.ndarray:
     whole = np.concatenate([half, half[-2:0:-1] * (-1, 1)])
     x, y = whole[:, 0] * who.face_width, whole[:, 1]
     below = np.maximum(y - 0.3, 0)
-    return stack(x, y + below * (who.chin - 1) + 0.15 * jaw * np.minimum(below / 0.6, 1))
+    return stack(x, y + below * (who.chin - 1) + 0.17 * jaw * np.minimum(below / 0.6, 1))
 
 
 def _head(parts: FaceParts, who: Identity, au: Units) -> None:
@@ -107,7 +107,7 @@ def _cheeks(parts: FaceParts, who: Identity, au: Units) -> None:
     parts.fold(stack(SIDES * (near + (far - near) * t**0.8 + bow), top + (end - top) * t), 0.045,
                0.12 * who.age + 0.05 + 0.45 * smile + 0.5 * wrinkle)
     # Lines under drawn-down corners of the mouth.
-    corner = who.mouth_y + 0.1 * au[15]
+    corner = who.mouth_y + 0.13 * au[15]
     parts.fold(stack(SIDES * (who.mouth_width + 0.01 + 0.06 * t), corner + 0.01 + 0.16 * t), 0.05,
                0.55 * au[15] + 0.04 * who.age)
     # Crow's feet and the pouch under the eye.
@@ -145,9 +145,9 @@ def _nose(parts: FaceParts, who: Identity, au: Units) -> None:
 def _mouth(parts: FaceParts, who: Identity, au: Units) -> None:
     jaw, part, tight = _both(au[26]), _both(au[25]), _both(au[23])  # (T, 1) each
     snarl, lower_down, smile = _both(au[9]), _both(au[16]), _both(au[12])
-    half = (who.mouth_width + 0.085 * au[12] + 0.1 * au[20] + 0.015 * au[15]
+    half = (who.mouth_width + 0.095 * au[12] + 0.1 * au[20] + 0.015 * au[15]
             - 0.05 * au[23] - 0.05 * au[26]).clip(0.12)  # (T, 2, 1)
-    corner_y = (who.mouth_y - who.mouth_bend - 0.105 * au[12] + 0.095 * au[15] + 0.02 * au[20]
+    corner_y = (who.mouth_y - who.mouth_bend - 0.13 * au[12] + 0.125 * au[15] + 0.02 * au[20]
                 + 0.05 * au[26])
     t = np.linspace(-1, 1, 5)
     parts.fold(stack(SIDES * (half + 0.012), corner_y + 0.04 * t), 0.035,
@@ -157,13 +157,13 @@ def _mouth(parts: FaceParts, who: Identity, au: Units) -> None:
     share = 0.5 + 0.5 * _U
     x = -half[:, 0] * (1 - share) + half[:, 1] * share
     ends = corner_y[:, 0] * (1 - share) + corner_y[:, 1] * share
-    gap_up = 0.02 * jaw + 0.03 * part + 0.05 * snarl + 0.015 * smile
-    gap_down = 0.25 * jaw + 0.045 * part + 0.055 * lower_down
+    gap_up = 0.02 * jaw + 0.03 * part + 0.06 * snarl + 0.015 * smile
+    gap_down = 0.29 * jaw + 0.045 * part + 0.07 * lower_down
     centre = who.mouth_y + 0.01 * tight
     upper_in = ends + (centre - gap_up - ends) * _LIP
     lower_in = ends + (centre + gap_down - ends) * _LIP
     gap = lower_in - upper_in
-    thick = 1 - 0.6 * tight - 0.15 * smile - 0.1 * _both(au[20])
+    thick = 1 - 0.72 * tight - 0.15 * smile - 0.1 * _both(au[20])
     cupid = 1 - 0.22 * np.exp(-(_U / 0.16)**2) + 0.12 * np.exp(-((np.abs(_U) - 0.3) / 0.2)**2)
     upper_out = upper_in - who.upper_lip * thick * _LIP * cupid
     lower_out = lower_in + who.lower_lip * thick * _LIP
@@ -190,7 +190,7 @@ def _mouth(parts: FaceParts, who: Identity, au: Units) -> None:
 
 def _eyes(parts: FaceParts, who: Identity, au: Units, gaze: np.ndarray) -> None:
     shut = au[45].clip(0, 1)
-    opening = 1 + 0.75 * au[5] - 0.32 * au[7] - 0.14 * au[6] - 0.1 * au[4]
+    opening = 1 + 0.95 * au[5] - 0.38 * au[7] - 0.14 * au[6] - 0.1 * au[4]
     down = 0.62 * who.eye_open * (1 - 0.75 * au[7] - 0.55 * au[6] - 0.2 * au[12]
                                   + 0.25 * au[5]).clip(0.05)
     up = who.eye_open * np.maximum(opening, 0.25) * (1 - shut) - 0.8 * down * shut  # (T, 2, 1)
@@ -243,10 +243,10 @@ def _brows(parts: FaceParts, who: Identity, au: Units) -> None:
     v = np.linspace(0, 1, 9)  # from the inner to the outer end
     inner, outer = (1 - v)**1.2, np.sin(0.5 * np.pi * v)**1.5
     length = who.brow_length * 2.15 * who.eye_width
-    x = who.eye_x - 0.5 * length + length * v - 0.05 * au[4] * inner
+    x = who.eye_x - 0.5 * length + length * v - 0.06 * au[4] * inner
     rest = (who.brow_y + who.brow_tilt * (2 * v - 1)
             - who.brow_arch * np.sin(np.pi * v**1.3) * 1.4)
-    y = (rest - 0.13 * au[1] * inner - 0.125 * au[2] * outer - 0.02 * au[5]
-         + au[4] * (0.035 + 0.085 * inner) + 0.05 * au[9] * inner + 0.012 * au[6])
+    y = (rest - 0.16 * au[1] * inner - 0.15 * au[2] * outer - 0.02 * au[5]
+         + au[4] * (0.045 + 0.095 * inner) + 0.05 * au[9] * inner + 0.012 * au[6])
     half = 0.5 * who.brow_thickness * np.array([0.75, 1, 1, 1, 0.95, 0.85, 0.7, 0.5, 0.2])
     parts.add('brow', closed(stack(SIDES * x, y - half), stack(SIDES * x, y + half)))

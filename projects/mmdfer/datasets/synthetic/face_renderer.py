@@ -16,10 +16,10 @@ from .performance import POSE
 from .scene import Scene
 
 SUPERSAMPLING = 2
-FACE_UNIT = 0.43
+FACE_UNIT = 0.46
 """Length of a face unit as a share of the frame, at scale 1."""
 
-CENTRE = (0.5, 0.5)
+CENTRE = (0.5, 0.48)
 """Place of the face's centre in the frame, without shift."""
 
 _SHIFT = 4  # fractional bits of OpenCV's polygon coordinates
@@ -77,7 +77,8 @@ def _palette(who: Identity, scene: Scene) -> Dict[str, Colour]:
         'face': skin, 'ear': skin * 0.9, 'concha': skin * 0.7, 'neck': skin * 0.74,
         'clothes': scene.clothes, 'stubble': 0.78 * skin + 0.22 * hair, 'mole': skin * 0.6,
         'hair_back': hair * 0.7, 'hair': hair, 'lock_dark': hair * 0.86,
-        'lock_light': hair * 1.1 + 4, 'beard': np.minimum(hair * 0.85, skin * 0.6), 'nostril': skin * 0.36, 'lid': skin * 0.86,
+        'lock_light': hair * 1.1 + 4, 'beard': np.minimum(hair * 0.85, skin * 0.6),
+        'nostril': skin * 0.36, 'lid': skin * 0.86,
         'eye_white': (236, 232, 228), 'iris': who.iris, 'pupil': (14, 12, 12),
         'glint': (250, 250, 250), 'lash': np.minimum(hair * 0.5, 50), 'brow': who.brow,
         'mouth_inside': (62, 22, 26), 'tongue': (168, 84, 86), 'teeth': (232, 226, 212),
@@ -182,7 +183,7 @@ def _light(edge: int, scene: Scene, pose: Pose) -> np.ndarray:
     z = np.sqrt(np.maximum(1 - x * x - y * y, 0.08))
     light_x, light_y, light_z = scene.light
     facing = np.maximum(light_x * x + light_y * y + light_z * z, 0) / np.sqrt(x * x + y * y + z * z)
-    factor = scene.ambient + (1.15 - scene.ambient) * facing
+    factor = scene.ambient + (1.1 - scene.ambient) * facing
     return (pose['light'] * factor).astype(np.float32)
 
 

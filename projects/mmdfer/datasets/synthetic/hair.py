@@ -50,7 +50,7 @@ def _hairline(who: Identity) -> np.ndarray:
     if who.hair_style == 'side':
         line = line + 0.14 * np.clip((u - who.parting) * np.sign(who.parting + 1e-6), -0.3, 1)
     elif who.hair_style == 'fringe':
-        line = np.maximum(line, -0.55 + 0.05 * np.cos(9 * u))
+        line = np.maximum(line, -0.61 + 0.04 * np.cos(9 * u))
     elif who.hair_style == 'receding':
         line = line - 0.14 * np.exp(-((np.abs(u) - 0.55) / 0.2)**2) - 0.03
     elif who.hair_style == 'curly':

@@ -15,10 +15,11 @@ POSE = ('yaw', 'pitch', 'roll', 'shift_x', 'shift_y', 'scale', 'gaze_x', 'gaze_y
 
 COLUMNS = tuple(f'au{unit}' for unit in ACTION_UNITS) + POSE
 
+# Spreads are those of aligned face crops.
 _POSE_MEAN = np.array([0, 0, 0, 0, 0, 1, 0, 0, 1])
-_POSE_SPREAD = np.array([0.15, 0.09, 0.07, 0.02, 0.02, 0.035, 0.25, 0.15, 0.0])
-_POSE_LIMIT = np.array([0.38, 0.2, 0.2, 0.05, 0.05, 0.08, 0.7, 0.5, 0.0])
-_POSE_DRIFT = np.array([0.08, 0.05, 0.035, 0.012, 0.012, 0.015, 0.15, 0.1, 0.04])
+_POSE_SPREAD = np.array([0.12, 0.06, 0.04, 0.01, 0.01, 0.02, 0.25, 0.15, 0.0])
+_POSE_LIMIT = np.array([0.3, 0.14, 0.1, 0.025, 0.025, 0.05, 0.7, 0.5, 0.0])
+_POSE_DRIFT = np.array([0.07, 0.04, 0.025, 0.008, 0.008, 0.012, 0.15, 0.1, 0.03])
 
 
 @dataclass(frozen=True)

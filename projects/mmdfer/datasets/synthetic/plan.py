@@ -17,7 +17,7 @@ RAFDB_LABEL = {name: 1 + [emotion_of('rafdb', other) for other in class_names('r
 """RAF-DB's 1-based label of each class."""
 
 STATIC_TEST_DIVISOR = 10  # a tenth as many test as training pictures
-PICTURES_A_SUBJECT = 40
+PICTURES_A_SUBJECT = 20
 PICTURES_A_SITTING = 10
 
 # Streams of randomness; one each, so that the size of one part does not move another.

@@ -43,7 +43,7 @@ def sample_scene(rng: np.random.Generator) -> Scene:
     light = np.array([rng.normal(0, 0.55), rng.normal(-0.35, 0.3), 1.0])
     return Scene(
         background=background, clothes=tuple(rng.uniform(20, 220, 3)),
-        light=light / np.linalg.norm(light), ambient=rng.uniform(0.45, 0.75),
-        gain=rng.uniform(0.8, 1.12) * rng.normal(1, 0.035, 3).clip(0.9, 1.1),
-        gamma=rng.uniform(0.82, 1.2), blur=rng.choice([0.0, rng.uniform(0.002, 0.009)]),
-        noise=rng.uniform(1, 6), jpeg_quality=int(rng.integers(72, 96)))
+        light=light / np.linalg.norm(light), ambient=rng.uniform(0.5, 0.8),
+        gain=rng.uniform(0.85, 1.08) * rng.normal(1, 0.03, 3).clip(0.9, 1.1),
+        gamma=rng.uniform(0.85, 1.12), blur=rng.choice([0.0, rng.uniform(0.002, 0.007)]),
+        noise=rng.uniform(1, 4), jpeg_quality=int(rng.integers(72, 96)))

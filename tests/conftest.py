@@ -1,0 +1,60 @@
+"""Small data sets in the official layouts, made on the spot."""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+import mmdfer  # noqa: E402,F401
+
+torch.set_num_threads(min(2, os.cpu_count() or 1))
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_FACES = ROOT.parent / 'shared' / 'data' / 'faces'
+
+
+def write_clip(folder: Path, frames: int, size: int = 40, seed: int = 0, suffix: str = '.jpg') -> None:
+    """A folder of smooth random frames, numbered from 1; frame k's red channel is about 6·k."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    base = cv2.resize(rng.integers(0, 255, (4, 4, 3), dtype=np.uint8), (size, size))
+    for index in range(frames):
+        frame = base.copy()
+        frame[..., 2] = min(6 * index, 255)                     # BGR
+        assert cv2.imwrite(str(folder / f'{index + 1:05d}{suffix}'), frame)
+
+
+def write_dfew(root: Path, train: int = 14, test: int = 7, frames: int = 18, size: int = 40, folds=(1, 2),
+               suffix: str = '.jpg') -> Path:
+    """DFEW's layout with ``train`` and ``test`` clips a fold, labels going round 1..7."""
+    total = train + test
+    for number in range(1, total + 1):
+        write_clip(root / 'Clip' / 'clip_224x224' / f'{number:05d}', frames, size, seed=number, suffix=suffix)
+    for fold in folds:
+        order = np.roll(np.arange(1, total + 1), (fold - 1) * test)
+        for split, numbers in (('train', order[:train]), ('test', order[train:])):
+            folder = root / 'EmoLabel_DataSplit' / f'{split}(single-labeled)'
+            folder.mkdir(parents=True, exist_ok=True)
+            lines = ['video_name,label', *(f'{number},{(number - 1) % 7 + 1}' for number in numbers)]
+            ending = '\r\n' if split == 'train' else '\n'
+            (folder / f'set_{fold}.csv').write_bytes((ending.join(lines) + ending).encode())
+    return root
+
+
+@pytest.fixture(scope='session')
+def dfew(tmp_path_factory) -> Path:
+    """A DFEW copy that tests only read."""
+    return write_dfew(tmp_path_factory.mktemp('data') / 'DFEW')
+
+
+@pytest.fixture
+def faces() -> Path:
+    """Real face videos beside the project, where they are there."""
+    if not SHARED_FACES.is_dir():
+        pytest.skip(f'real face videos are not at {SHARED_FACES}')
+    return SHARED_FACES

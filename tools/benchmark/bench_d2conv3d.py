@@ -1,0 +1,177 @@
+"""Time, memory and parity of D2Conv3D beside a plain conv3d and a loop of grid_sample.
+
+Example:
+    python tools/benchmark/bench_d2conv3d.py --channels 128 --size 16 14 14 --threads 2
+"""
+import argparse
+import json
+import multiprocessing
+import resource
+import statistics
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdfer.ops import D2Conv3d, d2conv3d
+
+PLAIN, MODULE, OP, LOOP = 'conv3d', 'D2Conv3d (module)', 'd2conv3d (op)', 'grid_sample loop'
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--channels', type=int, default=128, help='channels in and out')
+    parser.add_argument('--size', type=int, nargs=3, default=[16, 14, 14], metavar=('T', 'H', 'W'))
+    parser.add_argument('--batch', type=int, default=1, help='clips')
+    parser.add_argument('--groups', type=int, default=1)
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--threads', type=int, help="CPU threads, PyTorch's choice by default")
+    parser.add_argument('--repeats', type=int, default=15, help='rounds, each runs every row once')
+    parser.add_argument('--json', action='store_true', help='print ratios as JSON in the last line')
+    return parser.parse_args()
+
+
+def loop_of_grid_samples(x: Tensor, size: Tensor, conv: nn.Conv3d) -> Tensor:
+    """3x3x3, stride 1, padding 1: one `grid_sample` and one small product for each tap."""
+    groups, shape = conv.groups, x.shape[2:]
+    weight = conv.weight.unflatten(0, (groups, -1))  # (G, O/G, C/G, 3, 3, 3)
+    centres = torch.meshgrid(*(torch.arange(n, device=x.device) for n in shape), indexing='ij')
+    out = conv.bias.view(1, -1, 1, 1, 1)
+    for tap in torch.cartesian_prod(*[torch.arange(3)] * 3).tolist():
+        position = [centres[a] + (tap[a] - 1) * size[:, a] for a in range(3)]
+        grid = torch.stack([2 * position[a] / max(shape[a] - 1, 1) - 1 for a in (2, 1, 0)], dim=-1)
+        read = F.grid_sample(x, grid, padding_mode='zeros', align_corners=True)
+        product = torch.einsum('bgcthw,goc->bgothw', read.unflatten(1, (groups, -1)),
+                               weight[..., tap[0], tap[1], tap[2]])
+        out = out + product.flatten(1, 2)
+    return out
+
+
+def build(args: argparse.Namespace, size: list[int]) -> tuple[dict, list[Tensor], Tensor, D2Conv3d]:
+    """The rows of the table as functions of nothing, their leaves, the input and the layer."""
+    torch.manual_seed(0)
+    layer = D2Conv3d(args.channels, args.channels, 3, padding=1, groups=args.groups)
+    # As after some training: sizes differ from voxel to voxel, around 1.
+    nn.init.normal_(layer.size_predictor.weight, std=0.5 / (27 * args.channels) ** 0.5)
+    layer.to(args.device)
+    plain = nn.Conv3d(args.channels, args.channels, 3, padding=1, groups=args.groups)
+    plain.load_state_dict(layer.state_dict(), strict=False)
+    plain.to(args.device)
+    x = torch.randn(args.batch, args.channels, *size, device=args.device, requires_grad=True)
+    sizes = layer.predict(x)[0].detach().requires_grad_()
+    rows = {
+        PLAIN: lambda: plain(x),
+        MODULE: lambda: layer(x),
+        OP: lambda: d2conv3d(x, sizes, layer.weight, layer.bias, padding=1, groups=args.groups),
+        LOOP: lambda: loop_of_grid_samples(x, sizes, layer),
+    }
+    return rows, [x, sizes, *layer.parameters(), *plain.parameters()], x, layer
+
+
+def forward(row, leaves: list[Tensor]) -> None:
+    with torch.no_grad():
+        row()
+
+
+def forward_backward(row, leaves: list[Tensor]) -> None:
+    for leaf in leaves:
+        leaf.grad = None
+    out = row()
+    out.backward(torch.ones_like(out))
+
+
+def measure_times(args: argparse.Namespace, rows: dict, leaves: list[Tensor], run) -> dict:
+    """Milliseconds of each round, the rows taking turns so that a busy moment hits them all."""
+    times = {name: [] for name in rows}
+    for turn in range(args.repeats + 2):
+        for name, row in rows.items():
+            _synchronize(args.device)
+            start = time.perf_counter()
+            run(row, leaves)
+            _synchronize(args.device)
+            if turn >= 2:  # two rounds to warm up
+                times[name].append(1e3 * (time.perf_counter() - start))
+    return times
+
+
+def peak_memory(args: argparse.Namespace, name: str) -> float:
+    """MiB that one forward and backward adds to what its input and parameters take."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    rows, leaves, *_ = build(args, [4, 4, 4])
+    forward_backward(rows[name], leaves)  # loads libraries and kernels
+    rows, leaves, *_ = build(args, args.size)
+    if torch.device(args.device).type == 'cuda':
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        forward_backward(rows[name], leaves)
+        return (torch.cuda.max_memory_allocated() - before) / 2 ** 20
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    forward_backward(rows[name], leaves)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2 ** 10
+
+
+def peak_memories(args: argparse.Namespace, names: list[str]) -> dict[str, float]:
+    """On the CPU only a process of its own knows the peak of one row."""
+    if torch.device(args.device).type == 'cuda':
+        return {name: peak_memory(args, name) for name in names}
+    context = multiprocessing.get_context('spawn')
+    peaks = {}
+    for name in names:
+        with context.Pool(1) as pool:
+            peaks[name] = pool.apply(peak_memory, (args, name))
+    return peaks
+
+
+@torch.no_grad()
+def parity(rows: dict, x: Tensor, layer: D2Conv3d) -> tuple[float, float]:
+    """Largest relative errors: size 1 against conv3d, and the layer's sizes against the loop."""
+    ones = torch.ones_like(layer.predict(x)[0])
+    ours = d2conv3d(x, ones, layer.weight, layer.bias, padding=1, groups=layer.groups)
+    return _relative_error(ours, rows[PLAIN]()), _relative_error(rows[OP](), rows[LOOP]())
+
+
+def ratio(times: dict, name: str) -> float:
+    """Median over the rounds of a row's time to conv3d's in the same round."""
+    return statistics.median(a / b for a, b in zip(times[name], times[PLAIN]))
+
+
+def _relative_error(ours: Tensor, expected: Tensor) -> float:
+    return ((ours - expected).abs().max() / expected.abs().max()).item()
+
+
+def _synchronize(device: str) -> None:
+    if torch.device(device).type == 'cuda':
+        torch.cuda.synchronize(device)
+
+
+def main() -> None:
+    args = parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    rows, leaves, x, layer = build(args, args.size)
+    error, loop_error = parity(rows, x, layer)
+    times = {run: measure_times(args, rows, leaves, run) for run in (forward, forward_backward)}
+    peaks = peak_memories(args, list(rows))
+
+    print(f'{args.batch} x {args.channels} x {" x ".join(map(str, args.size))}, kernel 3x3x3, '
+          f'groups {args.groups}, float32, {args.device}, {torch.get_num_threads()} threads, '
+          f'medians of {args.repeats} interleaved rounds')
+    print(f'{"":20}{"forward":>10}{"ratio":>8}{"fwd+bwd":>12}{"ratio":>8}{"peak memory":>14}')
+    for name in rows:
+        ahead, both = (statistics.median(times[run][name]) for run in (forward, forward_backward))
+        print(f'{name:20}{ahead:>7.1f} ms{ratio(times[forward], name):>8.2f}{both:>9.1f} ms'
+              f'{ratio(times[forward_backward], name):>8.2f}{peaks[name]:>10.1f} MiB')
+    print(f'fwd+bwd of the module: {statistics.median(times[forward_backward][MODULE]) / args.batch:.2f}'
+          ' ms a clip. It predicts its sizes; the op and the loop are given theirs.')
+    print(f'max relative error: {error:.1e} to conv3d at size 1, {loop_error:.1e} to the loop')
+    if args.json:
+        print('The ratios below are those of the whole module, size predictor included.')
+        print(json.dumps(dict(fwd=round(ratio(times[forward], MODULE), 3),
+                              fwd_bwd=round(ratio(times[forward_backward], MODULE), 3),
+                              max_rel_error=error)))
+
+
+if __name__ == '__main__':
+    main()

@@ -10,12 +10,21 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from mmengine.registry import DefaultScope, init_default_scope  # noqa: E402
 
 import mmdfer  # noqa: E402,F401
 
 torch.set_num_threads(min(2, os.cpu_count() or 1))
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_FACES = ROOT.parent / 'shared' / 'data' / 'faces'
+
+
+@pytest.fixture(autouse=True)
+def mmaction_scope():
+    """Names are looked up as in an MMAction2 config; a test may set another scope."""
+    init_default_scope('mmaction')
+    yield
+    DefaultScope._instance_dict.clear()
 
 
 def write_clip(folder: Path, frames: int, size: int = 40, seed: int = 0, suffix: str = '.jpg') -> None:

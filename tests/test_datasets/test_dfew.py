@@ -120,7 +120,7 @@ def test_augmentation_is_the_same_over_a_clip(tmp_path):
     write_clip(tmp_path / 'clip', 1)
     for index in range(2, 19):
         shutil.copy(tmp_path / 'clip' / '00001.jpg', tmp_path / 'clip' / f'{index:05d}.jpg')
-    pipeline = Compose([DATASETS and step for step in PIPELINE[:-1]] + [dict(type='PackActionInputs', meta_keys=())])
+    pipeline = Compose(PIPELINE[:-1] + [dict(type='PackActionInputs', meta_keys=())])
     for seed in range(5):
         np.random.seed(seed)
         clip = pipeline(dict(clip=str(tmp_path / 'clip'), modality='RGB', label=0))['inputs'][0]
@@ -215,7 +215,7 @@ def test_label_base_settles_a_list(copy):
 ])
 def test_missing_parts_are_named(dfew, kwargs, message):
     with pytest.raises(DatasetError, match=message):
-        build(**dict(dict(root=dfew), **kwargs)) if 'data_root' not in kwargs else build('/no/such')
+        build(dfew, **kwargs)
 
 
 def test_a_missing_clip_is_refused_unless_training_may_skip_it(copy):

@@ -5,14 +5,15 @@ Example:
 """
 import argparse
 import json
-import multiprocessing
-import resource
+import os
 import statistics
+import tempfile
 import time
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 
 from mmdfer.ops import D2Conv3d, d2conv3d
 
@@ -48,7 +49,7 @@ def loop_of_grid_samples(x: Tensor, size: Tensor, conv: nn.Conv3d) -> Tensor:
     return out
 
 
-def build(args: argparse.Namespace, size: list[int]) -> tuple[dict, list[Tensor], Tensor, D2Conv3d]:
+def build(args: argparse.Namespace) -> tuple[dict, list[Tensor], Tensor, D2Conv3d]:
     """The rows of the table as functions of nothing, their leaves, the input and the layer."""
     torch.manual_seed(0)
     layer = D2Conv3d(args.channels, args.channels, 3, padding=1, groups=args.groups)
@@ -58,7 +59,7 @@ def build(args: argparse.Namespace, size: list[int]) -> tuple[dict, list[Tensor]
     plain = nn.Conv3d(args.channels, args.channels, 3, padding=1, groups=args.groups)
     plain.load_state_dict(layer.state_dict(), strict=False)
     plain.to(args.device)
-    x = torch.randn(args.batch, args.channels, *size, device=args.device, requires_grad=True)
+    x = torch.randn(args.batch, args.channels, *args.size, device=args.device, requires_grad=True)
     sizes = layer.predict(x)[0].detach().requires_grad_()
     rows = {
         PLAIN: lambda: plain(x),
@@ -95,33 +96,26 @@ def measure_times(args: argparse.Namespace, rows: dict, leaves: list[Tensor], ru
     return times
 
 
-def peak_memory(args: argparse.Namespace, name: str) -> float:
-    """MiB that one forward and backward adds to what its input and parameters take."""
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    rows, leaves, *_ = build(args, [4, 4, 4])
-    forward_backward(rows[name], leaves)  # loads libraries and kernels
-    rows, leaves, *_ = build(args, args.size)
+def peak_memory(args: argparse.Namespace, row, leaves: list[Tensor]) -> float:
+    """MiB that PyTorch allocates at most during one forward and backward, gradients included."""
+    for leaf in leaves:
+        leaf.grad = None
     if torch.device(args.device).type == 'cuda':
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        forward_backward(rows[name], leaves)
+        forward_backward(row, leaves)
         return (torch.cuda.max_memory_allocated() - before) / 2 ** 20
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    forward_backward(rows[name], leaves)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2 ** 10
-
-
-def peak_memories(args: argparse.Namespace, names: list[str]) -> dict[str, float]:
-    """On the CPU only a process of its own knows the peak of one row."""
-    if torch.device(args.device).type == 'cuda':
-        return {name: peak_memory(args, name) for name in names}
-    context = multiprocessing.get_context('spawn')
-    peaks = {}
-    for name in names:
-        with context.Pool(1) as pool:
-            peaks[name] = pool.apply(peak_memory, (args, name))
-    return peaks
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        forward_backward(row, leaves)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'trace.json')
+        profiler.export_chrome_trace(path)
+        with open(path, encoding='utf-8') as file:
+            events = json.load(file)['traceEvents']
+    events = [event for event in events if event.get('name') == '[memory]']
+    events.sort(key=lambda event: event['ts'])
+    totals = [event['args']['Total Allocated'] for event in events]
+    return (max(totals) - (totals[0] - events[0]['args']['Bytes'])) / 2 ** 20
 
 
 @torch.no_grad()
@@ -150,10 +144,10 @@ def main() -> None:
     args = parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    rows, leaves, x, layer = build(args, args.size)
+    rows, leaves, x, layer = build(args)
     error, loop_error = parity(rows, x, layer)
     times = {run: measure_times(args, rows, leaves, run) for run in (forward, forward_backward)}
-    peaks = peak_memories(args, list(rows))
+    peaks = {name: peak_memory(args, row, leaves) for name, row in rows.items()}
 
     print(f'{args.batch} x {args.channels} x {" x ".join(map(str, args.size))}, kernel 3x3x3, '
           f'groups {args.groups}, float32, {args.device}, {torch.get_num_threads()} threads, '

@@ -1,6 +1,7 @@
 """A run's config: read from a file, then set by the options that every tool shares."""
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -104,7 +105,7 @@ def use_amp(cfg: Config) -> None:
     """Train in mixed precision; without CUDA go on in float32 and say so."""
     import torch
     if not torch.cuda.is_available():
-        print_log('--amp: no CUDA device here, training goes on in float32', logger='current', level='WARNING')
+        print_log('--amp: no CUDA device here, training goes on in float32', logger='current', level=logging.WARNING)
         return
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

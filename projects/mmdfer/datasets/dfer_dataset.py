@@ -1,6 +1,7 @@
 """The base of the DFER data sets: clips as frame folders or videos, labels in canonical order."""
 from __future__ import annotations
 
+import logging
 import os
 import random
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmaction.datasets import BaseActionDataset
-from mmengine.logging import MMLogger, print_log
+from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
 from .errors import BadClipError, DatasetError
@@ -105,7 +106,7 @@ class DFERDataset(BaseActionDataset):
         if self.test_mode or not self.skip_bad_clips:
             raise DatasetError(f'{message}; complete the set'
                                + ('' if self.test_mode else ', or train without them by --skip-bad-clips'))
-        print_log(f'{message}; trained without', logger='current', level='WARNING')
+        print_log(f'{message}; trained without', logger='current', level=logging.WARNING)
 
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Make a training clip's random draws a function of seed, epoch and index alone.
@@ -136,8 +137,8 @@ class DFERDataset(BaseActionDataset):
         if self.bad_clips_file is not None:
             with open(self.bad_clips_file, 'a', encoding='utf-8') as file:     # short appends of many workers are whole
                 file.write(f'{self.get_data_info(idx)["video_id"]}\t{error}\n')
-        if get_worker_info() is None and MMLogger.check_instance_created('mmengine'):
-            print_log(f'skipped: {error}', logger='current', level='WARNING')
+        if get_worker_info() is None:
+            print_log(f'skipped: {error}', logger='current', level=logging.WARNING)
 
 
 def clip_key(name: str) -> str:

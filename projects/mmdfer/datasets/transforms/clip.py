@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable
 
+import cv2
 import mmcv
 import numpy as np
 from mmaction.datasets.transforms import DecordDecode, DecordInit, SampleFrames
@@ -135,11 +136,11 @@ def read_frame(path: str) -> np.ndarray:
     if ending is not None and ending not in data[-1024:]:
         raise BadClipError(f'{path}: the image is cut short; extract the clip again, or leave it out by '
                            '--skip-bad-clips')
-    image = mmcv.imfrombytes(data, channel_order='rgb') if data else None
-    if image is None:
+    try:
+        return mmcv.imfrombytes(data, channel_order='rgb')
+    except cv2.error:
         raise BadClipError(f'{path}: does not decode as an image; extract the clip again, or leave it out by '
-                           '--skip-bad-clips')
-    return image
+                           '--skip-bad-clips') from None
 
 
 def _reading(clip: str, step: Callable[[dict], dict], results: dict) -> dict:

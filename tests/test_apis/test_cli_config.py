@@ -1,0 +1,99 @@
+"""A user's mistake ends in one line; options reach every data set of a config."""
+import pytest
+from mmengine.config import Config
+
+from mmdfer.apis.cli import run_tool
+from mmdfer.apis.config import current_fold, dataset_configs, load_config, set_data, set_work_dir
+from mmdfer.apis.inference import find_inputs, window_ranges
+from mmdfer.apis.running import check_classes
+from mmdfer.datasets import BadClipError
+
+from ..conftest import ROOT, write_clip
+
+
+def ending(error, capsys, monkeypatch):
+    monkeypatch.delenv('MMDFER_TRACEBACK', raising=False)
+
+    def main():
+        raise error
+    with pytest.raises(SystemExit) as stopped:
+        run_tool(main)
+    assert stopped.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize('error, printed', [
+    (ValueError('a\n  b'), 'error: a b\n'),
+    (BadClipError('Caught BadClipError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n'
+                  '  File "x.py", line 1\nmmdfer.datasets.errors.BadClipError: c/1.jpg: is cut short\n'),
+     'error: c/1.jpg: is cut short\n'),
+    (KeyError('Nope is not in the mmaction::model registry.'), 'error: Nope is not in the mmaction::model registry.\n'),
+])
+def test_mistakes_are_one_line(error, printed, capsys, monkeypatch):
+    assert ending(error, capsys, monkeypatch) == printed
+
+
+def test_a_fault_of_ours_keeps_its_traceback():
+    for error in (KeyError('x'), RuntimeError('y'), TypeError('z')):
+        def main():
+            raise error
+        with pytest.raises(type(error)):
+            run_tool(main)
+
+
+def test_options_reach_every_data_set(tmp_path):
+    cfg = load_config(ROOT / 'configs/fe_adapter_vitb_dfew.py')
+    cfg.train_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=cfg.train_dataloader.dataset)
+    set_data(cfg, str(tmp_path), 4, skip_bad_clips=True)
+    found = list(dataset_configs(cfg))
+    assert len(found) == 3 and all(one.data_root == str(tmp_path) and one.fold == 4 for one in found)
+    assert all(one.get('skip_bad_clips', False) == (one.split == 'train') for one in found)
+    assert current_fold(cfg) == 4
+    set_work_dir(cfg, 'configs/fe_adapter_vitb_dfew.py')
+    assert cfg.work_dir == 'work_dirs/fe_adapter_vitb_dfew/fold_4'
+
+
+def test_config_mistakes(tmp_path):
+    with pytest.raises(ValueError, match='nope.py: no such config'):
+        load_config('nope.py')
+    (tmp_path / 'bad.py').write_text('model = dict(\n')
+    with pytest.raises(ValueError, match='bad.py: cannot be read'):
+        load_config(tmp_path / 'bad.py')
+    cfg = load_config(ROOT / 'configs/fe_adapter_vitb_dfew.py', {'model.cls_head.num_classes': 11})
+    with pytest.raises(ValueError, match='num_classes=11, DFEWDataset has 7 classes .*set num_classes=7'):
+        check_classes(cfg)
+    with pytest.raises(ValueError, match="data_root='/no/such'"):
+        set_data(cfg, '/no/such')
+
+
+@pytest.mark.parametrize('path', sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
+                                        if '_base_' not in path.parts))
+def test_every_config_reads_and_names_its_test_pipeline(path):
+    cfg = Config.fromfile(ROOT / path)
+    assert cfg.test_pipeline and cfg.custom_imports.imports == ['mmdfer']
+    check_classes(cfg)
+
+
+@pytest.mark.parametrize('frames, length, stride', [(100, 75, 25), (76, 75, 25), (75, 75, 25), (10, 75, 25), (500, 75, 80),
+                                                    (301, 30, 7), (1, 1, 1)])
+def test_windows_cover_the_whole_length(frames, length, stride):
+    ranges = window_ranges(frames, length, stride)
+    assert ranges[0][0] == 0 and ranges[-1][1] == frames
+    assert all(stop - start == min(length, frames) for start, stop in ranges)
+    starts = [start for start, _ in ranges]
+    assert starts == sorted(set(starts))
+    covered = set().union(*(range(start, stop) for start, stop in ranges))
+    assert len(covered) == frames or stride > length
+
+
+def test_inputs(tmp_path):
+    write_clip(tmp_path / 'frames', 2)
+    (tmp_path / 'videos').mkdir()
+    for name in ('b.MP4', 'a.avi', 'note.txt'):
+        (tmp_path / 'videos' / name).touch()
+    assert list(find_inputs(str(tmp_path / 'frames'))) == [str(tmp_path / 'frames')]
+    assert list(find_inputs(str(tmp_path / 'videos'))) == [str(tmp_path / 'videos' / name) for name in ('a.avi', 'b.MP4')]
+    (tmp_path / 'empty').mkdir()
+    for name in ('empty', 'missing'):
+        with pytest.raises(BadClipError, match=name):
+            list(find_inputs(str(tmp_path / name)))

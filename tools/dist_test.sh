@@ -2,9 +2,11 @@
 # bash tools/dist_test.sh CONFIG CHECKPOINT PROCESSES [options of tools/test.py]
 # Several machines: set NNODES, NODE_RANK, MASTER_ADDR and PORT on each.
 set -euo pipefail
-CONFIG=${1:?a config file is missing} CHECKPOINT=${2:?a checkpoint is missing} PROCESSES=${3:?the number of processes is missing}
+CONFIG=${1:?a config file is missing}
+CHECKPOINT=${2:?a checkpoint is missing}
+PROCESSES=${3:?the number of processes is missing}
 shift 3
-exec python -m torch.distributed.run \
+exec "${PYTHON:-python}" -m torch.distributed.run \
     --nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}" --nproc_per_node "$PROCESSES" \
     --master_addr "${MASTER_ADDR:-127.0.0.1}" --master_port "${PORT:-29500}" \
     "$(dirname "$0")/test.py" "$CONFIG" "$CHECKPOINT" --launcher pytorch "$@"

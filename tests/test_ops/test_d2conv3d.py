@@ -118,12 +118,13 @@ def test_gradcheck(groups):
     # Fractions between 0.1 and 0.9: interpolation has a kink at whole positions.
     size = torch.rand(1, 3, 3, 2, 3, dtype=torch.float64) * 0.8 + 0.1
     size = (size + torch.randint(0, 3, size.shape)).requires_grad_()
-    weight = torch.randn(2, 2 // groups, 3, 3, 3, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(2, 2 // groups, 3, 1, 3, dtype=torch.float64, requires_grad=True)
     bias = torch.randn(2, dtype=torch.float64, requires_grad=True)
-    modulation = torch.rand(1, 27, 3, 2, 3, dtype=torch.float64, requires_grad=True)
+    modulation = torch.rand(1, 9, 3, 2, 3, dtype=torch.float64, requires_grad=True)
 
     def call(*arguments):
-        return d2conv3d(*arguments, stride=(1, 2, 1), padding=1, groups=groups)
+        return d2conv3d(*arguments, stride=(1, 2, 1), padding=(1, 0, 1),
+                        groups=groups)
 
     assert torch.autograd.gradcheck(call, (x, size, weight, bias, modulation))
 

@@ -10,6 +10,11 @@ import statistics
 import tempfile
 import time
 
+# Threads that wait by spinning lose whole time slices when others use the machine, and the layer
+# with more steps loses more of them. Must be set before PyTorch starts its threads.
+os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+
+# ruff: noqa: E402
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -157,8 +162,9 @@ def main() -> None:
         ahead, both = (statistics.median(times[run][name]) for run in (forward, forward_backward))
         print(f'{name:20}{ahead:>7.1f} ms{ratio(times[forward], name):>8.2f}{both:>9.1f} ms'
               f'{ratio(times[forward_backward], name):>8.2f}{peaks[name]:>10.1f} MiB')
-    print(f'fwd+bwd of the module: {statistics.median(times[forward_backward][MODULE]) / args.batch:.2f}'
-          ' ms a clip. It predicts its sizes; the op and the loop are given theirs.')
+    per_clip = statistics.median(times[forward_backward][MODULE]) / args.batch
+    print(f'fwd+bwd of the module: {per_clip:.2f} ms a clip. It predicts its sizes; the op and the '
+          'loop are given theirs.')
     print(f'max relative error: {error:.1e} to conv3d at size 1, {loop_error:.1e} to the loop')
     if args.json:
         print('The ratios below are those of the whole module, size predictor included.')

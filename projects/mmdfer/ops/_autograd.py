@@ -10,8 +10,8 @@ The gradient of the projected table is the transposed sum: sorted by the row the
 entries make an `embedding_bag` over the gradient of the output. Nothing is added atomically, so
 the result is the same in every run.
 
-Symbols: R input voxels, N output voxels, K = kh·kw taps of one step in time, E entries of a
-voxel, C channels in, O channels out.
+Symbols: R input voxels, N output voxels, K taps of a slab, E entries of a voxel,
+C channels in, O channels out.
 """
 import math
 from typing import Iterator, Optional
@@ -25,8 +25,8 @@ from ._projection import (project, project_to_input, project_to_weight, tap_matr
                           tap_matrices_to_weight)
 from ._sampling import Geometry, SamplingGrid, Slab
 
-# Elements of a projected table: on a CPU it should stay within the caches, on an accelerator it
-# should fill the device.
+# Elements of a projected table. On a CPU it should stay within the caches, and be small enough for
+# the allocator to keep its pages; on an accelerator it should fill the device.
 TABLE_ELEMENTS = {'cpu': 1 << 21}
 TABLE_ELEMENTS_DEFAULT = 1 << 26
 

@@ -64,7 +64,7 @@ def _taps_by_group(grad: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _by_output(table: Tensor, outer: int) -> Tensor:
-    """(R, G) -> (R, 1, O): the input channel that each output channel of a depthwise layer reads."""
+    """(R, G) -> (R, 1, O): for each output channel of a depthwise layer, its input."""
     return (table.repeat_interleave(outer, dim=1) if outer > 1 else table).unsqueeze(1)
 
 

@@ -195,8 +195,8 @@ def _check_tensors(x: Tensor, size: Tensor, weight: Tensor, bias: Optional[Tenso
         kinds = ', '.join(f'{name} {tensor.dtype}' for name, tensor in given.items())
         raise ValueError(f'All tensors must be floating point, got {kinds}.')
     if any(given[name].dtype != x.dtype for name in ('weight', 'bias') if name in given):
-        raise ValueError(f'weight and bias must have the dtype of x, {x.dtype}, got {weight.dtype}. '
-                         'Cast one of them, or run under torch.autocast.')
+        raise ValueError(f'weight and bias must have the dtype of x, {x.dtype}; weight has '
+                         f'{weight.dtype}. Cast one of them, or run under torch.autocast.')
 
 
 def _check_map(name: str, tensor: Tensor, expected: tuple[int, ...]) -> None:

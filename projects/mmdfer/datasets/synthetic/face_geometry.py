@@ -107,9 +107,9 @@ def _cheeks(parts: FaceParts, who: Identity, au: Units) -> None:
     parts.fold(stack(SIDES * (near + (far - near) * t**0.8 + bow), top + (end - top) * t), 0.045,
                0.12 * who.age + 0.05 + 0.45 * smile + 0.5 * wrinkle)
     # Lines under drawn-down corners of the mouth.
-    corner = who.mouth_y + 0.13 * au[15]
+    corner = who.mouth_y + 0.14 * au[15]
     parts.fold(stack(SIDES * (who.mouth_width + 0.01 + 0.06 * t), corner + 0.01 + 0.16 * t), 0.05,
-               0.55 * au[15] + 0.04 * who.age)
+               0.6 * au[15] + 0.04 * who.age)
     # Crow's feet and the pouch under the eye.
     start = who.eye_x + who.eye_width + 0.04
     for slope in (-0.05, 0.02, 0.09):
@@ -147,7 +147,7 @@ def _mouth(parts: FaceParts, who: Identity, au: Units) -> None:
     snarl, lower_down, smile = _both(au[9]), _both(au[16]), _both(au[12])
     half = (who.mouth_width + 0.095 * au[12] + 0.1 * au[20] + 0.015 * au[15]
             - 0.05 * au[23] - 0.05 * au[26]).clip(0.12)  # (T, 2, 1)
-    corner_y = (who.mouth_y - who.mouth_bend - 0.13 * au[12] + 0.125 * au[15] + 0.02 * au[20]
+    corner_y = (who.mouth_y - who.mouth_bend - 0.13 * au[12] + 0.14 * au[15] + 0.02 * au[20]
                 + 0.05 * au[26])
     t = np.linspace(-1, 1, 5)
     parts.fold(stack(SIDES * (half + 0.012), corner_y + 0.04 * t), 0.035,

@@ -45,5 +45,5 @@ def sample_scene(rng: np.random.Generator) -> Scene:
         background=background, clothes=tuple(rng.uniform(20, 220, 3)),
         light=light / np.linalg.norm(light), ambient=rng.uniform(0.5, 0.8),
         gain=rng.uniform(0.85, 1.08) * rng.normal(1, 0.03, 3).clip(0.9, 1.1),
-        gamma=rng.uniform(0.85, 1.12), blur=rng.choice([0.0, rng.uniform(0.002, 0.007)]),
+        gamma=rng.uniform(0.85, 1.12), blur=rng.choice([0.0, rng.uniform(0.002, 0.006)]),
         noise=rng.uniform(1, 4), jpeg_quality=int(rng.integers(72, 96)))

@@ -15,6 +15,7 @@ The folder names are DFEW's own and do not tell the frames' size.
 import json
 import multiprocessing
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
@@ -130,14 +131,20 @@ def _make_folders(root: Path, clips: List[Item], options: Options) -> None:
 
 
 def _draw_all(tasks: List[Task], workers: int) -> Iterable[List[Annotation]]:
-    if workers <= 1:
-        yield from map(_draw_and_write, tasks)
-        return
-    # Forked workers start at once; a spawned one imports the whole package first.
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context('fork' if 'fork' in methods else 'spawn')
-    with context.Pool(workers, initializer=cv2.setNumThreads, initargs=(1, )) as pool:
-        yield from pool.imap_unordered(_draw_and_write, tasks, chunksize=4)
+    # OpenCV's threads must end before a fork: a child that inherits their pool crashes.
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        if workers <= 1:
+            yield from map(_draw_and_write, tasks)
+            return
+        # Forked workers start at once; a spawned one imports the whole package first.
+        methods = multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context('fork' if 'fork' in methods else 'spawn')
+        with ProcessPoolExecutor(workers, context) as pool:
+            yield from pool.map(_draw_and_write, tasks, chunksize=4)
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _draw_and_write(task: Task) -> List[Annotation]:

@@ -1,0 +1,240 @@
+"""The tools themselves, as a user runs them: train, kill, resume, test, several processes, predict."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from mmdfer.backbones import AdapterViT
+from mmdfer.visualization import read_scalars
+from mmdfer.weights import read_checkpoint
+
+from ..conftest import ROOT, write_dfew
+
+pytestmark = pytest.mark.slow
+CONFIG = 'configs/demo/fe_adapter.py'
+OPTIONS = ['epochs=3', 'train_cfg.max_epochs=3', 'train_cfg.val_interval=1', 'train_dataloader.batch_size=4',
+           'val_dataloader.batch_size=4', 'test_dataloader.batch_size=4', 'default_hooks.logger.interval=1',
+           'train_dataloader.num_workers=1', 'val_dataloader.num_workers=1']
+
+
+def command(tool, *args):
+    return [sys.executable, str(ROOT / 'tools' / tool), *map(str, args)]
+
+
+def environment():
+    return dict(os.environ, PYTHON=sys.executable, OMP_NUM_THREADS='1', MASTER_ADDR='127.0.0.1', PORT='29617')
+
+
+def run(argv, **kwargs):
+    return subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=400, **kwargs)
+
+
+def succeed(argv):
+    done = run(argv)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope='module')
+def place(tmp_path_factory):
+    """A data set, an image model, and a finished run."""
+    place = tmp_path_factory.mktemp('walk')
+    write_dfew(place / 'DFEW', train=14, test=9, size=48)
+    torch.manual_seed(0)
+    image = AdapterViT(dict(embed_dims=96, num_layers=4, num_heads=4, feedforward_channels=384), img_size=48,
+                       patch_size=8, freeze=False)
+    torch.save({f'backbone.{key}': value for key, value in image.state_dict().items()}, place / 'image.pth')
+    succeed(train_command(place, 'run'))
+    return place
+
+
+def train_command(place, name, *more):
+    return command('train.py', CONFIG, '--data-root', place / 'DFEW', '--image-checkpoint', place / 'image.pth',
+                   '--work-dir', place / name, *more, '--cfg-options', *OPTIONS)
+
+
+def losses(work_dir):
+    return {record['step']: record['loss'] for record in read_scalars(work_dir) if 'loss' in record}
+
+
+def result(work_dir):
+    return json.loads((work_dir / 'result.json').read_text())
+
+
+def test_a_run_leaves_what_it_promises(place):
+    run_dir = place / 'run'
+    names = {path.name for path in run_dir.iterdir()}
+    assert {'result.json', 'curves.png', 'confusion.png', 'best.pth', 'best.safetensors', 'last.safetensors',
+            'epoch_2.pth', 'epoch_3.pth'} <= names and 'epoch_1.pth' not in names
+    found = result(run_dir)
+    assert found['epoch'] == 3 and 0 <= found['uar'] <= 1 and found['tunable'] < found['total']
+    assert list(run_dir.glob('*/vis_data/events*')), 'TensorBoard file'
+    meta = read_checkpoint(run_dir / 'best.safetensors')['meta']
+    assert 'FEAdapter' in meta['cfg'] and meta['image_checkpoint'].endswith('image.pth') and meta['seed'] == 42
+
+
+def test_training_moves_every_adapter_and_no_frozen_byte(place):
+    image, trained = read_checkpoint(place / 'image.pth'), read_checkpoint(place / 'run' / 'epoch_3.pth')['state_dict']
+    for name, tensor in image.items():
+        assert torch.equal(trained[name], tensor), name
+    adapters = {name: tensor for name, tensor in trained.items() if '.adapters.' in name}
+    assert len(adapters) == 4 * 8
+    assert all(tensor.abs().sum() > 0 for name, tensor in adapters.items() if '.up.' in name)
+
+
+def test_killed_and_resumed_is_as_never_stopped(place):
+    argv = train_command(place, 'killed')
+    process = subprocess.Popen(argv, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               start_new_session=True)
+    deadline = time.time() + 300
+    while not (place / 'killed' / 'epoch_1.pth').exists() and time.time() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (place / 'killed' / 'epoch_3.pth').exists()
+    output = succeed(train_command(place, 'killed', '--resume'))
+    assert 'resumed epoch' in output
+    assert losses(place / 'killed') == losses(place / 'run')
+    for key in ('uar', 'war', 'epoch', 'best', 'tunable', 'total'):
+        assert result(place / 'killed')[key] == result(place / 'run')[key], key
+    ours, theirs = (read_checkpoint(place / name / 'epoch_3.pth')['state_dict'] for name in ('killed', 'run'))
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+def metrics(place, name, checkpoint, *more):
+    succeed(command('test.py', CONFIG, place / 'run' / checkpoint, '--data-root', place / 'DFEW', '--out', place / name,
+                    '--work-dir', place / 'test_logs', *more, '--cfg-options', 'test_dataloader.batch_size=4'))
+    found = json.loads((place / name / 'metrics.json').read_text())
+    return {key: found[key] for key in ('uar', 'war', 'recall/happy')}
+
+
+def test_either_file_gives_the_numbers_of_training(place):
+    full = metrics(place, 'full', 'epoch_3.pth')
+    small = metrics(place, 'small', 'last.safetensors', '--image-checkpoint', place / 'image.pth')
+    assert full == small
+    assert (full['uar'], full['war']) == (result(place / 'run')['uar'], result(place / 'run')['war'])
+
+
+def test_two_processes_give_the_numbers_of_one(place):
+    one = metrics(place, 'full', 'epoch_3.pth')
+    done = run(['bash', 'tools/dist_test.sh', CONFIG, str(place / 'run' / 'epoch_3.pth'), '2', '--data-root',
+                str(place / 'DFEW'), '--out', str(place / 'dist'), '--work-dir', str(place / 'test_logs'),
+                '--cfg-options', 'test_dataloader.batch_size=4'])
+    assert done.returncode == 0, done.stderr[-3000:]
+    two = json.loads((place / 'dist' / 'metrics.json').read_text())
+    assert {key: two[key] for key in one} == one
+
+
+def test_training_in_two_processes(place):
+    done = run(['bash', 'tools/dist_train.sh', CONFIG, '2', '--data-root', str(place / 'DFEW'), '--image-checkpoint',
+                str(place / 'image.pth'), '--work-dir', str(place / 'dist_run'), '--cfg-options', *OPTIONS,
+                'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1'])
+    assert done.returncode == 0, done.stderr[-3000:]
+    trained = result(place / 'dist_run')
+    succeed(command('test.py', CONFIG, place / 'dist_run' / 'epoch_1.pth', '--data-root', place / 'DFEW', '--out',
+                    place / 'dist_one', '--work-dir', place / 'test_logs'))
+    alone = json.loads((place / 'dist_one' / 'metrics.json').read_text())
+    assert (trained['uar'], trained['war']) == (alone['uar'], alone['war'])
+
+
+def test_infer_on_real_videos(place, faces):
+    argv = command('infer.py', CONFIG, place / 'run' / 'last.safetensors', faces, '--image-checkpoint',
+                   place / 'image.pth', '--out', place / 'out')
+    succeed(argv)
+    found = json.loads((place / 'out' / 'WolfgangLanger_Pexels.json').read_text())
+    assert found['frames'] == 472 and found['duration'] == pytest.approx(472 / 24, abs=0.05)
+    assert found['windows'][0]['start'] == 0 and found['windows'][-1]['end'] == pytest.approx(found['duration'], abs=0.01)
+    for window in found['windows']:
+        assert sum(window['probabilities']) == pytest.approx(1, abs=1e-4)
+    mean = [sum(column) / len(found['windows']) for column in zip(*(w['probabilities'] for w in found['windows']))]
+    assert mean == pytest.approx(found['clip']['probabilities'], abs=1e-5)
+    assert 'centre square' in found['region']
+    assert {'single_face.json', 'no_face.json', 'single_face.png'} <= {path.name for path in (place / 'out').iterdir()}
+
+
+def error_of(argv):
+    done = run(argv)
+    assert done.returncode == 2, done.stdout[-2000:] + done.stderr[-2000:]
+    lines = [line for line in done.stderr.splitlines() if line.startswith('error: ')]
+    assert len(lines) == 1 and 'Traceback' not in done.stderr, done.stderr[-3000:]
+    return lines[0]
+
+
+@pytest.mark.parametrize('args, message', [
+    (['--data-root', '/no/such'], "data_root='/no/such': no such folder"),
+    (['--fold', '6'], 'fold=6 does not exist'),
+    (['--cfg-options', 'model.backbone.adapters.0.slot=before_mlp'], "slot='before_mlp'"),
+    (['--cfg-options', 'model.backbone.adapters.0.blocks=3-9'], "'3-9' is outside the 4 blocks"),
+    (['--cfg-options', 'model.cls_head.num_classes=11'], 'num_classes=11'),
+    (['--cfg-options', 'model.backbone.patch_size=16'], 'another architecture'),
+    (['--image-checkpoint', '/no/such.pth'], '/no/such.pth: no such file'),
+])
+def test_mistakes_in_training_are_one_line(place, args, message):
+    argv = train_command(place, 'mistake')
+    cut = argv.index('--cfg-options')
+    if args[0] == '--cfg-options':
+        argv = argv + args[1:]
+    else:
+        argv = argv[:cut] + args + argv[cut:]
+    assert message in error_of(argv)
+
+
+def test_unreadable_clips_stop_evaluation_and_are_counted_in_training(place, tmp_path):
+    root = write_dfew(tmp_path / 'DFEW', train=14, test=7, size=48, folds=(1, ))
+    frame = root / 'Clip' / 'clip_224x224' / '00005' / '00001.jpg'
+    for path in frame.parent.iterdir():
+        path.write_bytes(path.read_bytes()[:200])
+    argv = train_command(place, 'bad')
+    argv[argv.index('--data-root') + 1] = str(root)
+    argv += ['train_cfg.max_epochs=1']
+    assert '00005' in error_of(argv) and 'cut short' in error_of(argv)
+    cut = argv.index('--cfg-options')
+    output = succeed(argv[:cut] + ['--skip-bad-clips'] + argv[cut:])
+    assert '1 clips could not be read and were replaced by others so far: 5' in output
+    assert (place / 'bad' / 'bad_clips.tsv').read_text().startswith('5\t')
+
+
+@pytest.mark.parametrize('options, message', [
+    (['model.backbone.adapters.0.width=8'], 'another architecture'),
+    (['model.backbone.adapters.0.slot=after_ffn'], 'another architecture'),
+])
+def test_a_checkpoint_of_another_architecture_is_refused(place, options, message):
+    assert message in error_of(command('test.py', CONFIG, place / 'run' / 'epoch_3.pth', '--data-root', place / 'DFEW',
+                                       '--work-dir', place / 'test_logs', '--cfg-options', *options))
+
+
+def test_a_bad_video_is_named_after_the_others_are_done(place, tmp_path, faces):
+    videos = tmp_path / 'videos'
+    videos.mkdir()
+    (videos / 'bad.mp4').write_bytes(b'nothing')
+    (videos / 'good.mp4').write_bytes((faces / 'single_face.mp4').read_bytes())
+    message = error_of(command('infer.py', CONFIG, place / 'run' / 'epoch_3.pth', videos, '--image-checkpoint',
+                               place / 'image.pth', '--out', tmp_path / 'out'))
+    assert '1 of 2 inputs' in message and 'bad.mp4' in message
+    assert (tmp_path / 'out' / 'good.json').exists()
+
+
+def test_one_step_of_the_full_size_config(tmp_path):
+    """The product itself: ViT-B/16, 16 frames of 224x224, by the tool."""
+    root = write_dfew(tmp_path / 'DFEW', train=7, test=7, size=224, folds=(1, ))
+    csv = root / 'EmoLabel_DataSplit'
+    torch.manual_seed(0)
+    torch.save(AdapterViT('base').state_dict(), tmp_path / 'image.pth')
+    succeed(command('train.py', 'configs/fe_adapter_vitb_dfew.py', '--data-root', root, '--fold', 1, '--image-checkpoint',
+                    tmp_path / 'image.pth', '--work-dir', tmp_path / 'run', '--cfg-options', 'train_cfg.max_epochs=1',
+                    'train_dataloader.batch_size=1', 'train_dataloader.dataset.indices=1', 'val_dataloader.dataset.indices=1',
+                    'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
+                    'train_dataloader.persistent_workers=False', 'val_dataloader.persistent_workers=False'))
+    assert csv.is_dir()
+    image = read_checkpoint(tmp_path / 'image.pth')
+    trained = read_checkpoint(tmp_path / 'run' / 'epoch_1.pth')['state_dict']
+    assert all(torch.equal(trained[f'backbone.{name}'], tensor) for name, tensor in image.items())
+    ups = {name: tensor for name, tensor in trained.items() if '.adapters.' in name and '.up.weight' in name}
+    assert len(ups) == 12 and all(tensor.abs().sum() > 0 for tensor in ups.values())
+    assert json.loads((tmp_path / 'run' / 'result.json').read_text())['tunable'] == 6_622_644 + 7 * 769
+    assert (tmp_path / 'run' / 'last.safetensors').stat().st_size <= 27e6

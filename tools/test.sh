@@ -11,5 +11,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 find_environment
 
 cd "$root"
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"       # busy threads of several processes would hold each other up
 export PYTHONPATH="$root/projects${PYTHONPATH:+:$PYTHONPATH}"      # this tree, whatever else is installed
 exec "$python" -m pytest "$@"

@@ -6,13 +6,14 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('runs', nargs='+', help='work directories with a result.json')
     parser.add_argument('--out', help='JSON file for the rows; a Markdown table is written beside it')
+    parser.add_argument('--curves', help='picture of the runs\' training curves, compared')
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
     from mmdfer.apis.summary import summarize
-    summarize(args.runs, args.out)
+    summarize(args.runs, args.out, args.curves)
 
 
 if __name__ == '__main__':

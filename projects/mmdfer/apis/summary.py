@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Sequence
 
+from ..visualization import plot_curves
 from .running import write_json
 
 COLUMNS = ('name', 'uar', 'war', 'tunable', 'total', 'seconds')
@@ -38,12 +39,13 @@ def table(rows: Sequence[dict]) -> str:
     return '\n'.join(lines)
 
 
-def summarize(paths: Sequence[str], out: str | None = None) -> list[dict]:
+def summarize(paths: Sequence[str], out: str | None = None, curves: str | None = None) -> list[dict]:
     """Print the table of some runs, and write it as JSON and Markdown beside each other.
 
     Args:
         paths: work directories.
         out: a ``.json`` file; the Markdown gets the same stem.
+        curves: a picture of the runs' curves, compared.
     """
     rows = read_results(paths)
     text = table(rows)
@@ -53,4 +55,6 @@ def summarize(paths: Sequence[str], out: str | None = None) -> list[dict]:
         write_json([dict((key, row[key]) for key in COLUMNS) | dict(best=row['best']) for row in rows], out)
         with open(f'{os.path.splitext(out)[0]}.md', 'w', encoding='utf-8') as file:
             file.write(text + '\n')
+    if curves is not None:
+        plot_curves({row['name']: row['work_dir'] for row in rows}, curves)
     return rows

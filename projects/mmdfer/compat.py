@@ -15,6 +15,7 @@ import pickle
 import sys
 import types
 import warnings
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 
@@ -112,11 +113,8 @@ def mend_pkg_resources() -> bool:
     def get_installed_path(package: str) -> str:
         """The folder of an installed package, given its module or its distribution name."""
         names = [package]
-        try:
-            listed = importlib.metadata.distribution(package).read_text('top_level.txt') or ''
-            names += listed.split()
-        except importlib.metadata.PackageNotFoundError:
-            pass                                     # a module on the path needs no distribution
+        with suppress(importlib.metadata.PackageNotFoundError):      # a module on the path needs no distribution
+            names += (importlib.metadata.distribution(package).read_text('top_level.txt') or '').split()
         for name in names:
             spec = importlib.util.find_spec(name)
             if spec is not None and spec.origin is not None:

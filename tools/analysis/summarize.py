@@ -1,6 +1,9 @@
 """Finished runs in one table: ``python tools/analysis/summarize.py work_dirs/a work_dirs/b --out summary.json``."""
 import argparse
 
+from mmdfer.apis.cli import run_tool
+from mmdfer.apis.summary import summarize
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -12,10 +15,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from mmdfer.apis.summary import summarize
     summarize(args.runs, args.out, args.curves)
 
 
 if __name__ == '__main__':
-    from mmdfer.apis.cli import run_tool
     run_tool(main)

@@ -126,3 +126,14 @@ def set_resume(cfg: Config, resume: str | None) -> None:
         raise ValueError(f'--resume {resume}: no such checkpoint')
     else:
         cfg.load_from = resume
+
+
+def set_randomness(cfg: Config, seed: int | None = None, deterministic: bool = False) -> None:
+    """Set the run's seed, and ask for deterministic kernels."""
+    randomness = dict(cfg.get('randomness') or {})
+    if seed is not None:
+        randomness['seed'] = seed
+    if deterministic:
+        os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')       # cuBLAS wants it said before it starts
+        randomness['deterministic'] = True
+    cfg.randomness = randomness

@@ -1,0 +1,47 @@
+"""The options that the tools share, and the config they make."""
+from __future__ import annotations
+
+import argparse
+import os
+
+from mmengine.config import Config, DictAction
+
+from ..weights import TRUST_VARIABLE
+from . import config
+
+CHECKPOINT_HELP = 'full checkpoint (.pth), or the tunable part alone (.safetensors)'
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Options of every tool that builds a model from a config."""
+    parser.add_argument('--image-checkpoint', help='image ViT for the frozen backbone (.pth or .safetensors)')
+    parser.add_argument('--trust-checkpoint', action='store_true', help='read torch files that run code; know the source')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config entries, as key=value')
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the tools that run over a data set, beside those of :func:`add_model_options`."""
+    add_model_options(parser)
+    parser.add_argument('--data-root', help="folder of the data set, instead of the config's")
+    parser.add_argument('--fold', type=int, help='fold, for sets that have folds')
+    parser.add_argument('--work-dir', help='where logs and checkpoints go [work_dirs/<config>/fold_<n>]')
+    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def model_config(args: argparse.Namespace) -> Config:
+    """The config under the options of :func:`add_model_options`."""
+    if args.trust_checkpoint:
+        os.environ[TRUST_VARIABLE] = '1'
+    cfg = config.load_config(args.config, args.cfg_options)
+    config.set_image_checkpoint(cfg, args.image_checkpoint)
+    return cfg
+
+
+def run_config(args: argparse.Namespace, skip_bad_clips: bool = False) -> Config:
+    """The config under the options of :func:`add_run_options`."""
+    cfg = model_config(args)
+    cfg.launcher = args.launcher
+    config.set_data(cfg, args.data_root, args.fold, skip_bad_clips)
+    config.set_work_dir(cfg, args.config, args.work_dir)
+    return cfg

@@ -67,7 +67,7 @@ def test_config_mistakes(tmp_path):
 
 
 @pytest.mark.parametrize('path', sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
-                                        if '_base_' not in path.parts))
+                                        if '_base_' not in path.parts and path.name != 'rows.py'))
 def test_every_config_reads_and_names_its_test_pipeline(path):
     cfg = Config.fromfile(ROOT / path)
     assert cfg.test_pipeline and cfg.custom_imports.imports == ['mmdfer']

@@ -1,0 +1,144 @@
+"""A paper's ablation tables, row by row: what to run, and the table with the paper's figures beside ours."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+
+from mmengine.config import Config
+
+from ..backbones.adapter_block import parse_blocks
+from .config import load_config
+from .running import write_json
+from .summary import read_results
+
+TRAIN = Path('tools') / 'train.py'
+
+
+def read_rows(folder: str, only: Sequence[str] = ()) -> list[dict]:
+    """Rows of an ablation folder's ``rows.py``: ``group``, ``name``, ``config`` and perhaps ``paper``.
+
+    Args:
+        folder: e.g. ``configs/ablations/fe_adapter``.
+        only: config stems or group names to keep; empty for all.
+
+    Raises:
+        ValueError: if there is no ``rows.py``, or a name matches nothing.
+    """
+    rows = [dict(row, stem=Path(row['config']).stem, path=os.path.join(folder, row['config']))
+            for row in load_config(os.path.join(folder, 'rows.py')).rows]
+    known = {row['stem'] for row in rows} | {row['group'] for row in rows}
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        raise ValueError(f'{folder}: no row or group {", ".join(map(repr, unknown))}; there are {", ".join(sorted(known))}')
+    return [row for row in rows if not only or row['stem'] in only or row['group'] in only]
+
+
+def shrink(adapters: Sequence[dict], depth: int, small_depth: int, scale: float) -> list[dict]:
+    """Adapters of a deep backbone for a shallow one: the same part of its depth, widths scaled.
+
+    A block of the shallow backbone stands for several of the deep one, and carries the adapter if most of
+    them do. Widths are rounded to multiples of 4; depthwise stays depthwise.
+    """
+    small = []
+    for adapter in adapters:
+        adapter, chosen = dict(adapter), parse_blocks(adapter.get('blocks', 'all'), depth)
+        share = depth / small_depth
+        blocks = [block + 1 for block in range(small_depth)
+                  if sum(block <= index / share < block + 1 for index in chosen) > share / 2]
+        adapter['blocks'] = ','.join(map(str, blocks)) if len(blocks) < small_depth else 'all'
+        if 'width' in adapter:
+            width = max(4, 4 * round(adapter['width'] * scale / 4))
+            if adapter.get('groups', 1) == adapter['width']:
+                adapter['groups'] = width
+            adapter['width'] = width
+        small.append(adapter)
+    return small
+
+
+def demo_config(row: dict, base: str = 'configs/demo/fe_adapter.py', full_width: int = 116) -> Config | None:
+    """A row's adapters on the demo's small backbone; ``None`` for a row that is of the image stage."""
+    full, demo = load_config(row['path']).model.backbone, load_config(base)
+    if full.get('init_cfg'):
+        return None
+    scale = demo.model.backbone.adapters[0].width / full_width
+    demo.model.backbone.adapters = shrink(full.adapters, 12, demo.model.backbone.arch.num_layers, scale)
+    return demo
+
+
+def run_rows(rows: Sequence[dict], out: str, seeds: Sequence[int], options: Sequence[str], demo: bool = False) -> list[dict]:
+    """Train each row with each seed by ``tools/train.py``, going past what is finished.
+
+    Args:
+        rows: of :func:`read_rows`.
+        out: runs go to ``<out>/<row>/seed_<n>``.
+        seeds: seeds of the runs.
+        options: passed on to ``tools/train.py``.
+        demo: put each row's adapters on the demo's backbone and data.
+
+    Returns:
+        The rows that ran, each with ``results``, a list of a result for every seed.
+
+    Raises:
+        ValueError: if a run fails; it names its log.
+    """
+    done = []
+    for row in rows:
+        path = row['path']
+        if demo:
+            cfg = demo_config(row)
+            if cfg is None:
+                print(f'{row["name"]}: needs an image stage of its own; not part of the demo')
+                continue
+            path = os.path.join(out, row['stem'], 'config.py')
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            cfg.dump(path)
+        folders = [os.path.join(out, row['stem'], f'seed_{seed}') for seed in seeds]
+        for seed, folder in zip(seeds, folders):
+            _run(path, row['stem'], folder, seed, options)
+        done.append(dict(row, results=read_results(folders)))
+        write_table(done, out)
+    return done
+
+
+def _run(path: str, name: str, folder: str, seed: int, options: Sequence[str]) -> None:
+    if os.path.isfile(os.path.join(folder, 'result.json')):
+        return
+    os.makedirs(folder, exist_ok=True)
+    log = os.path.join(folder, 'console.log')
+    print(f'{name}, seed {seed}: training; log in {log}', flush=True)
+    command = [sys.executable, str(TRAIN), path, '--name', name, '--work-dir', folder, '--seed', str(seed), '--resume',
+               *options]
+    with open(log, 'w', encoding='utf-8') as file:
+        if subprocess.run(command, stdout=file, stderr=subprocess.STDOUT).returncode:
+            raise ValueError(f'{name}, seed {seed}: the run failed; see {log}')
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean in per cent, with the sample standard deviation where there are several."""
+    text = f'{100 * mean(values):.2f}'
+    return text if len(values) == 1 else f'{text} ± {100 * stdev(values):.2f}'
+
+
+def write_table(rows: Sequence[dict], out: str) -> str:
+    """Write ``table.md`` and ``table.json`` into ``out``: measured figures of the last epoch, the paper's beside."""
+    sets = [name for name in ('dfew', 'ferv39k', 'mafw') if any(name in row.get('paper', {}) for row in rows)]
+    lines = ['| group | row | tunable | UAR | WAR | runs |' + ''.join(f' paper, {name} |' for name in sets),
+             '|---|---|---:|---:|---:|---:|' + '---:|' * len(sets)]
+    for row in rows:
+        results = row['results']
+        paper = [' / '.join(f'{value:.2f}' for value in row['paper'][name]) if name in row.get('paper', {}) else ''
+                 for name in sets]
+        cells = [row['group'], row['name'], f'{results[0]["tunable"]:,}', spread([one['uar'] for one in results]),
+                 spread([one['war'] for one in results]), str(len(results)), *paper]
+        lines.append(f'| {" | ".join(cells)} |')
+    text = '\n'.join(lines) + '\n'
+    os.makedirs(out, exist_ok=True)
+    with open(os.path.join(out, 'table.md'), 'w', encoding='utf-8') as file:
+        file.write(text)
+    write_json([dict((key, row[key]) for key in ('group', 'name', 'config', 'results')) | dict(paper=row.get('paper'))
+                for row in rows], os.path.join(out, 'table.json'))
+    return text

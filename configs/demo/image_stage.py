@@ -17,24 +17,22 @@ model = dict(
         type='mmpretrain.VisionTransformer',
         arch=dict(embed_dims=96, num_layers=4, num_heads=4, feedforward_channels=384),
         img_size=size,
-        patch_size=8,
-        drop_path_rate=0.05),
+        patch_size=8),
     head=dict(
         type='mmpretrain.VisionTransformerClsHead',
         num_classes=classes,
-        in_channels=96,
-        loss=dict(type='mmpretrain.LabelSmoothLoss', label_smooth_val=0.1, mode='original')))
+        in_channels=96))
 
 train_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.RandomResizedCrop', scale=size, crop_ratio_range=(0.75, 1.0)),
+    dict(type='mmpretrain.Resize', scale=size, interpolation='area'),
+    dict(type='mmpretrain.RandomCrop', crop_size=size, padding=4, padding_mode='edge'),
     dict(type='mmpretrain.RandomFlip', prob=0.5, direction='horizontal'),
-    dict(type='mmpretrain.ColorJitter', brightness=0.2, contrast=0.2),
     dict(type='mmpretrain.PackInputs')
 ]
 test_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.Resize', scale=size),
+    dict(type='mmpretrain.Resize', scale=size, interpolation='area'),
     dict(type='mmpretrain.PackInputs')
 ]
 train_dataloader = dict(

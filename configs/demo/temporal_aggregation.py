@@ -3,7 +3,8 @@ _base_ = ['../_base_/default_runtime.py']
 
 data_root = 'data/demo'
 size = 48
-epochs = 12
+frames = 8
+epochs = 10
 
 model = dict(
     type='Recognizer3D',
@@ -24,19 +25,19 @@ model = dict(
 
 train_pipeline = [
     dict(type='ClipInit'),
-    dict(type='SampleSegments', num_frames=16),
+    dict(type='SampleSegments', num_frames=frames),
     dict(type='ClipDecode'),
-    dict(type='RandomResizedCrop', area_range=(0.75, 1.0)),
-    dict(type='Resize', scale=(size, size), keep_ratio=False),
+    dict(type='RandomResizedCrop', area_range=(0.85, 1.0), aspect_ratio_range=(0.95, 1.05)),
+    dict(type='Resize', scale=(size, size), keep_ratio=False, interpolation='area'),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape'))
 ]
 test_pipeline = [
     dict(type='ClipInit'),
-    dict(type='SampleSegments', num_frames=16, test_mode=True),
+    dict(type='SampleSegments', num_frames=frames, test_mode=True),
     dict(type='ClipDecode'),
-    dict(type='Resize', scale=(-1, size)),
+    dict(type='Resize', scale=(-1, size), interpolation='area'),
     dict(type='CenterCrop', crop_size=size),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape'))

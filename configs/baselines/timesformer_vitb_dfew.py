@@ -1,0 +1,4 @@
+_base_ = [
+    '../_base_/models/timesformer_vitb.py', '../_base_/datasets/dfew.py', '../_base_/schedules/adamw_1e-4_100e.py',
+    '../_base_/default_runtime.py'
+]

@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/r3d18.py', '../_base_/datasets/dfew_112.py', '../_base_/schedules/adamw_1e-4_100e.py',
+    '../_base_/default_runtime.py'
+]
+
+model = dict(backbone=dict(type='D2ResNet3d', d2_stages=(3, 4)))

@@ -1,0 +1,9 @@
+_base_ = [
+    '../_base_/models/videomae_vitb.py', '../_base_/datasets/dfew.py', '../_base_/schedules/adamw_5e-4_100e.py',
+    '../_base_/default_runtime.py'
+]
+
+model = dict(
+    backbone=dict(
+        _delete_=True, type='AdaptedBackbone', backbone=_base_.model.backbone, layout='videomae',
+        pattern=r'blocks\.\d+', adapter=dict(type='FEAdapter', width=116), freeze=True))

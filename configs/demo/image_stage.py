@@ -21,7 +21,8 @@ model = dict(
     head=dict(
         type='mmpretrain.VisionTransformerClsHead',
         num_classes=classes,
-        in_channels=96))
+        in_channels=96,
+        loss=dict(type='mmpretrain.CrossEntropyLoss')))
 
 train_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),

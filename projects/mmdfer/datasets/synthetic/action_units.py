@@ -21,7 +21,7 @@ AU_INDEX = {unit: index for index, unit in enumerate(ACTION_UNITS)}
 
 CLASS_UNITS: Dict[str, Dict[int, Tuple[float, float]]] = {
     'happy': {6: (0.6, 1.0), 12: (0.7, 1.0)},
-    'sad': {1: (0.75, 1.0), 4: (0.35, 0.7), 15: (0.8, 1.0)},
+    'sad': {1: (0.75, 1.0), 4: (0.2, 0.45), 15: (0.8, 1.0)},
     'neutral': {},
     'angry': {4: (0.7, 1.0), 5: (0.2, 0.6), 7: (0.5, 1.0), 23: (0.6, 1.0)},
     'surprise': {1: (0.6, 1.0), 2: (0.6, 1.0), 5: (0.6, 1.0), 26: (0.5, 1.0)},
@@ -38,7 +38,7 @@ COMPANIONS: Dict[str, Dict[int, Tuple[float, float, float]]] = {
 }
 """Units that come along in some clips: (probability, lowest, highest share of the strength)."""
 
-STRENGTH = (0.6, 1.0)
+STRENGTH = (0.65, 1.0)
 """Range of a clip's strength, so that weak expressions occur."""
 
 
@@ -94,7 +94,7 @@ def sample_peaks(name: str, rng: np.random.Generator) -> np.ndarray:
     low, high = STRENGTH
     strength = low + (high - low) * rng.beta(1.8, 1.2)
     cross_talk = rng.random(len(ACTION_UNITS)) < 0.2
-    peaks = cross_talk * rng.uniform(0, 0.18, len(ACTION_UNITS))
+    peaks = cross_talk * rng.uniform(0, 0.15, len(ACTION_UNITS))
     for unit, (least, most) in CLASS_UNITS[name].items():
         peaks[AU_INDEX[unit]] = strength * rng.uniform(least, most)
     for unit, (probability, least, most) in COMPANIONS.get(name, {}).items():

@@ -107,7 +107,7 @@ def _cheeks(parts: FaceParts, who: Identity, au: Units) -> None:
     parts.fold(stack(SIDES * (near + (far - near) * t**0.8 + bow), top + (end - top) * t), 0.045,
                0.12 * who.age + 0.05 + 0.45 * smile + 0.5 * wrinkle)
     # Lines under drawn-down corners of the mouth.
-    corner = who.mouth_y + 0.14 * au[15]
+    corner = who.mouth_y + 0.17 * au[15]
     parts.fold(stack(SIDES * (who.mouth_width + 0.01 + 0.06 * t), corner + 0.01 + 0.16 * t), 0.05,
                0.6 * au[15] + 0.04 * who.age)
     # Crow's feet and the pouch under the eye.
@@ -147,7 +147,7 @@ def _mouth(parts: FaceParts, who: Identity, au: Units) -> None:
     snarl, lower_down, smile = _both(au[9]), _both(au[16]), _both(au[12])
     half = (who.mouth_width + 0.095 * au[12] + 0.1 * au[20] + 0.015 * au[15]
             - 0.05 * au[23] - 0.05 * au[26]).clip(0.12)  # (T, 2, 1)
-    corner_y = (who.mouth_y - who.mouth_bend - 0.13 * au[12] + 0.14 * au[15] + 0.02 * au[20]
+    corner_y = (who.mouth_y - who.mouth_bend - 0.15 * au[12] + 0.17 * au[15] + 0.02 * au[20]
                 + 0.05 * au[26])
     t = np.linspace(-1, 1, 5)
     parts.fold(stack(SIDES * (half + 0.012), corner_y + 0.04 * t), 0.035,
@@ -246,7 +246,7 @@ def _brows(parts: FaceParts, who: Identity, au: Units) -> None:
     x = who.eye_x - 0.5 * length + length * v - 0.06 * au[4] * inner
     rest = (who.brow_y + who.brow_tilt * (2 * v - 1)
             - who.brow_arch * np.sin(np.pi * v**1.3) * 1.4)
-    y = (rest - 0.16 * au[1] * inner - 0.15 * au[2] * outer - 0.02 * au[5]
+    y = (rest - 0.18 * au[1] * inner - 0.15 * au[2] * outer - 0.02 * au[5]
          + au[4] * (0.045 + 0.095 * inner) + 0.05 * au[9] * inner + 0.012 * au[6])
     half = 0.5 * who.brow_thickness * np.array([0.75, 1, 1, 1, 0.95, 0.85, 0.7, 0.5, 0.2])
     parts.add('brow', closed(stack(SIDES * x, y - half), stack(SIDES * x, y + half)))

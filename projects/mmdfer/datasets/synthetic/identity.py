@@ -13,7 +13,7 @@ from .action_units import ACTION_UNITS
 Colour = Tuple[float, float, float]
 
 _SKINS = np.array([(246, 218, 200), (236, 198, 170), (219, 174, 140), (192, 143, 108),
-                   (150, 104, 76), (108, 74, 56)], float)
+                   (158, 112, 84), (124, 86, 66)], float)
 _HAIRS = np.array([(28, 24, 24), (50, 36, 28), (88, 58, 38), (126, 74, 42), (190, 150, 92),
                    (150, 148, 146)], float)
 _IRISES = np.array([(60, 38, 24), (88, 58, 32), (92, 110, 66), (82, 118, 150), (110, 124, 130)],
@@ -91,13 +91,13 @@ def sample_identity(rng: np.random.Generator) -> Identity:
         parting=rng.uniform(-0.4, 0.4),
         brow_y=rng.uniform(-0.4, -0.34), brow_thickness=rng.uniform(0.045, 0.085),
         brow_length=rng.uniform(0.95, 1.2), brow_arch=rng.uniform(0.015, 0.06),
-        brow_tilt=rng.uniform(-0.02, 0.025),
+        brow_tilt=rng.uniform(-0.012, 0.014),
         eye_x=rng.uniform(0.3, 0.355), eye_y=rng.uniform(-0.15, -0.1),
         eye_width=rng.uniform(0.145, 0.18), eye_open=rng.uniform(0.066, 0.09),
         eye_tilt=rng.uniform(-0.015, 0.03), iris_radius=rng.uniform(0.07, 0.083),
         nose_y=nose_y, nose_width=rng.uniform(0.12, 0.18),
         mouth_y=nose_y + rng.uniform(0.25, 0.31), mouth_width=rng.uniform(0.23, 0.3),
-        mouth_bend=rng.uniform(-0.02, 0.02),
+        mouth_bend=rng.uniform(-0.01, 0.01),
         upper_lip=rng.uniform(0.045, 0.08), lower_lip=rng.uniform(0.065, 0.105),
         beard=BEARDS[rng.choice(len(BEARDS), p=[.72, .12, .07, .09])],
         glasses=bool(rng.random() < 0.14), glasses_size=rng.uniform(0.19, 0.24),

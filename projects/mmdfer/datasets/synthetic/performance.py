@@ -86,7 +86,7 @@ def _drift(time: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray
 
 def _idle(time: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
     """(T, width) small motion of a face at rest: a constant set of some units and slow waves."""
-    tonic = (rng.random(width) < 0.3) * rng.uniform(0, 0.1, width)
+    tonic = (rng.random(width) < 0.3) * rng.uniform(0, 0.08, width)
     return tonic + 0.03 * _drift(2 * time, width, rng)
 
 

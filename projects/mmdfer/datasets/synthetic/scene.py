@@ -38,7 +38,7 @@ def sample_scene(rng: np.random.Generator) -> Scene:
     ramp = np.linspace(0, 1, 16)
     tilt = rng.uniform(0, 1)
     mix = (tilt * ramp[:, None] + (1 - tilt) * ramp)[..., None]
-    patches = cv2.resize(rng.normal(0, 28, (4, 4, 1)).astype(np.float32), (16, 16))[..., None]
+    patches = cv2.resize(rng.normal(0, 18, (4, 4, 1)).astype(np.float32), (16, 16))[..., None]
     background = (base * (1 - mix) + other * mix + patches).clip(5, 250).astype(np.float32)
     light = np.array([rng.normal(0, 0.55), rng.normal(-0.35, 0.3), 1.0])
     return Scene(

@@ -1,0 +1,58 @@
+"""Make a synthetic DFER set in DFEW's layout, to try the toolbox without real data.
+
+Example::
+
+    python tools/data/make_demo_clips.py --out data/demo
+"""
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mmdfer.datasets.synthetic import Options, make_dataset
+
+
+def parse_args() -> argparse.Namespace:
+    default = Options()
+    parser = argparse.ArgumentParser(
+        description='Make a synthetic DFER set in the layout of DFEW, with a static set in the '
+        'layout of RAF-DB and a few videos. The same options give the same bytes.')
+    parser.add_argument('--out', type=Path, required=True, help='folder to make')
+    parser.add_argument('--seed', type=int, default=default.seed, help='default: %(default)s')
+    parser.add_argument('--subjects', type=int, default=default.subjects,
+                        help='subjects in the clips (default: %(default)s)')
+    parser.add_argument('--clips', type=int, default=default.clips,
+                        help='clips over all folds (default: %(default)s)')
+    parser.add_argument('--static', type=int, default=default.static,
+                        help='training pictures of the static set, 0 for none (default: '
+                        '%(default)s)')
+    parser.add_argument('--size', type=int, default=default.size,
+                        help='edge of the frames in pixels (default: %(default)s)')
+    parser.add_argument('--sixteen', action='store_true',
+                        help='write the folder of 16 frames a clip too')
+    parser.add_argument('--workers', type=int, default=os.cpu_count(),
+                        help='processes; they change the time alone (default: %(default)s)')
+    parser.add_argument('--overwrite', action='store_true',
+                        help='replace a synthetic set made with other options')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+
+    def progress(items, total):
+        return tqdm(items, total=total, desc=str(args.out), unit='task')
+
+    try:
+        options = Options(args.seed, args.subjects, args.clips, args.static, args.size,
+                          args.sixteen)
+        made = make_dataset(args.out, options, args.workers, args.overwrite, progress)
+    except (FileExistsError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    print(f'{args.out}: {"made" if made else "already there"}, {options.clips} clips')
+
+
+if __name__ == '__main__':
+    main()

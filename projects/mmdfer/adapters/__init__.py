@@ -2,6 +2,7 @@
 from .bottleneck import BottleneckAdapter
 from .fe_adapter import FEAdapter
 from .grid import TokenGrid
+from .injection import inject_adapters
 from .st_adapter import STAdapter
 
-__all__ = ['BottleneckAdapter', 'FEAdapter', 'STAdapter', 'TokenGrid']
+__all__ = ['BottleneckAdapter', 'FEAdapter', 'STAdapter', 'TokenGrid', 'inject_adapters']

@@ -1,5 +1,8 @@
-"""Frozen image transformers over the frames of a clip, with adapter slots."""
+"""Frozen image transformers over the frames of a clip with adapter slots, and our modules in stock backbones."""
+from .adapted import adapted_backbone
 from .adapter_block import SLOTS, AdapterBlock
 from .adapter_vit import AdapterViT
+from .d2_resnet3d import D2ResNet3d
+from .image_vit import ImageViT
 
-__all__ = ['SLOTS', 'AdapterBlock', 'AdapterViT']
+__all__ = ['SLOTS', 'AdapterBlock', 'AdapterViT', 'D2ResNet3d', 'ImageViT', 'adapted_backbone']

@@ -52,6 +52,7 @@ class AdapterViT(VisionTransformer):
         drop_path_rate: stochastic depth of the last block, rising linearly from 0.
         with_cp: recompute blocks in the backward pass to save memory; works over frozen parts.
         layer_cfg: further arguments of every block, e.g. another activation.
+        num_segments: frames of a clip when they come one by one, as from ``Recognizer2D``.
         kwargs: mmpretrain's own arguments, such as ``img_size``, ``patch_size``, ``pre_norm``.
 
     Raises:
@@ -60,14 +61,14 @@ class AdapterViT(VisionTransformer):
 
     def __init__(self, arch: str | dict = 'base', adapters: Sequence[dict] = (), freeze: bool = True,
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
-                 **kwargs) -> None:
+                 num_segments: int = 1, **kwargs) -> None:
         if isinstance(arch, str):
             if arch not in ARCHITECTURES:
                 raise ValueError(f'AdapterViT: arch={arch!r} is not known: choose one of {sorted(ARCHITECTURES)} or '
                                  'give a dict of embed_dims, num_layers, num_heads and feedforward_channels')
             arch = ARCHITECTURES[arch]
         super().__init__(arch=dict(arch), **kwargs)
-        self.freeze, self.with_cp = freeze, with_cp
+        self.freeze, self.with_cp, self.num_segments = freeze, with_cp, num_segments
         self.layers = self._build_blocks(drop_path_rate, kwargs, layer_cfg or {})
         for cfg in adapters:
             self._add_adapters(dict(cfg))
@@ -116,18 +117,18 @@ class AdapterViT(VisionTransformer):
         """Class token of every frame after the last norm.
 
         Args:
-            x: clips (B, 3, T, H, W), or frames (B, 3, H, W), which count as clips of one frame.
+            x: clips (B, 3, T, H, W), or frames (B·T, 3, H, W) of clips of T = ``num_segments`` frames.
 
         Returns:
-            (B, T, D), or (B, D) for frames.
+            (B, T, D), or (B·T, D) for frames.
 
         Raises:
-            ValueError: for an input of another rank.
+            ValueError: for an input of another rank, or frames that make no whole clips.
         """
         if x.ndim not in (4, 5):
             raise ValueError(f'AdapterViT expects clips (B, 3, T, H, W) or frames (B, 3, H, W), got {tuple(x.shape)}: '
                              "format the clip with FormatShape(input_format='NCTHW')")
-        clips = x if x.ndim == 5 else x.unsqueeze(2)
+        clips = x if x.ndim == 5 else self._gather_clips(x)
         batch, _, frames = clips.shape[:3]
         # (B, 3, T, H, W) -> (B, T, 3, H, W) -> (B·T, 3, H, W)
         tokens, grid = self.embed(clips.transpose(1, 2).flatten(0, 1), frames)
@@ -137,7 +138,14 @@ class AdapterViT(VisionTransformer):
         if self.final_norm:
             features = self.ln1(features)
         features = features.reshape(batch, frames, -1)
-        return features if x.ndim == 5 else features[:, 0]
+        return features if x.ndim == 5 else features.flatten(0, 1)
+
+    def _gather_clips(self, frames: Tensor) -> Tensor:
+        """Frames (B·T, 3, H, W) as clips (B, 3, T, H, W)."""
+        if len(frames) % self.num_segments:
+            raise ValueError(f'AdapterViT: {len(frames)} frames make no whole clips of num_segments='
+                             f'{self.num_segments}: set it to the number of frames that the pipeline samples')
+        return frames.unflatten(0, (-1, self.num_segments)).transpose(1, 2)
 
     def embed(self, images: Tensor, frames: int) -> tuple[Tensor, TokenGrid]:
         """Images (B·T, 3, H, W) as tokens (B·T, L, D) with class token and position, and their grid."""

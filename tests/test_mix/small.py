@@ -1,0 +1,73 @@
+"""The configs of configs/mix and configs/baselines at sizes that run in seconds."""
+from pathlib import Path
+
+from mmengine.config import Config
+
+from ..conftest import ROOT
+
+SIDE = 32
+_VIT = {'model.backbone.backbone.img_size': SIDE, 'model.backbone.backbone.patch_size': 8,
+        'model.backbone.backbone.embed_dims': 24, 'model.backbone.backbone.num_heads': 2,
+        'model.backbone.backbone.num_frames': 4, 'model.backbone.adapter.width': 4, 'model.cls_head.in_channels': 24}
+_VIDEOMAE = dict(_VIT, **{'model.backbone.backbone.depth': 2})
+_TIMESFORMER = dict(_VIT, **{'model.backbone.backbone.num_transformer_layers': 2})
+_R3D18 = {'model.backbone.base_channels': 4, 'model.cls_head.in_channels': 32}
+
+
+def _stock(options):
+    """The same without the adapters' part."""
+    return {key.replace('backbone.backbone', 'backbone'): value for key, value in options.items()
+            if 'adapter' not in key}
+
+
+# What shrinks each model, and the frames that it then takes.
+SMALL = {
+    'mix/videomae_vitb_fe_adapter_dfew': (_VIDEOMAE, 4),
+    'mix/videomae_vitb_st_adapter_dfew': (_VIDEOMAE, 4),
+    'mix/timesformer_fe_adapter_dfew': (_TIMESFORMER, 4),
+    'mix/mvit_small_st_adapter_dfew': ({
+        'model.backbone.backbone.arch': 'tiny', 'model.backbone.backbone.spatial_size': SIDE,
+        'model.backbone.backbone.temporal_size': 4, 'model.backbone.adapter.width': 4}, 4),
+    'mix/resnet3d18_d2conv3d_dfew': (_R3D18, 8),
+    'mix/tsn_r50_dfew': ({'model.backbone.depth': 18, 'model.cls_head.in_channels': 512}, 4),
+    'mix/slowonly_r50_dfew': ({'model.backbone.base_channels': 4, 'model.cls_head.in_channels': 128}, 4),
+    'mix/adapter_vit_recognizer2d_dfew': ({
+        'model.backbone.arch': 'tiny', 'model.backbone.img_size': SIDE, 'model.backbone.patch_size': 8,
+        'model.backbone.num_segments': 4,
+        'model.backbone.adapters.0.width': 8, 'model.cls_head.in_channels': 192}, 4),
+    'baselines/c3d_dfew': ({'model.backbone.out_dim': 512 * 2 * 2}, 16),
+    'baselines/r3d18_dfew': (_R3D18, 8),
+    'baselines/videomae_vitb_dfew': (_stock(_VIDEOMAE), 4),
+    'baselines/timesformer_vitb_dfew': (_stock(_TIMESFORMER), 4),
+}
+ADAPTED = [name for name, (options, _) in SMALL.items() if 'model.backbone.adapter.width' in options]
+
+
+def path(name: str) -> Path:
+    return ROOT / 'configs' / f'{name}.py'
+
+
+def small_options(name: str) -> dict:
+    """Entries that shrink a config's model and the clips of its pipelines."""
+    options, frames = SMALL[name]
+    sampler = 'num_clips' if Config.fromfile(path(name)).test_pipeline[1].type == 'SampleFrames' else 'num_frames'
+    options = dict(options)
+    for loader in ('train', 'val', 'test'):
+        pipeline = f'{loader}_dataloader.dataset.pipeline'
+        options[f'{pipeline}.1.{sampler}'] = frames
+        if loader == 'train':
+            options[f'{pipeline}.4.scale'] = (SIDE, SIDE)
+        else:
+            options[f'{pipeline}.3.scale'], options[f'{pipeline}.4.crop_size'] = (-1, SIDE), SIDE
+    return options
+
+
+def small_config(name: str) -> Config:
+    cfg = Config.fromfile(path(name))
+    cfg.merge_from_dict(small_options(name))
+    return cfg
+
+
+def clip_shape(name: str, batch: int = 2) -> tuple[int, ...]:
+    """(B, 3, T, H, W) of what the small model takes."""
+    return batch, 3, SMALL[name][1], SIDE, SIDE

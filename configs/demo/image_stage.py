@@ -14,10 +14,11 @@ model = dict(
         to_rgb=True,
         num_classes=classes),
     backbone=dict(
-        type='mmpretrain.VisionTransformer',
+        type='ImageViT',
         arch=dict(embed_dims=96, num_layers=4, num_heads=4, feedforward_channels=384),
         img_size=size,
-        patch_size=8),
+        patch_size=8,
+        pos_embed_std=0.5),
     head=dict(
         type='mmpretrain.VisionTransformerClsHead',
         num_classes=classes,
@@ -54,7 +55,7 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type='RecallMetric')
 test_evaluator = val_evaluator
 
-epochs = 20
+epochs = 16
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=epochs, val_begin=1, val_interval=2)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -62,7 +62,6 @@ class Identity:
     glasses: bool
     glasses_size: float
     age: float
-    blush: float
     moles: Tuple[Tuple[float, float], ...]
     asymmetry: Tuple[float, ...]
 
@@ -101,7 +100,7 @@ def sample_identity(rng: np.random.Generator) -> Identity:
         upper_lip=rng.uniform(0.045, 0.08), lower_lip=rng.uniform(0.065, 0.105),
         beard=BEARDS[rng.choice(len(BEARDS), p=[.72, .12, .07, .09])],
         glasses=bool(rng.random() < 0.14), glasses_size=rng.uniform(0.19, 0.24),
-        age=rng.uniform(0, 1) ** 1.5, blush=rng.uniform(0, 1),
+        age=rng.uniform(0, 1)**1.5,
         moles=tuple((float(x), float(y)) for x, y in
                     rng.uniform((-0.6, -0.5), (0.6, 0.7), (rng.poisson(1.5), 2))),
         asymmetry=tuple(rng.normal(0, 0.1, len(ACTION_UNITS)).clip(-0.25, 0.25)))

@@ -3,7 +3,7 @@ import pytest
 from mmengine.config import Config
 
 from mmdfer.apis.cli import run_tool
-from mmdfer.apis.config import current_fold, dataset_configs, load_config, set_data, set_work_dir
+from mmdfer.apis.config import current_fold, dataset_configs, load_config, set_data, set_image_checkpoint, set_work_dir
 from mmdfer.apis.inference import find_inputs, window_ranges
 from mmdfer.apis.running import check_classes
 from mmdfer.datasets import BadClipError
@@ -64,6 +64,16 @@ def test_config_mistakes(tmp_path):
         check_classes(cfg)
     with pytest.raises(ValueError, match="data_root='/no/such'"):
         set_data(cfg, '/no/such')
+
+
+def test_an_image_checkpoint_goes_only_where_it_is_read(tmp_path):
+    (tmp_path / 'vit.pth').touch()
+    cfg = load_config(ROOT / 'configs/fe_adapter_vitb_dfew.py')
+    set_image_checkpoint(cfg, str(tmp_path / 'vit.pth'))
+    assert cfg.model.backbone.init_cfg == dict(type='Pretrained', checkpoint=str(tmp_path / 'vit.pth'))
+    stock = load_config(ROOT / 'configs/baselines/r3d18_dfew.py')
+    with pytest.raises(ValueError, match='type ResNet3d does not read one.*model.backbone.pretrained'):
+        set_image_checkpoint(stock, str(tmp_path / 'vit.pth'))
 
 
 @pytest.mark.parametrize('path', sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')

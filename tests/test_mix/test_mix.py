@@ -6,9 +6,9 @@ import torch
 from mmaction.structures import ActionDataSample
 from torch import nn
 
-from mmdfer.adapters import inject_adapters
-from mmdfer.adapters.injection import AdaptedModel
-from mmdfer.adapters.layouts import LAYOUTS
+from mmdfer.backbones import inject_adapters
+from mmdfer.backbones.injection import AdaptedModel
+from mmdfer.backbones.layouts import LAYOUTS
 from mmdfer.apis.running import load_into
 from mmdfer.backbones.freezing import count_parameters
 from mmdfer.engine import TunableOptimWrapperConstructor

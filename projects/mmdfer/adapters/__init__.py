@@ -2,7 +2,6 @@
 from .bottleneck import BottleneckAdapter
 from .fe_adapter import FEAdapter
 from .grid import TokenGrid
-from .injection import inject_adapters
 from .st_adapter import STAdapter
 
-__all__ = ['BottleneckAdapter', 'FEAdapter', 'STAdapter', 'TokenGrid', 'inject_adapters']
+__all__ = ['BottleneckAdapter', 'FEAdapter', 'STAdapter', 'TokenGrid']

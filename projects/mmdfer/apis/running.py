@@ -122,8 +122,9 @@ def load_into(model, checkpoint: str) -> dict:
 
 def _warn_about_random_backbone(cfg: Config, runner: Runner) -> None:
     backbone = cfg.get('model', {}).get('backbone', {})
-    frozen = backbone.get('freeze', backbone.get('type') == 'AdapterViT')
-    if frozen and not backbone.get('init_cfg') and not cfg.get('load_from') and not cfg.get('resume'):
+    frozen = backbone.get('freeze', backbone.get('type') in ('AdapterViT', 'AdaptedBackbone'))
+    given = [part.get(key) for part in (backbone, backbone.get('backbone') or {}) for key in ('init_cfg', 'pretrained')]
+    if frozen and not any(given) and not cfg.get('load_from') and not cfg.get('resume'):
         runner.logger.warning('the frozen backbone has random weights: give an image model by --image-checkpoint')
 
 

@@ -4,5 +4,6 @@ from .adapter_block import SLOTS, AdapterBlock
 from .adapter_vit import AdapterViT
 from .d2_resnet3d import D2ResNet3d
 from .image_vit import ImageViT
+from .injection import inject_adapters
 
-__all__ = ['SLOTS', 'AdapterBlock', 'AdapterViT', 'D2ResNet3d', 'ImageViT', 'adapted_backbone']
+__all__ = ['SLOTS', 'AdapterBlock', 'AdapterViT', 'D2ResNet3d', 'ImageViT', 'adapted_backbone', 'inject_adapters']

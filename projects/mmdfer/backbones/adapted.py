@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from ..adapters.injection import inject_adapters
 from ..registry import MODELS
 from .freezing import log_parameters
+from .injection import inject_adapters
 
 
 @MODELS.register_module(name='AdaptedBackbone')
@@ -21,7 +21,7 @@ def adapted_backbone(backbone: dict, pattern: str, layout: str, adapter: dict, p
 
     Args:
         backbone: config of the stock backbone; its own ``init_cfg`` or ``pretrained`` works as it does there.
-        pattern, layout, adapter, position, freeze: see :func:`mmdfer.adapters.injection.inject_adapters`.
+        pattern, layout, adapter, position, freeze: see :func:`mmdfer.backbones.injection.inject_adapters`.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)``: weights of the stock model, of which none may be
             missing; a recogniser's file is read, too.
 

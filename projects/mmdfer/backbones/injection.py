@@ -7,9 +7,9 @@ from functools import lru_cache
 
 from torch import Tensor, nn
 
+from ..adapters import TokenGrid
 from ..registry import MODELS
 from ..weights import CheckpointError, find_state_dict, read_checkpoint
-from .grid import TokenGrid
 from .layouts import LAYOUTS
 
 POSITIONS = ('before', 'after')

@@ -9,8 +9,8 @@ model = dict(
     type='mmpretrain.ImageClassifier',
     data_preprocessor=dict(
         type='mmpretrain.ClsDataPreprocessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
+        mean=[127.5, 127.5, 127.5],
+        std=[127.5, 127.5, 127.5],
         to_rgb=True,
         num_classes=classes),
     backbone=dict(
@@ -20,10 +20,11 @@ model = dict(
         patch_size=8,
         pos_embed_std=0.5),
     head=dict(
-        type='mmpretrain.VisionTransformerClsHead',
+        type='mmpretrain.LinearClsHead',
         num_classes=classes,
         in_channels=96,
-        loss=dict(type='mmpretrain.CrossEntropyLoss')))
+        loss=dict(type='mmpretrain.CrossEntropyLoss'),
+        init_cfg=dict(type='TruncNormal', layer='Linear', std=0.05)))
 
 train_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),

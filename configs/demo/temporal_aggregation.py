@@ -19,8 +19,8 @@ model = dict(
     cls_head=dict(type='LinearVideoHead', num_classes=7, in_channels=96),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
+        mean=[127.5, 127.5, 127.5],
+        std=[127.5, 127.5, 127.5],
         format_shape='NCTHW'))
 
 train_pipeline = [

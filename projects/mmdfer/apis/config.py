@@ -12,6 +12,8 @@ from mmengine.logging import print_log
 from ..datasets import DatasetError
 from ..registry import DATASETS
 
+# Stock backbones take ``init_cfg`` and go past it in silence, or take none.
+READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -90,14 +92,16 @@ def set_image_checkpoint(cfg: Config, path: str | None) -> None:
     """Start the frozen backbone from an image model's weights.
 
     Raises:
-        ValueError: if the file is missing or the model has no backbone.
+        ValueError: if the file is missing, or the backbone is none that reads such files.
     """
     if path is None:
         return
     if not os.path.isfile(path):
         raise ValueError(f'--image-checkpoint {path}: no such file')
-    if 'backbone' not in cfg.get('model', {}):
-        raise ValueError('--image-checkpoint: the config has no model.backbone to load it into')
+    kind = cfg.get('model', {}).get('backbone', {}).get('type')
+    if kind not in READ_IMAGE_CHECKPOINTS:
+        raise ValueError(f'--image-checkpoint: a backbone of type {kind} does not read one; give its weights as its class '
+                         'wants them, by --cfg-options model.backbone.pretrained=... or load_from=...')
     cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
 
 

@@ -1,6 +1,11 @@
 """Hooks and the optimizer constructor."""
 from .adapter_checkpoint_hook import AdapterCheckpointHook
+from .compile_hook import CompileBackboneHook
 from .dataset_hooks import BadClipsHook, EpochSeedHook
+from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
 
-__all__ = ['AdapterCheckpointHook', 'BadClipsHook', 'EpochSeedHook', 'TunableOptimWrapperConstructor']
+__all__ = [
+    'AdapterCheckpointHook', 'BadClipsHook', 'CompileBackboneHook', 'EpochSeedHook', 'TunableEMAHook',
+    'TunableOptimWrapperConstructor'
+]

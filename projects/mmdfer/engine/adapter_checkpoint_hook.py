@@ -13,6 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from ..registry import HOOKS
 from ..version import __version__
 from ..weights import frozen_digest, save_tunable
+from .tunable_ema import evaluated_weights
 
 
 @HOOKS.register_module()
@@ -80,13 +81,14 @@ class AdapterCheckpointHook(CheckpointHook):
     def _save_tunable(self, runner, name: str, step: int, metrics: dict) -> None:
         if is_main_process() and self._has_frozen:
             backbone = runner.cfg.get('model', {}).get('backbone', {})
-            save_tunable(_bare(runner.model), os.path.join(self.out_dir, f'{name}.safetensors'), dict(
-                cfg=runner.cfg.pretty_text, mmdfer_version=__version__, seed=runner.seed,
-                step=step, unit='epoch' if self.by_epoch else 'iter',
-                metrics={key: float(value) for key, value in metrics.items() if isinstance(value, (int, float))},
-                image_checkpoint=(backbone.get('init_cfg') or {}).get('checkpoint'),
-                frozen_digest=self._digest,
-                time=time.strftime('%Y-%m-%dT%H:%M:%S')))
+            with evaluated_weights(runner):
+                save_tunable(_bare(runner.model), os.path.join(self.out_dir, f'{name}.safetensors'), dict(
+                    cfg=runner.cfg.pretty_text, mmdfer_version=__version__, seed=runner.seed,
+                    step=step, unit='epoch' if self.by_epoch else 'iter',
+                    metrics={key: float(value) for key, value in metrics.items() if isinstance(value, (int, float))},
+                    image_checkpoint=(backbone.get('init_cfg') or {}).get('checkpoint'),
+                    frozen_digest=self._digest,
+                    time=time.strftime('%Y-%m-%dT%H:%M:%S')))
         barrier()
 
 

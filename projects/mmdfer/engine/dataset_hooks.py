@@ -33,13 +33,23 @@ class EpochSeedHook(Hook):
     """
 
     def before_train_epoch(self, runner) -> None:
+        self._seed(runner)
+        for dataset in innermost_datasets(runner.train_dataloader.dataset):
+            if hasattr(dataset, 'set_epoch'):
+                dataset.set_epoch(runner.seed, runner.epoch)
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+        # Starting workers draws from torch's generator, in a resumed run's first epoch and not in the same epoch
+        # of a run whose workers are up already.
+        if batch_idx == 0:
+            self._seed(runner)
+
+    @staticmethod
+    def _seed(runner) -> None:
         seed = int(np.random.SeedSequence([runner.seed, runner.epoch, get_rank()]).generate_state(1)[0])
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
-        for dataset in innermost_datasets(runner.train_dataloader.dataset):
-            if hasattr(dataset, 'set_epoch'):
-                dataset.set_epoch(runner.seed, runner.epoch)
 
 
 @HOOKS.register_module()

@@ -1,7 +1,10 @@
 """Parameter groups for models of which most is frozen."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS, OPTIMIZERS
 from torch import nn
@@ -11,7 +14,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from ..registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 _NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
-_KNOWN = {'custom_keys', 'norm_decay_mult', 'bias_decay_mult'}
+_KNOWN = {'custom_keys', 'norm_decay_mult', 'bias_decay_mult', 'layer_decay_rate'}
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -25,10 +28,13 @@ class TunableOptimWrapperConstructor:
         optim_wrapper_cfg: with an ``optimizer`` that sets ``lr``.
         paramwise_cfg: ``norm_decay_mult`` and ``bias_decay_mult`` multiply the weight decay of norm layers
             and of biases; ``custom_keys`` maps a part of a parameter's name to ``lr_mult`` and
-            ``decay_mult``, the longest match winning.
+            ``decay_mult``, the longest match winning. ``layer_decay_rate`` multiplies the learning rate once
+            for each layer that lies above a parameter's own: 1 for the head, the rate for the last block,
+            least for the patch embedding (``get_layer_depth`` of the model or its backbone tells the layer).
 
     Raises:
-        ValueError: for an unknown key, or a model without a tunable parameter.
+        ValueError: for an unknown key, a rate outside (0, 1], a model without a tunable parameter, or layer
+            decay for a backbone that does not tell its layers.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
@@ -37,6 +43,9 @@ class TunableOptimWrapperConstructor:
         unknown = set(self.paramwise_cfg) - _KNOWN
         if unknown:
             raise ValueError(f'paramwise_cfg: {sorted(unknown)} not known here: choose from {sorted(_KNOWN)}')
+        rate = self.paramwise_cfg.get('layer_decay_rate', 1.)
+        if not 0 < rate <= 1:
+            raise ValueError(f'paramwise_cfg: layer_decay_rate={rate} is outside (0, 1]; 1 means no decay over layers')
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         wrapper_cfg = dict(self.optim_wrapper_cfg)
@@ -48,13 +57,15 @@ class TunableOptimWrapperConstructor:
 
     def group(self, model: nn.Module, lr: float, weight_decay: float) -> list[dict]:
         """Groups of parameters with their ``lr`` and ``weight_decay``; a shared parameter comes once."""
+        model = model.module if is_model_wrapper(model) else model
+        scale_of = self._layer_scales(model)
         norms = {id(parameter) for module in model.modules() if isinstance(module, _NORMS)
                  for parameter in module.parameters(recurse=False)}
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 lr_mult, decay_mult = self._multipliers(name, id(parameter) in norms)
-                groups.setdefault((lr * lr_mult, weight_decay * decay_mult), []).append(parameter)
+                groups.setdefault((lr * lr_mult * scale_of(name), weight_decay * decay_mult), []).append(parameter)
         if not groups:
             raise ValueError('the model has no tunable parameter: add adapters or a head, or set freeze=False')
         for (group_lr, group_decay), parameters in groups.items():
@@ -63,6 +74,27 @@ class TunableOptimWrapperConstructor:
                       f'decay {group_decay:g}', logger='current')
         return [dict(params=parameters, lr=group_lr, weight_decay=group_decay)
                 for (group_lr, group_decay), parameters in groups.items()]
+
+    def _layer_scales(self, model: nn.Module) -> Callable[[str], float]:
+        """What each parameter's learning rate is multiplied with for the layer it is in."""
+        rate = self.paramwise_cfg.get('layer_decay_rate', 1.)
+        if rate == 1.:
+            return lambda name: 1.
+        backbone = getattr(model, 'backbone', None)
+        if hasattr(backbone, 'get_layer_depth'):
+            depth_of, prefix = backbone.get_layer_depth, 'backbone.'
+        elif hasattr(model, 'get_layer_depth') and backbone is None:
+            depth_of, prefix = model.get_layer_depth, ''
+        else:
+            told_by = type(model if backbone is None else backbone).__name__
+            raise ValueError('paramwise_cfg: layer_decay_rate needs a backbone that tells its layers by '
+                             f'get_layer_depth; {told_by} does not: leave layer_decay_rate out')
+
+        def scale(name: str) -> float:
+            layer, layers = depth_of(name, prefix)
+            return rate ** (layers - layer - 1)
+
+        return scale
 
     def _multipliers(self, name: str, is_norm: bool) -> tuple[float, float]:
         custom = self.paramwise_cfg.get('custom_keys', {})

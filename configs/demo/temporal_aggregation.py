@@ -4,7 +4,7 @@ _base_ = ['../_base_/default_runtime.py']
 data_root = 'data/demo'
 size = 48
 frames = 8
-epochs = 10
+epochs = 6
 
 model = dict(
     type='Recognizer3D',

@@ -36,6 +36,12 @@ _SETS = {
                  disgust='disgust', fear='fear'),
     'rafdb': dict(surprise='surprise', fear='fear', disgust='disgust', happiness='happiness', sadness='sadness',
                   anger='anger', neutral='neutral'),
+    'affectnet': dict(neutral='neutral', happy='happiness', sad='sadness', surprise='surprise', fear='fear',
+                      disgust='disgust', anger='anger', contempt='contempt'),
+    'affectnet7': dict(neutral='neutral', happy='happiness', sad='sadness', surprise='surprise', fear='fear',
+                       disgust='disgust', anger='anger'),
+    'ferplus': dict(neutral='neutral', happiness='happiness', surprise='surprise', sadness='sadness', anger='anger',
+                    disgust='disgust', fear='fear', contempt='contempt'),
 }
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
 from ..labels import class_names
 from .errors import DatasetError
+from .fer_dataset import StaticFERDataset
 
 
 @DATASETS.register_module()
-class RAFDBDataset(BaseDataset):
+class RAFDBDataset(StaticFERDataset):
     """RAF-DB's basic set in its official layout, for mmpretrain's pipelines.
 
     ``EmoLabel/list_patition_label.txt`` (the release's spelling) lists ``train_00001.jpg 5``, labels 1 to 7
@@ -31,12 +31,7 @@ class RAFDBDataset(BaseDataset):
 
     def __init__(self, data_root: str = '', split: str = 'train', ann_file: str = 'EmoLabel/list_patition_label.txt',
                  data_prefix: dict | None = None, **kwargs) -> None:
-        if split not in ('train', 'test'):
-            raise DatasetError(f"split={split!r} does not exist: choose 'train' or 'test'")
-        if data_root and not os.path.isdir(data_root):
-            raise DatasetError(f'data_root={data_root!r}: no such folder; give the folder of RAF-DB with --data-root')
-        self.split = split
-        super().__init__(ann_file, data_root=data_root,
+        super().__init__(data_root=data_root, split=split, ann_file=ann_file,
                          data_prefix=data_prefix or dict(img_path='Image/aligned'), **kwargs)
 
     def load_data_list(self) -> list[dict]:

@@ -56,13 +56,13 @@ class AdapterCheckpointHook(CheckpointHook):
         loop = runner.train_loop
         if runner.epoch == 0 or runner.val_loop is None or not isinstance(loop, EpochBasedTrainLoop):
             return False
-        if runner.message_hub.runtime_info.get('validated_epoch') == runner.epoch:
+        if runner.message_hub.runtime_info.get('last_validated_epoch') == runner.epoch:
             return False
         return runner.epoch >= loop.val_begin and (runner.epoch % loop.val_interval == 0
                                                    or runner.epoch == loop.max_epochs)
 
     def after_val_epoch(self, runner, metrics) -> None:
-        runner.message_hub.update_info('validated_epoch', runner.epoch)
+        runner.message_hub.update_info('last_validated_epoch', runner.epoch)
         super().after_val_epoch(runner, metrics)
 
     def _save_checkpoint(self, runner) -> None:

@@ -1,6 +1,7 @@
 """Image ViT checkpoints of other projects, brought to mmpretrain's key names."""
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -13,13 +14,16 @@ from torch import Tensor, nn
 from .reading import CheckpointError, find_state_dict, read_checkpoint
 
 # Wrappers that training code leaves in front of every key.
-_PREFIXES = ('module.', '_orig_mod.', 'model.', 'backbone.', 'encoder.', 'vit.', 'visual.')
+_PREFIXES = ('module.', '_orig_mod.', 'model.', 'backbone.', 'encoder.', 'vit.', 'deit.', 'visual.')
 
 _TIMM = ((r'^patch_embed\.proj\.', 'patch_embed.projection.'), (r'^blocks\.(\d+)\.norm1\.', r'layers.\1.ln1.'),
          (r'^blocks\.(\d+)\.norm2\.', r'layers.\1.ln2.'), (r'^blocks\.(\d+)\.mlp\.fc1\.', r'layers.\1.ffn.layers.0.0.'),
-         (r'^blocks\.(\d+)\.mlp\.fc2\.', r'layers.\1.ffn.layers.1.'), (r'^blocks\.(\d+)\.', r'layers.\1.'),
-         (r'^(fc_)?norm\.', 'ln1.'))
-_HF = ((r'^embeddings\.cls_token$', 'cls_token'), (r'^embeddings\.position_embeddings$', 'pos_embed'),
+         (r'^blocks\.(\d+)\.mlp\.fc2\.', r'layers.\1.ffn.layers.1.'),
+         (r'^blocks\.(\d+)\.ls1\.gamma$', r'layers.\1.attn.gamma1.weight'),
+         (r'^blocks\.(\d+)\.ls2\.gamma$', r'layers.\1.ffn.gamma2.weight'), (r'^blocks\.(\d+)\.', r'layers.\1.'),
+         (r'^norm_pre\.', 'pre_norm.'), (r'^norm\.', 'ln1.'), (r'^fc_norm\.', 'ln2.'))
+_HF = ((r'^embeddings\.cls_token$', 'cls_token'), (r'^embeddings\.distillation_token$', 'dist_token'),
+       (r'^embeddings\.position_embeddings$', 'pos_embed'),
        (r'^embeddings\.patch_embeddings\.projection\.', 'patch_embed.projection.'),
        (r'^layer\.(\d+)\.layernorm_before\.', r'layers.\1.ln1.'), (r'^layer\.(\d+)\.layernorm_after\.',
                                                                     r'layers.\1.ln2.'),
@@ -79,6 +83,43 @@ FORMATS = (
 )
 
 
+# What an image ViT of class tokens is made of, under mmpretrain's names.
+_BACKBONE = re.compile(r'^(cls_token$|pos_embed$|patch_embed\.|pre_norm\.|layers\.\d+\.(?!adapters\.)|ln1\.)')
+# What features depend on and no backbone here has a place for.
+_FOREIGN = re.compile(r'^(reg_token|register_tokens|embeddings\.register_tokens|rel_pos|rope)')
+# Parts of a file that serve another end, in the words of a report.
+_PARTS = (
+    ('head', re.compile(r'^(\w+_)?head(_\w+)?\.|^(fc|classifier|\w+_classifier|pooler|pre_logits|last_layer)\.')),
+    ('decoder', re.compile(r'^(neck\.)?decoder|^(\w+\.)?mask_token$|^neck\.')),
+    ('distillation token', re.compile(r'^dist_token$')),
+    ('norm of pooled patches', re.compile(r'^ln2\.')),
+    ('adapters', re.compile(r'\.adapters\.')),
+    ('other', re.compile('')),
+)
+
+
+@dataclass
+class VitFile:
+    """An image ViT's tensors under mmpretrain's names, the shapes of what was left out, and what to know of it."""
+    state: dict[str, Tensor]
+    format: str
+    dropped: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def describe_dropped(shapes: dict[str, tuple[int, ...]]) -> str:
+    """What a file's unused tensors are, part by part, as in ``head of 1000 outputs (head.weight, head.bias)``."""
+    parts: dict[str, list[str]] = {}
+    for key in shapes:
+        parts.setdefault(next(name for name, pattern in _PARTS if pattern.search(key)), []).append(key)
+    told = []
+    for name, keys in parts.items():
+        matrices = [shapes[key] for key in keys if len(shapes[key]) == 2]
+        size = f' of {matrices[-1][0]} outputs' if name == 'head' and matrices else ''
+        told.append(f'{name}{size} ({", ".join(keys[:3])}{f" and {len(keys) - 3} more" if len(keys) > 3 else ""})')
+    return ', '.join(told)
+
+
 @dataclass
 class LoadReport:
     """What became of each tensor of a file."""
@@ -86,30 +127,76 @@ class LoadReport:
     format: str
     loaded: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    unexpected: list[str] = field(default_factory=list)
+    dropped: dict[str, tuple[int, ...]] = field(default_factory=dict)
     resized: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def unexpected(self) -> list[str]:
+        """Tensors of the file that were not used."""
+        return list(self.dropped)
 
     def __str__(self) -> str:
         parts = [f'{self.path}: {self.format} format, {len(self.loaded)} tensors loaded']
-        for name in ('resized', 'missing', 'unexpected'):
+        for name in ('resized', 'missing'):
             keys = getattr(self, name)
             if keys:
                 parts.append(f'{len(keys)} {name} ({", ".join(keys[:6])}{", ..." if len(keys) > 6 else ""})')
-        return '; '.join(parts)
+        if self.dropped:
+            parts.append(f'{len(self.dropped)} not used: {describe_dropped(self.dropped)}')
+        return '; '.join(parts + self.notes)
 
 
-def to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike) -> tuple[dict[str, Tensor], str]:
-    """Bring an image ViT's state dict to mmpretrain's names; also the name of the format it had.
+def to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike) -> VitFile:
+    """Bring an image ViT's state dict to mmpretrain's names, without heads, decoders and the like.
 
     Raises:
-        CheckpointError: if the keys are no image ViT's that is known here.
+        CheckpointError: if the keys are no image ViT's that is known here, or it has register tokens or
+            position tables that mmpretrain's does not.
     """
     state = _strip_prefixes(state)
-    for known in FORMATS:
-        if any(re.match(known.witness, key) for key in state):
-            return _rename(known.prepare(state), known.rules), known.name
-    raise CheckpointError(f'{path}: no image ViT is recognised in its keys (such as {sorted(state)[:4]}); known formats: '
-                          f'{", ".join(known.name for known in FORMATS)}')
+    known = next((known for known in FORMATS if any(re.match(known.witness, key) for key in state)), None)
+    if known is None:
+        raise CheckpointError(f'{path}: no image ViT is recognised in its keys (such as {sorted(state)[:4]}); known '
+                              f'formats: {", ".join(known.name for known in FORMATS)}')
+    foreign = [key for key in state if _FOREIGN.match(key)]
+    if foreign:
+        raise CheckpointError(f'{path}: has {foreign[0]}, which the ViT here does not compute with; its features would '
+                              'not be those of its own code: choose a checkpoint without it')
+    state = _rename(known.prepare(state), known.rules)
+    notes = [note for note in (_settle_norm(state), _settle_positions(state)) if note]
+    kept = {key: tensor for key, tensor in state.items() if _BACKBONE.match(key)}
+    dropped = {key: tuple(tensor.shape) for key, tensor in state.items() if key not in kept}
+    return VitFile(kept, known.name, dropped, notes)
+
+
+def _settle_norm(state: dict[str, Tensor]) -> str:
+    """In a model whose head reads the mean of patches, put that mean's norm where the class token's would be."""
+    if 'ln1.weight' in state or 'ln2.weight' not in state:
+        return ''
+    for name in ('weight', 'bias'):
+        state[f'ln1.{name}'] = state.pop(f'ln2.{name}')
+    return ('its last norm (fc_norm) was trained on the mean of patch tokens and stands in for the class token\'s, '
+            'whose features this file did not train: fine-tune it before freezing it')
+
+
+def _settle_positions(state: dict[str, Tensor]) -> str:
+    """Bring position embeddings to one for the class token and one a patch."""
+    positions = state.get('pos_embed')
+    if positions is None or positions.ndim != 3:
+        return ''
+    if 'dist_token' in state and not _is_square(positions.shape[1] - 1) and _is_square(positions.shape[1] - 2):
+        state['pos_embed'] = torch.cat([positions[:, :1], positions[:, 2:]], dim=1)
+        return ('the distillation token and its position are left out, so features differ a little from those of the '
+                'distilled model')
+    if _is_square(positions.shape[1]) and not _is_square(positions.shape[1] - 1):
+        state['pos_embed'] = torch.cat([torch.zeros_like(positions[:, :1]), positions], dim=1)
+        return 'its class token has no position; a position of zeros was added, which computes the same'
+    return ''
+
+
+def _is_square(number: int) -> bool:
+    return number >= 0 and math.isqrt(number) ** 2 == number
 
 
 def load_vit(backbone: nn.Module, path: str | os.PathLike) -> LoadReport:
@@ -126,27 +213,41 @@ def load_vit(backbone: nn.Module, path: str | os.PathLike) -> LoadReport:
     Raises:
         CheckpointError: for a file of another width, depth or patch size, or that lacks weights.
     """
-    state, name = to_mmpretrain(find_state_dict(read_checkpoint(path), path), path)
-    report = LoadReport(str(path), name)
+    file = to_mmpretrain(find_state_dict(read_checkpoint(path), path), path)
     own = {key: value for key, value in backbone.state_dict().items() if '.adapters.' not in key}
-    for key, value in state.items():
-        if key not in own:
-            report.unexpected.append(key)
-        elif key == 'pos_embed' and value.shape != own[key].shape and value.shape[-1] == own[key].shape[-1]:
+    report = LoadReport(str(path), file.format, dropped=file.dropped, notes=file.notes)
+    extra = [key for key in file.state if key not in own]
+    if extra:
+        raise CheckpointError(f'{path}: has {len(extra)} weights that the model has no place for (such as '
+                              f'{extra[:3]}); {_remedy(extra[0])}')
+    for key, value in file.state.items():
+        if key == 'pos_embed' and value.shape != own[key].shape and value.shape[-1] == own[key].shape[-1]:
+            if not _is_square(value.shape[1] - 1):
+                raise CheckpointError(f'{path}: {value.shape[1]} position embeddings are not those of a class token '
+                                      'and a square of patches, and cannot be resized; set model.backbone.img_size to the '
+                                      "file's")
             report.resized.append(key)
         elif value.shape != own[key].shape:
             raise CheckpointError(f'{path}: {key} has shape {tuple(value.shape)}, the model expects '
                                   f'{tuple(own[key].shape)}; the file is of another architecture: choose the config '
                                   "of its width, patch size and depth (model.backbone.arch and patch_size)")
-    report.missing = [key for key in own if key not in state]
+    report.missing = [key for key in own if key not in file.state]
     if report.missing:
-        raise CheckpointError(f'{path}: lacks {len(report.missing)} weights of the model (such as {report.missing[:3]}); '
-                              'the file is of another architecture or incomplete')
-    extra = [key for key in report.unexpected if key.startswith('layers.')]
-    if extra:
-        raise CheckpointError(f'{path}: has {len(extra)} block weights that the model has no place for (such as '
-                              f'{extra[:3]}); the file is of another depth: set model.backbone.arch to match')
-    report.loaded = [key for key in state if key in own]
-    backbone.load_state_dict({key: state[key] for key in report.loaded}, strict=False)
+        raise CheckpointError(f'{path}: lacks {len(report.missing)} weights of the model (such as '
+                              f'{report.missing[:3]}); the file is of another architecture or incomplete')
+    report.loaded = list(file.state)
+    # A copy: the hook that resizes positions writes into what it is given.
+    backbone.load_state_dict(dict(file.state), strict=False)
     print_log(str(report), logger='current')
     return report
+
+
+def _remedy(key: str) -> str:
+    """What to set for a model that lacks a place for this weight."""
+    if '.gamma' in key:
+        return 'the file has layer scale: set model.backbone.layer_scale_init_value=1e-5'
+    if key.startswith('pre_norm.'):
+        return 'the file has a norm before its blocks: set model.backbone.pre_norm=True'
+    if re.search(r'\.(q_norm|k_norm|q_bias|v_bias|mlp)\.?|relative_position', key):
+        return 'its blocks compute otherwise than those here: choose a plain ViT (timm, MAE, DeiT, DINO)'
+    return 'the file is of another depth: set model.backbone.arch to match'

@@ -1,4 +1,5 @@
-"""Transforms that MMAction2 does not have."""
+"""Transforms that MMAction2 and mmpretrain do not have."""
 from .clip import ClipDecode, ClipInit, SampleSegments
+from .image import CropFaceBox
 
-__all__ = ['ClipDecode', 'ClipInit', 'SampleSegments']
+__all__ = ['ClipDecode', 'ClipInit', 'CropFaceBox', 'SampleSegments']

@@ -29,6 +29,20 @@ ARCHITECTURES = {
 }
 
 
+def architecture(arch: str | dict) -> dict:
+    """Sizes of a ViT from its name, or as they are given.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if isinstance(arch, dict):
+        return dict(arch)
+    if arch not in ARCHITECTURES:
+        raise ValueError(f'arch={arch!r} is not known: choose one of {sorted(ARCHITECTURES)} or give a dict of '
+                         'embed_dims, num_layers, num_heads and feedforward_channels')
+    return dict(ARCHITECTURES[arch])
+
+
 @MODELS.register_module()
 class AdapterViT(VisionTransformer):
     """mmpretrain's ViT over frames: (B, 3, T, H, W) -> class tokens of the frames (B, T, D).
@@ -62,12 +76,7 @@ class AdapterViT(VisionTransformer):
     def __init__(self, arch: str | dict = 'base', adapters: Sequence[dict] = (), freeze: bool = True,
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
                  num_segments: int = 1, **kwargs) -> None:
-        if isinstance(arch, str):
-            if arch not in ARCHITECTURES:
-                raise ValueError(f'AdapterViT: arch={arch!r} is not known: choose one of {sorted(ARCHITECTURES)} or '
-                                 'give a dict of embed_dims, num_layers, num_heads and feedforward_channels')
-            arch = ARCHITECTURES[arch]
-        super().__init__(arch=dict(arch), **kwargs)
+        super().__init__(arch=architecture(arch), **kwargs)
         self.freeze, self.with_cp, self.num_segments = freeze, with_cp, num_segments
         self.layers = self._build_blocks(drop_path_rate, kwargs, layer_cfg or {})
         for cfg in adapters:

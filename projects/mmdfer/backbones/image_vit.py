@@ -6,7 +6,7 @@ from torch import nn
 
 from ..registry import MODELS
 from ..weights import load_vit
-from .adapter_vit import ARCHITECTURES
+from .adapter_vit import architecture
 
 
 @MODELS.register_module()
@@ -30,12 +30,7 @@ class ImageViT(VisionTransformer):
     """
 
     def __init__(self, arch: str | dict = 'base', pos_embed_std: float = 0.02, **kwargs) -> None:
-        if isinstance(arch, str):
-            if arch not in ARCHITECTURES:
-                raise ValueError(f'ImageViT: arch={arch!r} is not known: choose one of {sorted(ARCHITECTURES)} or give '
-                                 'a dict of embed_dims, num_layers, num_heads and feedforward_channels')
-            arch = ARCHITECTURES[arch]
-        super().__init__(arch=dict(arch), **kwargs)
+        super().__init__(arch=architecture(arch), **kwargs)
         self.pos_embed_std = pos_embed_std
 
     def init_weights(self) -> None:

@@ -1,13 +1,13 @@
 """DFEW: 11,697 single-label clips of 7 expressions, five folds."""
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 
 from ..labels import class_names
 from ..registry import DATASETS
 from .dfer_dataset import DFERDataset
 from .errors import DatasetError
+from .tables import stream_columns
 
 FOLDS = (1, 2, 3, 4, 5)
 
@@ -50,37 +50,16 @@ class DFEWDataset(DFERDataset):
             data_prefix=data_prefix or dict(clip='Clip/clip_224x224'), **kwargs)
 
     def read_list(self) -> list[tuple[str, int]]:
-        rows = read_columns(self.ann_file, ('video_name', 'label'))
+        rows = list(stream_columns(self.ann_file, ('video_name', 'label')))
         labels = []
-        for line, (_, text) in rows:
+        for line, (name, text) in rows:
+            if not name or not text:
+                raise DatasetError(f'{self.ann_file}:{line}: a value is missing; expected video_name,label')
             if not text.lstrip('-').isdigit():
                 raise DatasetError(f'{self.ann_file}:{line}: label={text!r} is no number; expected 1 to 7')
             labels.append(int(text))
         base = tell_label_base(self.ann_file, labels, len(self.METAINFO['classes']), self.label_base)
         return [(name, label - base) for (_, (name, _)), label in zip(rows, labels)]
-
-
-def read_columns(path: str, columns: tuple[str, ...]) -> list[tuple[int, tuple[str, ...]]]:
-    """Rows of a CSV file as (line number, the named columns' texts); CRLF, LF and a byte-order mark are read.
-
-    Raises:
-        DatasetError: if the header lacks a column or a row lacks a value.
-    """
-    with open(path, newline='', encoding='utf-8-sig') as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        header = [name.strip() for name in reader.fieldnames or []]
-        lacking = [name for name in columns if name not in header]
-        if lacking:
-            raise DatasetError(f'{path}: has no column {", ".join(map(repr, lacking))} (its header is '
-                               f'{",".join(header)!r}); expected the header {",".join(columns)!r}')
-        reader.fieldnames = header
-        rows = []
-        for row in reader:
-            values = tuple((row[name] or '').strip() for name in columns)
-            if not all(values):
-                raise DatasetError(f'{path}:{reader.line_num}: a value is missing; expected {",".join(columns)}')
-            rows.append((reader.line_num, values))
-    return rows
 
 
 def tell_label_base(path: str, labels: list[int], num_classes: int, base: int | None) -> int:

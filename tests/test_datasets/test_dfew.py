@@ -9,7 +9,8 @@ from mmaction.registry import DATASETS
 from mmengine.dataset import Compose
 
 from mmdfer.datasets import BadClipError, DatasetError, DFEWDataset
-from mmdfer.datasets.dfer_dataset import clip_key, seeded
+from mmdfer.datasets.dfer_dataset import clip_key
+from mmdfer.datasets.seeding import seeded
 from mmdfer.datasets.transforms.clip import ClipDecode, ClipInit, SampleSegments, list_frames, read_frame
 
 from ..conftest import write_clip, write_dfew
@@ -138,6 +139,7 @@ def test_draws_depend_on_seed_epoch_and_index_alone(dfew):
     np.random.seed(99)
     again[7]
     assert torch.equal(again[4]['inputs'], first)
+    assert not torch.equal(again[4]['inputs'], first)             # repeated within the epoch: another draw
     again.set_epoch(seed=1, epoch=4)
     assert not torch.equal(again[4]['inputs'], first)
     again.set_epoch(seed=2, epoch=3)

@@ -3,39 +3,21 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 from collections.abc import Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import torch
 from mmaction.datasets import BaseActionDataset
 from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
 from .errors import BadClipError, DatasetError
+from .seeding import EpochSeeded
 
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
 
 
-@contextmanager
-def seeded(*entropy: int):
-    """Draw Python's, NumPy's and torch's CPU random numbers from these integers, then go on as before."""
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.default_generator.manual_seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])
-
-
-class DFERDataset(BaseActionDataset):
+class DFERDataset(EpochSeeded, BaseActionDataset):
     """Clips of a DFER set for MMAction2's pipelines.
 
     A subclass turns its list into ``(clip name, canonical label)`` pairs by :meth:`read_list`. A clip is a
@@ -64,8 +46,7 @@ class DFERDataset(BaseActionDataset):
                                '--data-root')
         self.skip_bad_clips = skip_bad_clips
         self.bad_clips_file: str | None = None
-        # Shared with the workers: their copies of the data set outlive an epoch.
-        self._seed_and_epoch = torch.tensor([0, -1]).share_memory_()
+        self._bad = 0
         super().__init__(ann_file, pipeline, data_root=data_root, data_prefix=dict(data_prefix or dict(clip='')),
                          **kwargs)
 
@@ -108,30 +89,22 @@ class DFERDataset(BaseActionDataset):
                                + ('' if self.test_mode else ', or train without them by --skip-bad-clips'))
         print_log(f'{message}; trained without', logger='current', level=logging.WARNING)
 
-    def set_epoch(self, seed: int, epoch: int) -> None:
-        """Make a training clip's random draws a function of seed, epoch and index alone.
-
-        A run then does not depend on the number of workers and can be resumed exactly. It reaches running
-        workers. Before the first call, or with ``epoch=-1``, draws come from the global generators.
-        """
-        self._seed_and_epoch[0], self._seed_and_epoch[1] = seed, epoch
-
     def prepare_data(self, idx: int) -> dict | None:
-        seed, epoch = self._seed_and_epoch.tolist()
         try:
-            if self.test_mode or epoch < 0:
-                return super().prepare_data(idx)
-            with seeded(seed, epoch, idx):
-                return super().prepare_data(idx)
+            return super().prepare_data(idx)
         except BadClipError as error:
             if self.test_mode or not self.skip_bad_clips:
                 raise
             self._note_bad_clip(idx, error)
+            self._bad = idx
             return None
 
     def _rand_another(self) -> int:
-        """Another clip in place of a bad one, the same for the same seed, epoch and draw."""
-        return int(np.random.randint(0, len(self)))
+        """Another clip in place of the bad one, the same for the same seed, epoch and bad clip."""
+        seed, epoch = self._seed_and_epoch.tolist()
+        if epoch < 0:
+            return super()._rand_another()
+        return int(np.random.default_rng([seed, epoch, self._bad]).integers(len(self)))
 
     def _note_bad_clip(self, idx: int, error: BadClipError) -> None:
         if self.bad_clips_file is not None:

@@ -3,3 +3,8 @@ _base_ = ['temporal_aggregation.py']
 
 model = dict(
     backbone=dict(adapters=[dict(type='FEAdapter', slot='before_attn', blocks='all', width=24)]))
+
+train_cfg = dict(max_epochs=10)
+param_scheduler = [
+    dict(type='CosineAnnealingLR', by_epoch=True, T_max=10, convert_to_iter_based=True)
+]

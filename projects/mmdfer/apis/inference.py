@@ -132,11 +132,14 @@ def find_inputs(path: str) -> Iterator[str]:
 
 
 def thumbnails(path: str, result: dict, count: int = 10, height: int = 96) -> list[tuple[float, np.ndarray]]:
-    """``count`` frames spread over a clip as (seconds, (H, W, 3) RGB), for the timeline."""
+    """The centre squares of ``count`` frames spread over a clip as (seconds, (H, W, 3) RGB), for the timeline."""
     results = ClipInit()(dict(clip=path))
     indices = np.linspace(0, result['frames'] - 1, min(count, result['frames'])).round().astype(int)
     images = ClipDecode()(dict(results, frame_inds=indices, modality='RGB'))['imgs']
-    return [(index / result['fps'], mmcv.imrescale(image, (10 ** 6, height))) for index, image in zip(indices, images)]
+    side = min(images[0].shape[:2])
+    top, left = ((extent - side) // 2 for extent in images[0].shape[:2])
+    return [(index / result['fps'], mmcv.imresize(image[top:top + side, left:left + side], (height, height)))
+            for index, image in zip(indices, images)]
 
 
 def infer_all(inferencer: DFERInferencer, path: str, out: str, **options) -> list[dict]:

@@ -56,7 +56,7 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type='RecallMetric')
 test_evaluator = val_evaluator
 
-epochs = 12
+epochs = 16
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=epochs, val_begin=1, val_interval=2)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

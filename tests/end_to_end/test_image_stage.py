@@ -87,7 +87,7 @@ def test_image_vit_is_mmpretrains():
     images = torch.randn(2, 3, 32, 32)
     ours.eval(), theirs.eval()
     assert torch.equal(ours(images)[0], theirs(images)[0]) and len(ours(images)) == 1
-    with pytest.raises(ValueError, match="ImageViT: arch='giant' is not known"):
+    with pytest.raises(ValueError, match="arch='giant' is not known"):
         ImageViT('giant')
 
 

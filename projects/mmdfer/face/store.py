@@ -111,7 +111,8 @@ def save_faces(faces: ClipFaces, path: str | Path) -> None:
         pictures = [cv2.imencode('.png', labels)[1] for labels in faces.parsing]
         arrays['parsing'] = np.concatenate(pictures)
         arrays['parsing_ends'] = np.cumsum([len(picture) for picture in pictures])
-    meta = dict(format=FORMAT, version=VERSION, size=list(faces.size), source=faces.source, counts=faces.counts())
+    meta = dict(format=FORMAT, version=VERSION, size=list(faces.size), source=faces.source, counts=faces.counts(),
+                what=[name for name in ('landmarks', 'parsing', 'mesh') if getattr(faces, name) is not None])
     partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
     try:
         with open(partial, 'wb') as file:

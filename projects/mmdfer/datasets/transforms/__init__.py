@@ -1,5 +1,6 @@
 """Transforms that MMAction2 and mmpretrain do not have."""
 from .clip import ClipDecode, ClipInit, SampleSegments
+from .face_maps import LoadFaceMaps
 from .image import CropFaceBox
 
-__all__ = ['ClipDecode', 'ClipInit', 'CropFaceBox', 'SampleSegments']
+__all__ = ['ClipDecode', 'ClipInit', 'CropFaceBox', 'LoadFaceMaps', 'SampleSegments']

@@ -33,10 +33,10 @@ class MediaPipeFaces:
                               for model in (1, 0)]
             self.mesher = solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=2, refine_landmarks=True,
                                                        min_detection_confidence=LEAST_SCORE)
-            # The first picture of a graph writes to stderr too.
-            blank = np.zeros((64, 64, 3), np.uint8)
+
             for graph in (*self.detectors, self.mesher):
-                graph.process(blank)
+                graph.process(np.zeros((64, 64, 3), np.uint8))      # a graph's first picture writes too
+        self._meshed = False
 
     def detect(self, frame: np.ndarray) -> np.ndarray:
         """Boxes (n, 4) of the faces in a frame (H, W, 3), RGB; in its pixels."""
@@ -52,7 +52,12 @@ class MediaPipeFaces:
     def mesh(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray | None:
         """The mesh (478, 3) of the face in a box of :meth:`detect`, in pixels of the frame; ``None`` if it shows none."""
         crop, shown = cut(frame, square(box, MESH_MARGIN), MESH_CROP)
-        found = self.mesher.process(crop).multi_face_landmarks or []
+        if self._meshed:
+            found = self.mesher.process(crop).multi_face_landmarks or []
+        else:
+            with _quiet():
+                found = self.mesher.process(crop).multi_face_landmarks or []
+            self._meshed = bool(found)
         edges = shown[2:] - shown[:2]
         best, best_overlap = None, LEAST_OVERLAP
         for face in found:

@@ -1,6 +1,8 @@
 """MediaPipe's face mesh read as anatomy: which of its 478 points are landmarks, and which bound a region."""
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 
@@ -60,16 +62,16 @@ def parse_mesh(mesh: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
         (size, size) uint8, region ids.
     """
     points = to_crop(mesh[:, :2], box, size)
-    return paint_outlines({name: points[list(indices)] for name, indices in OUTLINES.items()}, size)
+    return paint_outlines([(name, points[list(indices)]) for name, indices in OUTLINES.items()], size)
 
 
-def paint_outlines(outlines: dict[str, np.ndarray], size: int) -> np.ndarray:
-    """Label map (size, size) of region outlines (n, 2) in its own pixels, painted in their order.
+def paint_outlines(outlines: Iterable[tuple[str, np.ndarray]], size: int) -> np.ndarray:
+    """Label map (size, size) of named region outlines (n, 2) in its own pixels, painted in their order.
 
     A region's pixels are those whose centres its outline encloses, and those on its line.
     """
     labels = np.zeros((size, size), np.uint8)
-    for name, points in outlines.items():
+    for name, points in outlines:
         fixed = np.rint((points - 0.5) * 16).astype(np.int32)      # OpenCV's pixel centres are integers
         cv2.fillPoly(labels, [fixed], REGION_ID[name], cv2.LINE_8, 4)
     return labels

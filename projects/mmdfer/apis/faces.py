@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -250,13 +252,26 @@ def _remove_partials(out: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-_reader = None      # the worker's own models, loaded once
+_reader = None      # the process's own models, loaded once
 
 
-def _start_worker(task: Task) -> None:
+def _load_reader(task: Task) -> None:
     global _reader
-    cv2.setNumThreads(1)
     _reader = _make_reader(task)
+
+
+def _start_worker(task: Task, parent: int) -> None:
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)        # Ctrl-C ends the parent, after the clips at hand
+    threading.Thread(target=_end_with, args=(parent, ), daemon=True).start()
+    _load_reader(task)
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent: a killed parent cannot tell it to."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _make_reader(task: Task):
@@ -285,7 +300,7 @@ def _analyse_all(clips: Sequence[Clip], task: Task, workers: int) -> Iterator[tu
     if not clips:
         return
     if workers == 1:
-        _start_worker(task)
+        _load_reader(task)
         yield from ((clip, _analyse(clip)) for clip in clips)
         return
     # Forked workers start at once; a spawned one imports the whole package first. CUDA does not outlive a fork.
@@ -294,7 +309,7 @@ def _analyse_all(clips: Sequence[Clip], task: Task, workers: int) -> Iterator[tu
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)        # a child that inherits OpenCV's running threads crashes
     try:
-        with ProcessPoolExecutor(workers, context, _start_worker, (task, )) as pool:
+        with ProcessPoolExecutor(workers, context, _start_worker, (task, os.getpid())) as pool:
             waiting = {pool.submit(_analyse, clip): clip for clip in clips}
             try:
                 for done in as_completed(waiting):

@@ -9,7 +9,7 @@ from .regions import PALETTE
 
 STYLE_EDGE = 224
 """Edge of a map for which line width and point radius are given."""
-LINE, RADIUS = 1.5, 1.8
+LINE, RADIUS = 1, 1.5
 POINT = (255, 255, 255)
 _SHIFT = 4          # fractional bits of OpenCV's coordinates
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -191,7 +192,7 @@ class _open:
 
     def __exit__(self, kind, error, trace) -> None:
         self.file.close()
-        if isinstance(error, (zipfile.BadZipFile, EOFError, OSError, KeyError)):
+        if isinstance(error, (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError)):
             raise FaceMapsError(f'{self.path}: is damaged ({error}); delete it and run tools/data/extract_faces.py '
                                 'again') from None
 

@@ -25,7 +25,8 @@ GEOMETRY = {
                dict(type='Resize', scale=(56, 48), keep_ratio=False, interpolation='nearest'),
                dict(type='Flip', flip_ratio=0.5)],
     'twice': [dict(type='RandomCrop', size=32), dict(type='RandomResizedCrop', area_range=(0.5, 0.9)),
-              dict(type='Resize', scale=(64, 64), keep_ratio=False, interpolation='nearest'), dict(type='Flip', flip_ratio=1)],
+              dict(type='Resize', scale=(64, 64), keep_ratio=False, interpolation='nearest'),
+              dict(type='Flip', flip_ratio=1)],
     'lazy': [dict(type='RandomResizedCrop', area_range=(0.3, 0.7), lazy=True),
              dict(type='Resize', scale=(56, 48), keep_ratio=False, interpolation='nearest', lazy=True),
              dict(type='Flip', flip_ratio=0.5, lazy=True), dict(type='Fuse')],
@@ -50,7 +51,7 @@ def opened(clip, indices):
 
 def transformed(clip, indices, images, geometry, seed):
     """Results after MMAction2's transforms, with pictures of our choice in place of the frames."""
-    results = dict(opened(clip, indices), imgs=images, img_shape=images[0].shape[:2], original_shape=images[0].shape[:2])
+    results = dict(opened(clip, indices), imgs=images, img_shape=images[0].shape[:2])
     np.random.seed(seed)
     return Compose([TRANSFORMS.build(step) for step in GEOMETRY[geometry]])(results)
 
@@ -136,9 +137,9 @@ def test_left_parts_are_drawn_left_before_and_after_the_flip():
         landmarks, labels = view.landmarks(face)[0], view.labels(face)[0]
         pictures.append(landmarks)
         for part in ('brow', 'eye'):
-            for picture, codes in ((landmarks, PALETTE.astype(int)), (labels[..., None], np.arange(len(PALETTE))[:, None])):
-                close = [np.abs(picture - codes[REGION_ID[f'{side}_{part}']]).max(axis=-1) < 30 * (picture is landmarks) + 1
-                         for side in ('left', 'right')]
+            ids = [REGION_ID[f'{side}_{part}'] for side in ('left', 'right')]
+            for picture, codes, limit in ((landmarks, PALETTE[ids].astype(int), 30), (labels[..., None], ids, 1)):
+                close = [np.abs(picture - code).max(axis=-1) < limit for code in codes]
                 left, right = (np.flatnonzero(mask.any(axis=0)) for mask in close)
                 assert len(left) and len(right) and left.max() < right.min()
     lit = [picture.max(axis=-1) > 100 for picture in pictures]
@@ -170,7 +171,8 @@ def test_clip_without_maps_is_an_error_or_goes_without(clip):
 
 @pytest.mark.parametrize('change, message', [
     (dict(lazy={}), 'put Fuse before it'), (dict(imgs=np.zeros((1, 3, 2, 40, 40))), 'put it before FormatShape'),
-    (dict(imgs=[None] * 6), '6 pictures for 2 sampled frames'), (dict(flip=True, flip_direction='vertical'), 'vertical'),
+    (dict(imgs=[None] * 6), '6 pictures for 2 sampled frames'),
+    (dict(flip=True, flip_direction='vertical'), 'vertical'),
 ])
 def test_views_that_are_not_known_are_refused(clip, change, message):
     save(clip, make_faces(FRAMES, SIZE))

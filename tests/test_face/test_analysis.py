@@ -113,7 +113,9 @@ class Scripted:
 
     def detect(self, frame):
         place = self.places[int(frame[0, 0, 0])]
-        return np.empty((0, 4)) if place is None else np.array([[*place, place[0] + self.edge, place[1] + self.edge]], float)
+        if place is None:
+            return np.empty((0, 4))
+        return np.array([[*place, place[0] + self.edge, place[1] + self.edge]], float)
 
     def mesh(self, frame, box):
         grid = np.random.default_rng(0).uniform(0, self.edge, (MESH_POINTS, 3))

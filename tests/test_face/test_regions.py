@@ -6,8 +6,8 @@ from mmdfer.face.regions import PALETTE, REGION_ID, REGIONS, SWAPPED, order_side
 
 CELEBAMASK = ('background', 'skin', 'nose', 'eye_g', 'l_eye', 'r_eye', 'l_brow', 'r_brow', 'l_ear', 'r_ear', 'mouth',
               'u_lip', 'l_lip', 'hair', 'hat', 'ear_r', 'neck_l', 'neck', 'cloth')
-LAPA = ('background', 'skin', 'left eyebrow', 'right eyebrow', 'left eye', 'right eye', 'nose', 'upper lip', 'inner mouth',
-        'lower lip', 'hair')
+LAPA = ('background', 'skin', 'left eyebrow', 'right eyebrow', 'left eye', 'right eye', 'nose', 'upper lip',
+        'inner mouth', 'lower lip', 'hair')
 
 
 def test_celebamask_classes_become_regions():

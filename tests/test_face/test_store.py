@@ -47,7 +47,8 @@ def rewritten(path, **changes):
     (lambda path: path.write_bytes(path.read_bytes()[:300]), 'cut short'),
     (lambda path: path.write_bytes(b'frames'), 'is no file of face maps'),
     (lambda path: np.savez(path, frames=np.zeros(3)), 'is no file of face maps'),
-    (lambda path: rewritten(path, version=store.VERSION + 1), 'version 2 of the maps, this mmdfer reads 1.*--overwrite'),
+    (lambda path: rewritten(path, version=store.VERSION + 1),
+     'version 2 of the maps, this mmdfer reads 1.*--overwrite'),
     (lambda path: path.unlink(), 'no such file of face maps'),
 ])
 def test_damaged_and_foreign_files_are_refused_by_name(saved, damage, message):

@@ -10,13 +10,13 @@ A run that was stopped goes on when it is started again.
 """
 import argparse
 
-from mmdfer.apis import faces
+from mmdfer.apis import face_clips, faces
 from mmdfer.apis.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('set', choices=(*faces.SETS, 'folder'),
+    parser.add_argument('set', choices=(*face_clips.SETS, 'folder'),
                         help='data set; folder: a video, a folder of frames, or a folder of either')
     parser.add_argument('root', help="the set's folder, or the path of the clips")
     parser.add_argument('--what', nargs='+', choices=faces.WHAT, default=['landmarks', 'parsing'],
@@ -35,9 +35,9 @@ def main() -> None:
     args = parse_args()
     task = faces.Task(args.what, args.parser, args.facexformer, args.device)
     if args.set == 'folder':
-        clips, out = faces.folder_clips(args.root, args.out)
+        clips, out = face_clips.folder_clips(args.root, args.out)
     else:
-        clips, out = faces.set_clips(args.set, args.root, args.frames, args.out)
+        clips, out = face_clips.set_clips(args.set, args.root, args.frames, args.out)
     faces.extract_faces(clips, out, task, args.workers, args.overwrite)
 
 

@@ -17,16 +17,11 @@ from tqdm import tqdm
 
 from ..datasets import BadClipError
 from ..datasets.clip_frames import ClipFrames
-from ..datasets.dfer_dataset import VIDEO_SUFFIXES
-from ..datasets.transforms.clip import FRAME_SUFFIXES, natural_key
+from ..datasets.transforms.clip import natural_key
 from ..face.analysis import WHAT, analyse_clip
-from ..face.store import NOTES, STATES, FaceMapsError, maps_path, read_meta, save_faces
-from ..registry import DATASETS
+from ..face.store import NOTES, STATES, FaceMapsError, read_meta, save_faces
+from .face_clips import Clip
 from .running import write_json
-
-SETS = dict(dfew='DFEWDataset', demo='DFEWDataset', ferv39k='FERV39kDataset', mafw='MAFWDataset')
-"""Data sets by the name that the tool knows them by; the demo set has DFEW's layout."""
-
 
 @dataclass
 class Task:
@@ -50,22 +45,16 @@ class Task:
         if self.imported and 'mesh' in self.what:
             raise ValueError("FaceXFormer's outputs hold no mesh; leave mesh out of --what")
         if self.imported and self.parser:
-            raise ValueError("FaceXFormer's outputs hold a parsing of their own; give --parser or --facexformer, not both")
+            raise ValueError("FaceXFormer's outputs hold a parsing of their own; give --parser or --facexformer, not "
+                             'both')
 
     def source(self) -> dict:
         """What the files' ``source`` must begin with for them to be of this task."""
         backends = dict(landmarks='FaceXFormer' if self.imported else 'MediaPipe')
         if 'parsing' in self.what:
-            backends['parsing'] = f'SegFormer {Path(self.parser).resolve().name}' if self.parser else backends['landmarks']
+            parser = f'SegFormer {Path(self.parser).resolve().name}' if self.parser else None
+            backends['parsing'] = parser or backends['landmarks']
         return backends
-
-
-@dataclass
-class Clip:
-    """One clip to analyse: its path, its name in reports, and the file of its maps."""
-    path: str
-    name: str
-    maps: Path
 
 
 @dataclass
@@ -96,14 +85,15 @@ class Report:
     def lines(self) -> list[str]:
         """The counts in words, for the terminal."""
         counts, clips = self.counts, {key: len(names) for key, names in self.notable.items()}
-        lines = [f'{self.clips} clips, {counts["frames"]} frames: {counts["found"]} with a face, {counts["interpolated"]} '
-                 f'interpolated over short gaps, {counts["missing"]} without a face']
+        lines = [f'{self.clips} clips, {counts["frames"]} frames: {counts["found"]} with a face, '
+                 f'{counts["interpolated"]} interpolated over short gaps, {counts["missing"]} without a face']
         words = dict(several='several faces (the main one was followed)', border='the face cut by the border',
                      tiny='a tiny face')
-        lines += [f'  {counts[key]} frames in {clips[key]} clips with {text}' for key, text in words.items() if counts[key]]
+        lines += [f'  {counts[key]} frames in {clips[key]} clips with {text}' for key, text in words.items()
+                  if counts[key]]
         if self.without_face:
-            lines.append(f'  {len(self.without_face)} clips without any face (such as {", ".join(self.without_face[:5])}): '
-                         'their maps are black')
+            some = ', '.join(self.without_face[:5])
+            lines.append(f'  {len(self.without_face)} clips without any face (such as {some}): their maps are black')
         return lines
 
 
@@ -114,7 +104,7 @@ def extract_faces(clips: Sequence[Clip], out: Path, task: Task, workers: int | N
     Each clip's file appears whole when the clip is done, so a run that was killed goes on where it was.
 
     Args:
-        clips: what :func:`set_clips` or :func:`folder_clips` found.
+        clips: what :mod:`~mmdfer.apis.face_clips` found.
         out: folder of the report.
         task: what is kept, and which backend reads it.
         workers: processes; as many as cores by default.
@@ -162,72 +152,6 @@ def extract_faces(clips: Sequence[Clip], out: Path, task: Task, workers: int | N
     return report.as_dict()
 
 
-def set_clips(name: str, root: str, frames: str | None = None, out: str | None = None) -> tuple[list[Clip], Path]:
-    """The clips of a data set's training and test lists, and the folder of their maps.
-
-    Args:
-        name: one of :data:`SETS`.
-        root: the set's folder.
-        frames: the folder of frame folders or videos below it, if not the set's usual one.
-        out: folder of the maps, if not beside the clips.
-
-    Raises:
-        DatasetError: for a folder without the set's lists or clips.
-    """
-    prefix = {} if frames is None else dict(data_prefix=dict(clip=frames))
-    found: dict[str, Clip] = {}
-    for split in ('train', 'test'):
-        # Clips that the lists name and the disk lacks are warned about, and left out.
-        dataset = DATASETS.build(dict(type=SETS[name], pipeline=[], data_root=root, split=split, skip_bad_clips=True,
-                                      **prefix))
-        below = dataset.data_prefix['clip']
-        for index in range(len(dataset)):
-            path = dataset.get_data_info(index)['clip']
-            found.setdefault(path, _clip(path, below, out))
-    return sorted(found.values(), key=lambda clip: natural_key(clip.name)), _maps_folder(below, out)
-
-
-def folder_clips(path: str, out: str | None = None) -> tuple[list[Clip], Path]:
-    """The clips of a path: a video, a folder of frames, or a folder of either; and the folder of their maps.
-
-    Raises:
-        BadClipError: for a path that does not exist or holds no clip.
-    """
-    if not os.path.exists(path):
-        raise BadClipError(f'{path}: no such video or folder')
-    if os.path.isfile(path):
-        if not path.lower().endswith(VIDEO_SUFFIXES):
-            raise BadClipError(f'{path}: is no video ({", ".join(VIDEO_SUFFIXES)})')
-        clips, below = [path], os.path.dirname(os.path.abspath(path))
-    elif any(entry.name.lower().endswith(FRAME_SUFFIXES) for entry in os.scandir(path)) and not _videos(path):
-        clips, below = [path], os.path.dirname(os.path.abspath(path))
-    else:
-        clips, below = [*_videos(path), *_frame_folders(path)], path
-    if not clips:
-        raise BadClipError(f'{path}: holds neither videos nor frames nor folders of frames')
-    clips = sorted(clips, key=natural_key)
-    return [_clip(clip, below, out) for clip in clips], _maps_folder(below, out)
-
-
-def _videos(folder: str) -> list[str]:
-    return [entry.path for entry in os.scandir(folder) if entry.name.lower().endswith(VIDEO_SUFFIXES)]
-
-
-def _frame_folders(folder: str) -> Iterator[str]:
-    for entry in os.scandir(folder):
-        if entry.is_dir() and any(name.lower().endswith(FRAME_SUFFIXES) for name in os.listdir(entry.path)):
-            yield entry.path
-
-
-def _clip(path: str, below: str, out: str | None) -> Clip:
-    maps = maps_path(path, below, out)
-    return Clip(path, maps.relative_to(_maps_folder(below, out)).with_suffix('').as_posix(), maps)
-
-
-def _maps_folder(below: str, out: str | None) -> Path:
-    return maps_path(os.path.join(below, 'clip'), below, out).parent
-
-
 def _done(clip: Clip, task: Task, overwrite: bool) -> dict[str, int] | None:
     """The counts of a clip whose maps are there already; ``None`` if it is to be analysed."""
     if not clip.maps.exists():
@@ -237,8 +161,8 @@ def _done(clip: Clip, task: Task, overwrite: bool) -> dict[str, int] | None:
         for kind, backend in task.source().items():
             found = meta['source'].get(kind)
             if found is not None and not found.startswith(backend):
-                raise FaceMapsError(f'{clip.maps}: its {kind} are of {found}, not of {backend}; keep them apart by another '
-                                    '--out, or replace them by --overwrite')
+                raise FaceMapsError(f'{clip.maps}: its {kind} are of {found}, not of {backend}; keep them apart by '
+                                    'another --out, or replace them by --overwrite')
     except FaceMapsError:
         if overwrite:
             return None
@@ -315,8 +239,8 @@ def _analyse_all(clips: Sequence[Clip], task: Task, workers: int) -> Iterator[tu
                 for done in as_completed(waiting):
                     yield waiting[done], done.result()
             except BrokenProcessPool:
-                raise ValueError('a worker process ended before its time (out of memory?); start the tool again, it goes '
-                                 'on with the clips that are not done, with fewer --workers') from None
+                raise ValueError('a worker process ended before its time (out of memory?); start the tool again, it '
+                                 'goes on with the clips that are not done, with fewer --workers') from None
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
     finally:

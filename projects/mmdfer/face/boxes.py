@@ -65,9 +65,9 @@ def cut(image: np.ndarray, box: np.ndarray, longest: int | None = None) -> tuple
     x1, y1, x2, y2 = np.rint(box).astype(int)
     x2, y2 = max(x2, x1 + 1), max(y2, y1 + 1)
     height, width = image.shape[:2]
-    rows, columns = (np.clip(np.arange(low, high), 0, end - 1) for low, high, end in ((y1, y2, height), (x1, x2, width)))
     if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
-        crop = image[rows][:, columns]
+        rows, columns = np.arange(y1, y2).clip(0, height - 1), np.arange(x1, x2).clip(0, width - 1)
+        crop = image[rows[:, None], columns]
     else:
         crop = image[y1:y2, x1:x2]
     if longest is not None and max(crop.shape[:2]) > longest:

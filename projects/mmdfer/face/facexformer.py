@@ -4,11 +4,11 @@ A clip's file is ``<clip>.npz`` with, for its T frames,
 
 - ``landmarks`` (T, 136) or (T, 68, 2), in [-1, 1] over the crop, x before y;
 - ``parsing`` (T, h, w) of its 11 classes, or (T, 11, h, w) of their logits;
-- ``boxes`` (T, 4), the face boxes x1, y1, x2, y2 in pixels of the frame before FaceXFormer's own enlargement by half, not
-  a number where no face was found. Without them the frames themselves are the crops, as in sets of aligned faces.
+- ``boxes`` (T, 4), the face boxes x1, y1, x2, y2 in pixels of the frame before FaceXFormer's own enlargement by half,
+  not a number where no face was found. Without them the frames themselves are the crops, as in sets of aligned faces.
 
-Source: FaceXFormer (Narayan et al.); points are as its ``denorm_points`` reads them, with pixel centres at integers there
-and at halves here.
+Source: FaceXFormer (Narayan et al.); points are as its release reads them, with pixel centres at integers there and at
+halves here.
 """
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def read_outputs(folder: str, clip: str, frames, what: Sequence[str] = ('landmar
         raise BadClipError(f'{path}: holds no {lacking[0]}; expected landmarks (T, 136) and parsing (T, 224, 224)')
     for name, array in arrays.items():
         if len(array) != length:
-            raise BadClipError(f'{path}: {name} has {len(array)} frames, the clip {length}; run FaceXFormer over the whole '
-                               'clip')
+            raise BadClipError(f'{path}: {name} has {len(array)} frames, the clip {length}; run FaceXFormer over the '
+                               'whole clip')
     crops = crop_boxes(_shaped(path, 'boxes', arrays['boxes'], (4, )), size) if 'boxes' in arrays else whole_frames(
         length, size)
     points = _shaped(path, 'landmarks', arrays['landmarks'].reshape(length, -1), (2 * NUM_LANDMARKS, ))
@@ -70,7 +70,7 @@ def read_outputs(folder: str, clip: str, frames, what: Sequence[str] = ('landmar
 
 
 def crop_boxes(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The crops (T, 4) that FaceXFormer cuts for face boxes (T, 4): enlarged by half, cut at the frame, whole pixels."""
+    """The crops (T, 4) that FaceXFormer cuts for face boxes (T, 4): half larger, cut at the frame, whole pixels."""
     height, width = size
     grown = (boxes[:, 2:] - boxes[:, :2]) * MARGIN / 2
     crops = np.concatenate([boxes[:, :2] - grown, boxes[:, 2:] + grown], axis=1)
@@ -94,8 +94,8 @@ def _parsing(path: str, parsing: np.ndarray, tracks: np.ndarray, gaps: Sequence[
         _shaped(path, 'parsing', parsing, (len(REGIONS), *parsing.shape[2:]))
         parsing = parsing.argmax(axis=1)
     if parsing.ndim != 3 or parsing.min() < 0 or parsing.max() >= len(REGIONS):
-        raise BadClipError(f'{path}: parsing of shape {parsing.shape} has values from {parsing.min()} to {parsing.max()}; '
-                           f'expected (T, 224, 224) with classes 0 to {len(REGIONS) - 1}')
+        raise BadClipError(f'{path}: parsing of shape {parsing.shape} has values from {parsing.min()} to '
+                           f'{parsing.max()}; expected (T, 224, 224) with classes 0 to {len(REGIONS) - 1}')
     labels = np.stack([cv2.resize(frame.astype(np.uint8), (MAP_EDGE, MAP_EDGE), interpolation=cv2.INTER_NEAREST)
                        for frame in parsing])
     labels[tracks < 0] = 0

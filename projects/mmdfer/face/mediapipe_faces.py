@@ -44,13 +44,13 @@ class MediaPipeFaces:
         for detector in self.detectors:
             found = detector.process(frame).detections
             if found:
-                relative = [face.location_data.relative_bounding_box for face in found]
-                boxes = np.array([(box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height) for box in relative])
-                return boxes * (width, height, width, height)
+                shares = [face.location_data.relative_bounding_box for face in found]
+                boxes = [(box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height) for box in shares]
+                return np.array(boxes) * (width, height, width, height)
         return np.empty((0, 4))
 
     def mesh(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray | None:
-        """The mesh (478, 3) of the face in a box of :meth:`detect`, in pixels of the frame; ``None`` if it shows none."""
+        """The mesh (478, 3) of the face in a box of :meth:`detect`, in pixels of the frame; ``None`` for no face."""
         crop, shown = cut(frame, square(box, MESH_MARGIN), MESH_CROP)
         if self._meshed:
             found = self.mesher.process(crop).multi_face_landmarks or []
@@ -78,7 +78,8 @@ def _solutions():
         import mediapipe
         return mediapipe.solutions, mediapipe.__version__
     except (ImportError, AttributeError):
-        raise ImportError('faces are found by MediaPipe 0.10.21, which is not there: pip install "mmdfer[face]"') from None
+        raise ImportError('faces are found by MediaPipe 0.10.21, which is not there: pip install '
+                          '"mmdfer[face]"') from None
 
 
 @contextmanager

@@ -65,8 +65,8 @@ def region_table(names: Mapping[int, str] | Sequence[str], source: str) -> np.nd
     keys = {index: '_'.join(name.lower().replace('-', ' ').split()) for index, name in names.items()}
     unknown = sorted(names[index] for index, key in keys.items() if key not in known)
     if unknown:
-        raise ValueError(f'{source}: its classes {", ".join(map(repr, unknown[:5]))} are no regions of a face; take a face '
-                         'parser (classes as in CelebAMask-HQ or LaPa), or rename its classes in config.json')
+        raise ValueError(f'{source}: its classes {", ".join(map(repr, unknown[:5]))} are no regions of a face; take a '
+                         'face parser (classes as in CelebAMask-HQ or LaPa), or rename its classes in config.json')
     table = np.zeros(max(keys) + 1, np.uint8)
     table[list(keys)] = [known[key] for key in keys.values()]
     lacking = [region.name for index, region in enumerate(REGIONS[1:-1], 1) if index not in table]

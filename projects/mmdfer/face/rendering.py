@@ -11,12 +11,19 @@ STYLE_EDGE = 224
 """Edge of a map for which line width and point radius are given."""
 LINE, RADIUS = 1, 1.5
 POINT = (255, 255, 255)
+_PLANES = np.pad(PALETTE, ((0, 256 - len(PALETTE)), (0, 0))).T       # (3, 256) tables for OpenCV
 _SHIFT = 4          # fractional bits of OpenCV's coordinates
 
 
 def render_parsing(labels: np.ndarray) -> np.ndarray:
     """Label maps (..., H, W) as pictures (..., H, W, 3), RGB."""
     return PALETTE[labels]
+
+
+def parsing_planes(labels: np.ndarray) -> np.ndarray:
+    """Label maps (T, H, W) as the three colour planes (3, T, H, W), for models."""
+    flat = labels.reshape(len(labels), -1)
+    return np.stack([cv2.LUT(flat, plane) for plane in _PLANES]).reshape(3, *labels.shape)
 
 
 def render_landmarks(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -42,8 +49,9 @@ def draw_landmarks(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     for contour in CONTOURS:
         cv2.polylines(picture, [fixed[contour.points]], contour.closed, contour.colour, max(1, round(LINE * scale)),
                       cv2.LINE_AA, _SHIFT)
+    radius = max(1 << _SHIFT - 1, round(RADIUS * scale * (1 << _SHIFT)))
     for point in fixed:
-        cv2.circle(picture, point.tolist(), max(8, round(RADIUS * scale * (1 << _SHIFT))), POINT, -1, cv2.LINE_AA, _SHIFT)
+        cv2.circle(picture, point.tolist(), radius, POINT, -1, cv2.LINE_AA, _SHIFT)
     return picture
 
 

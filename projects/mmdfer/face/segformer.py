@@ -40,12 +40,12 @@ class SegFormerParser:
                               '"mmdfer[captions]"') from None
         config_file = os.path.join(folder, 'config.json')
         if not os.path.isfile(config_file):
-            raise ValueError(f'{folder}: holds no config.json; give the folder of a SegFormer face parser as transformers '
-                             'saves it')
+            raise ValueError(f'{folder}: holds no config.json; give the folder of a SegFormer face parser as '
+                             'transformers saves it')
         found, _ = SegformerConfig.get_config_dict(folder)
         if found.get('model_type') != 'segformer':
-            raise ValueError(f'{config_file}: is a model of type {found.get("model_type")!r}; expected a SegFormer face '
-                             'parser')
+            raise ValueError(f'{config_file}: is a model of type {found.get("model_type")!r}; expected a SegFormer '
+                             'face parser')
         config = SegformerConfig.from_pretrained(folder)
         self.table = region_table(config.id2label, folder)
         try:

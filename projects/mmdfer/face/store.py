@@ -152,12 +152,12 @@ def load_faces(path: str | Path, frames: Sequence[int] | None = None, what: Sequ
         meta = _meta(file, path)
         lacking = [name for name in what if name not in file.files]
         if lacking:
-            raise FaceMapsError(f'{path}: holds no {" and no ".join(lacking)}; run tools/data/extract_faces.py with --what '
-                                f'{" ".join(what)}')
+            raise FaceMapsError(f'{path}: holds no {" and no ".join(lacking)}; run tools/data/extract_faces.py with '
+                                f'--what {" ".join(what)}')
         length = meta['counts']['frames']
         if total is not None and total != length:
-            raise FaceMapsError(f'{path}: has maps of {length} frames, the clip has {total}; the clip was changed: delete '
-                                'the file and run tools/data/extract_faces.py again')
+            raise FaceMapsError(f'{path}: has maps of {length} frames, the clip has {total}; the clip was changed: '
+                                'delete the file and run tools/data/extract_faces.py again')
         index = np.arange(length) if frames is None else np.asarray(frames)
         arrays = {name: file[name][index] for name in ('state', 'notes', 'boxes', 'landmarks', 'map_boxes')}
         arrays['mesh'] = file['mesh'][index] if 'mesh' in what else None

@@ -9,7 +9,7 @@ from mmcv.transforms import BaseTransform
 
 from ...face.landmarks import mirror
 from ...face.regions import SWAPPED
-from ...face.rendering import render_landmarks, render_parsing
+from ...face.rendering import parsing_planes, render_landmarks
 from ...face.store import MISSING, ClipFaces, FaceMapsError, find_maps, load_faces
 from ...registry import TRANSFORMS
 
@@ -53,20 +53,19 @@ class LoadFaceMaps(BaseTransform):
         _check_view(results, len(frames))
         path = find_maps(results['clip'], self.root)
         if path is None and self.missing == 'error':
-            raise FaceMapsError(f'{results["clip"]}: has no face maps; run tools/data/extract_faces.py over the set with '
-                                f'--what {" ".join(self.what)}, or let such clips go without by missing="blank"')
+            raise FaceMapsError(f'{results["clip"]}: has no face maps; run tools/data/extract_faces.py over the set '
+                                f'with --what {" ".join(self.what)}, or let such clips go without by missing="blank"')
         if path is None:
-            maps = {kind: np.zeros((len(frames), *size, 3), np.uint8) for kind in self.what}
+            maps = {kind: np.zeros((3, len(frames), *size), np.uint8) for kind in self.what}
             present = False
         else:
             faces = load_faces(path, frames, self.what, _length(results))
             view = View.of(results)
-            draw = dict(parsing=view.parsing, landmarks=view.landmarks)
+            draw = dict(parsing=lambda faces: parsing_planes(view.labels(faces)),
+                        landmarks=lambda faces: view.landmarks(faces).transpose(3, 0, 1, 2))
             maps = {kind: draw[kind](faces) for kind in self.what}
             present = bool((faces.state != MISSING).any())
-        # (T, H, W, 3) -> (3, T, H, W)
-        named = {f'{kind.removesuffix("s")}_maps': torch.from_numpy(np.ascontiguousarray(stack.transpose(3, 0, 1, 2)))
-                 for kind, stack in maps.items()}
+        named = {f'{kind.removesuffix("s")}_maps': torch.from_numpy(planes) for kind, planes in maps.items()}
         return dict(results, has_face_maps=torch.tensor(present), **named)
 
     def __repr__(self) -> str:
@@ -100,10 +99,6 @@ class View:
             points = mirror(points, width)
         return np.stack([render_landmarks(face, self.size) for face in points])
 
-    def parsing(self, faces: ClipFaces) -> np.ndarray:
-        """(T, H, W, 3) pictures of the regions."""
-        return render_parsing(self.labels(faces))
-
     def labels(self, faces: ClipFaces) -> np.ndarray:
         """(T, H, W) region ids: each pixel takes the label that lies at its centre."""
         labels = np.zeros((len(faces), *self.size), np.uint8)
@@ -128,8 +123,8 @@ def _check_view(results: dict, frames: int) -> None:
     if 'imgs' in results and not isinstance(results['imgs'], list):
         raise ValueError('LoadFaceMaps: the pictures are formatted already; put it before FormatShape')
     if 'imgs' in results and len(results['imgs']) != frames:
-        raise ValueError(f'LoadFaceMaps: {len(results["imgs"])} pictures for {frames} sampled frames; several crops of a '
-                         'clip have no single view, use one crop')
+        raise ValueError(f'LoadFaceMaps: {len(results["imgs"])} pictures for {frames} sampled frames; several crops of '
+                         'a clip have no single view, use one crop')
     if results.get('flip') and results.get('flip_direction', 'horizontal') != 'horizontal':
         raise ValueError(f'LoadFaceMaps: a {results["flip_direction"]} flip is no mirrored face; use a horizontal one')
 

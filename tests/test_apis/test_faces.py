@@ -165,3 +165,14 @@ def test_paths_without_clips_are_refused(tmp_path, name, message):
 def test_tasks_that_contradict_themselves_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Task(**arguments)
+
+
+def test_crops_are_written_once_and_added_where_they_lack(clips, read):
+    found, out = folder_clips(str(clips))
+    extract_faces(found, out, Task(), 1)
+    extract_faces(found, out, Task(crops=True), 1)
+    crops = clips.with_name('clips_crops')
+    assert sorted(path.name for path in crops.iterdir()) == list('0123467')         # clip 5 shows no face
+    assert len(list((crops / '3').iterdir())) == FRAMES - 1 and len(read()) == 15
+    extract_faces(found, out, Task(crops=True), 1)
+    assert len(read()) == 15

@@ -19,8 +19,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('set', choices=(*face_clips.SETS, 'folder'),
                         help='data set; folder: a video, a folder of frames, or a folder of either')
     parser.add_argument('root', help="the set's folder, or the path of the clips")
-    parser.add_argument('--what', nargs='+', choices=faces.WHAT, default=['landmarks', 'parsing'],
-                        help='what to keep [landmarks parsing]')
+    parser.add_argument('--what', nargs='+', choices=(*faces.WHAT, 'crops'), default=['landmarks', 'parsing'],
+                        help='what to keep; crops: aligned faces, as folders of frames beside the maps, in a folder '
+                        'with _crops at its name [landmarks parsing]')
     parser.add_argument('--frames', help="folder of frame folders or videos below the root [the set's usual one]")
     parser.add_argument('--out', help="folder of the maps [the clips' folder with _faces at its name]")
     parser.add_argument('--parser', help='folder of a SegFormer face parser [regions painted from the mesh]')
@@ -33,7 +34,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    task = faces.Task(args.what, args.parser, args.facexformer, args.device)
+    what = [kind for kind in args.what if kind != 'crops'] or ['landmarks']
+    task = faces.Task(what, args.parser, args.facexformer, args.device, crops='crops' in args.what)
     if args.set == 'folder':
         clips, out = face_clips.folder_clips(args.root, args.out)
     else:

@@ -9,19 +9,22 @@ from pathlib import Path
 from ..datasets import BadClipError
 from ..datasets.dfer_dataset import VIDEO_SUFFIXES
 from ..datasets.transforms.clip import FRAME_SUFFIXES, natural_key
-from ..face.store import maps_path
+from ..face.store import SUFFIX, maps_path
 from ..registry import DATASETS
 
 SETS = dict(dfew='DFEWDataset', demo='DFEWDataset', ferv39k='FERV39kDataset', mafw='MAFWDataset')
 """Data sets by the name that the tool knows them by; the demo set has DFEW's layout."""
 
+CROPS = '_crops'
+
 
 @dataclass
 class Clip:
-    """One clip to analyse: its path, its name in reports, and the file of its maps."""
+    """One clip to analyse: its path, its name in reports, the file of its maps and the folder of its face crops."""
     path: str
     name: str
     maps: Path
+    crops: Path
 
 
 def set_clips(name: str, root: str, frames: str | None = None, out: str | None = None) -> tuple[list[Clip], Path]:
@@ -82,8 +85,9 @@ def _frame_folders(folder: str) -> Iterator[str]:
 
 
 def _clip(path: str, below: str, out: str | None) -> Clip:
-    maps = maps_path(path, below, out)
-    return Clip(path, maps.relative_to(_maps_folder(below, out)).with_suffix('').as_posix(), maps)
+    maps, folder = maps_path(path, below, out), _maps_folder(below, out)
+    name = maps.relative_to(folder).as_posix().removesuffix('.npz')
+    return Clip(path, name, maps, folder.with_name(folder.name.removesuffix(SUFFIX) + CROPS) / name)
 
 
 def _maps_folder(below: str, out: str | None) -> Path:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 import time
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from ..datasets import BadClipError
 from ..datasets.clip_frames import ClipFrames
 from ..datasets.transforms.clip import natural_key
+from ..face.alignment import write_crops
 from ..face.analysis import WHAT, analyse_clip
 from ..face.store import NOTES, STATES, FaceMapsError, read_meta, save_faces
 from .face_clips import Clip
@@ -32,11 +34,13 @@ class Task:
         parser: folder of a SegFormer face parser; by default regions are painted from the mesh.
         imported: folder of FaceXFormer's outputs, in place of MediaPipe.
         device: of the parser.
+        crops: whether aligned face crops are written too, as folders of frames.
     """
     what: Sequence[str] = ('landmarks', 'parsing')
     parser: str | None = None
     imported: str | None = None
     device: str = 'cpu'
+    crops: bool = False
 
     def __post_init__(self) -> None:
         unknown = set(self.what) - set(WHAT)
@@ -118,7 +122,7 @@ def extract_faces(clips: Sequence[Clip], out: Path, task: Task, workers: int | N
         BadClipError: at the end, if some clips could not be read; it names them.
     """
     report, todo = Report(), []
-    _remove_partials(out)
+    _remove_partials(clips)
     for clip in clips:
         counts = _done(clip, task, overwrite)
         if counts is None:
@@ -167,21 +171,27 @@ def _done(clip: Clip, task: Task, overwrite: bool) -> dict[str, int] | None:
         if overwrite:
             return None
         raise
-    return meta['counts'] if set(task.what) <= set(meta['what']) else None
+    counts = meta['counts']
+    whole = set(task.what) <= set(meta['what'])
+    if task.crops:
+        whole = whole and (clip.crops.is_dir() or counts['missing'] == counts['frames'])
+    return counts if whole else None
 
 
-def _remove_partials(out: Path) -> None:
-    """Take away what a killed run left half-written."""
-    for partial in out.rglob('.*.partial') if out.is_dir() else ():
-        partial.unlink(missing_ok=True)
+def _remove_partials(clips: Sequence[Clip]) -> None:
+    """Take away the files and folders that a killed run left half-written."""
+    for folder in {target.parent for clip in clips for target in (clip.maps, clip.crops)}:
+        for partial in folder.glob('.*.partial'):
+            shutil.rmtree(partial) if partial.is_dir() else partial.unlink(missing_ok=True)
 
 
 _reader = None      # the process's own models, loaded once
+_crops = False
 
 
 def _load_reader(task: Task) -> None:
-    global _reader
-    _reader = _make_reader(task)
+    global _reader, _crops
+    _reader, _crops = _make_reader(task), task.crops
 
 
 def _start_worker(task: Task, parent: int) -> None:
@@ -214,6 +224,8 @@ def _analyse(clip: Clip) -> dict[str, int] | str:
     """The counts of a clip, or why it could not be read."""
     try:
         faces = _reader(clip)
+        if _crops:
+            write_crops(ClipFrames(clip.path), faces, clip.crops)
     except (BadClipError, FaceMapsError) as error:
         return str(error)
     save_faces(faces, clip.maps)

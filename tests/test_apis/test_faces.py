@@ -109,7 +109,7 @@ def test_file_that_was_cut_short_is_refused_by_name_and_replaced_when_told(clips
 def test_maps_of_another_backend_are_not_mixed_in(clips, read, tmp_path):
     found, out = folder_clips(str(clips))
     extract_faces(found, out, Task(('landmarks', )), 1)
-    with pytest.raises(FaceMapsError, match='its landmarks are of MediaPipe 1.0, not of FaceXFormer.*--out'):
+    with pytest.raises(FaceMapsError, match='its landmarks came from MediaPipe 1.0, not from FaceXFormer.*--out'):
         extract_faces(found, out, Task(imported=str(tmp_path)), 1)
     extract_faces(found, out, Task(('landmarks', 'parsing')), 1)            # more of the same backend is added
     assert load_faces(out / '0.npz', what=('parsing', )).parsing is not None and len(read()) == 16
@@ -176,3 +176,15 @@ def test_crops_are_written_once_and_added_where_they_lack(clips, read):
     assert len(list((crops / '3').iterdir())) == FRAMES - 1 and len(read()) == 15
     extract_faces(found, out, Task(crops=True), 1)
     assert len(read()) == 15
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_backend_that_does_not_load_is_told_in_its_own_words(clips, tmp_path, workers, monkeypatch):
+    found, out = folder_clips(str(clips))
+
+    def fail(task):
+        raise ValueError(f'{task.parser}: holds no config.json')
+    monkeypatch.setattr(api, '_make_reader', fail)
+    with pytest.raises(ValueError, match='nowhere: holds no config.json'):
+        extract_faces(found, out, Task(parser='nowhere'), workers)
+    assert not list(out.glob('*'))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
+import torch
 from tqdm import tqdm
 
 from ..datasets import BadClipError
@@ -165,7 +166,7 @@ def _done(clip: Clip, task: Task, overwrite: bool) -> dict[str, int] | None:
         for kind, backend in task.source().items():
             found = meta['source'].get(kind)
             if found is not None and not found.startswith(backend):
-                raise FaceMapsError(f'{clip.maps}: its {kind} are of {found}, not of {backend}; keep them apart by '
+                raise FaceMapsError(f'{clip.maps}: its {kind} came from {found}, not from {backend}; keep them apart by '
                                     'another --out, or replace them by --overwrite')
     except FaceMapsError:
         if overwrite:
@@ -187,6 +188,7 @@ def _remove_partials(clips: Sequence[Clip]) -> None:
 
 _reader = None      # the process's own models, loaded once
 _crops = False
+_failure: Exception | None = None
 
 
 def _load_reader(task: Task) -> None:
@@ -195,10 +197,15 @@ def _load_reader(task: Task) -> None:
 
 
 def _start_worker(task: Task, parent: int) -> None:
+    global _failure
     cv2.setNumThreads(1)
+    torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)        # Ctrl-C ends the parent, after the clips at hand
     threading.Thread(target=_end_with, args=(parent, ), daemon=True).start()
-    _load_reader(task)
+    try:
+        _load_reader(task)
+    except (ValueError, ImportError) as error:          # raised here it would break the pool, and its words be lost
+        _failure = error
 
 
 def _end_with(parent: int) -> None:
@@ -222,6 +229,8 @@ def _make_reader(task: Task):
 
 def _analyse(clip: Clip) -> dict[str, int] | str:
     """The counts of a clip, or why it could not be read."""
+    if _failure is not None:
+        raise _failure
     try:
         faces = _reader(clip)
         if _crops:

@@ -55,8 +55,8 @@ class SharedAdapter(nn.Module):
         self.core = other.core
         if self.dim != other.dim:
             self.into, self.out = nn.Linear(self.dim, other.dim), nn.Linear(other.dim, self.dim)
+            nn.init.zeros_(self.out.bias)
             self.to(own)
-        self.init_weights()
 
     def forward(self, x: Tensor, grid: TokenGrid) -> Tensor:
         return x + self.out(self.core(self.into(x), grid))

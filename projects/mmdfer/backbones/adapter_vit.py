@@ -13,9 +13,11 @@ from torch.utils.checkpoint import checkpoint
 
 from ..adapters import TokenGrid
 from ..registry import MODELS
-from ..weights import load_vit
+from ..weights import is_added, load_vit
 from .adapter_block import AdapterBlock, parse_blocks
 from .freezing import freeze_except, log_parameters
+from .lora import NamedLoRALinear, add_lora
+from .temporal_embedding import embed_time, new_temporal_embedding
 
 _SIZES = {
     'tiny': (192, 12, 3),
@@ -48,11 +50,11 @@ class AdapterViT(VisionTransformer):
     """mmpretrain's ViT over frames: (B, 3, T, H, W) -> class tokens of the frames (B, T, D).
 
     Adapters are listed in the config, each with the slot and the blocks it goes to; other keys are the
-    adapter's own arguments::
+    adapter's own arguments. A ``drop_path`` is the last block's and rises linearly from 0 over the blocks::
 
         adapters=[dict(type='FEAdapter', slot='before_attn', blocks='all', width=116)]
 
-    With ``freeze`` everything but the adapters keeps its weights, stays in eval mode whatever the model's
+    With ``freeze`` everything but the adapters, LoRA and the temporal embedding keeps its weights, stays in eval mode whatever the model's
     mode, and blocks before the first adapter keep no graph. Parameter names are those of mmpretrain's
     ``VisionTransformer``, with ``layers.<i>.adapters.<slot>.<k>`` beside them. ``init_cfg=dict(type=
     'Pretrained', checkpoint=...)`` reads any format that :func:`mmdfer.weights.load_vit` knows and refuses
@@ -62,7 +64,13 @@ class AdapterViT(VisionTransformer):
         arch: ``'tiny'``, ``'small'``, ``'base'``, ``'large'`` (timm's sizes), or a dict with
             ``embed_dims``, ``num_layers``, ``num_heads`` and ``feedforward_channels``.
         adapters: adapter configs; empty for the plain image model on each frame.
-        freeze: train adapters alone. ``False`` trains everything.
+        freeze: train adapters and the like alone. ``False`` trains everything.
+        lora: arguments of LoRA in every block's attention, e.g. ``dict(rank=8, targets=['qkv'])``; see
+            :func:`mmdfer.backbones.lora.add_lora`. Needs ``freeze``.
+        temporal_embedding: length T of a learned embedding (1, T, D) of the frames, as in AIM, zero at the
+            start, added to every token of frame t before ``pre_norm``; clips of another length get it
+            resized. 0 for none.
+        tune_final_norm: train the last norm although ``freeze`` is set.
         drop_path_rate: stochastic depth of the last block, rising linearly from 0.
         with_cp: recompute blocks in the backward pass to save memory; works over frozen parts.
         layer_cfg: further arguments of every block, e.g. another activation.
@@ -75,14 +83,18 @@ class AdapterViT(VisionTransformer):
 
     def __init__(self, arch: str | dict = 'base', adapters: Sequence[dict] = (), freeze: bool = True,
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
-                 num_segments: int = 1, **kwargs) -> None:
+                 num_segments: int = 1, lora: dict | None = None, temporal_embedding: int = 0,
+                 tune_final_norm: bool = False, **kwargs) -> None:
         super().__init__(arch=architecture(arch), **kwargs)
         self.freeze, self.with_cp, self.num_segments = freeze, with_cp, num_segments
         self.layers = self._build_blocks(drop_path_rate, kwargs, layer_cfg or {})
+        if lora:
+            self._add_lora(lora)
         for cfg in adapters:
             self._add_adapters(dict(cfg))
+        self.temporal_embedding = new_temporal_embedding(temporal_embedding, self.embed_dims)
         if freeze:
-            freeze_except(self, lambda name: '.adapters.' in name)
+            freeze_except(self, lambda name: is_added(name) or (tune_final_norm and name.startswith('ln1.')))
         log_parameters('AdapterViT', self)
 
     def _build_blocks(self, drop_path_rate: float, kwargs: dict, layer_cfg: dict) -> ModuleList:
@@ -103,7 +115,16 @@ class AdapterViT(VisionTransformer):
             raise ValueError(f'adapter {kind!r} has no slot: add e.g. slot="before_attn"')
         slot, blocks = cfg.pop('slot'), cfg.pop('blocks', 'all')
         for index in parse_blocks(blocks, self.num_layers):
-            self.layers[index].add_adapter(slot, MODELS.build(dict(cfg, dim=self.embed_dims)))
+            own = dict(cfg, dim=self.embed_dims)
+            if 'drop_path' in cfg:
+                own['drop_path'] = cfg['drop_path'] * index / max(self.num_layers - 1, 1)
+            self.layers[index].add_adapter(slot, MODELS.build(own))
+
+    def _add_lora(self, cfg: dict) -> None:
+        if not self.freeze:
+            raise ValueError('AdapterViT: lora is a small update of frozen weights: set freeze=True')
+        for block in self.layers:
+            add_lora(block.attn, **cfg)
 
     def init_weights(self) -> None:
         """Initialise; a ``Pretrained`` file is read here, whatever its format."""
@@ -120,6 +141,9 @@ class AdapterViT(VisionTransformer):
         if self.freeze:
             for block in self.layers:
                 block.adapters.train(mode)
+            for module in self.modules():
+                if isinstance(module, NamedLoRALinear):
+                    module.train(mode)
         return self
 
     def forward(self, x: Tensor) -> Tensor:
@@ -163,6 +187,8 @@ class AdapterViT(VisionTransformer):
         tokens = tokens + resize_pos_embed(
             self.pos_embed, self.patch_resolution, resolution, mode=self.interpolate_mode,
             num_extra_tokens=self.num_extra_tokens)
+        if self.temporal_embedding is not None:
+            tokens = embed_time(tokens, self.temporal_embedding, frames)
         tokens = self.pre_norm(self.drop_after_pos(tokens))
         return tokens, TokenGrid(frames, *resolution, leading=self.num_extra_tokens)
 

@@ -5,7 +5,8 @@ from torch import nn
 
 from mmdfer.backbones.adapter_vit import AdapterViT
 from mmdfer.backbones.freezing import count_parameters
-from mmdfer.weights import CheckpointError, frozen_digest, load_weights, save_tunable, tunable_names
+from mmdfer.weights import (CheckpointError, frozen_digest, is_added, load_vit, load_weights, save_tunable,
+                            tunable_names)
 
 from .test_adapter_vit import build, shake_adapters
 
@@ -160,3 +161,16 @@ def test_drop_path_rises_over_the_blocks():
 def test_mistakes_are_named(kwargs, message):
     with pytest.raises(ValueError, match=message):
         build(**kwargs)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_trained_model_is_read_as_the_image_model_it_stands_on(kind, tmp_path):
+    """What was added is not used, and said to be adapters."""
+    trained = shake(build(**KINDS[kind]))
+    torch.save(trained.state_dict(), tmp_path / 'trained.pth')
+    plain = build()
+    nn.init.normal_(plain.cls_token)
+    report = load_vit(plain, tmp_path / 'trained.pth')
+    assert set(report.unexpected) == {name for name in trained.state_dict() if is_added(name)}
+    assert 'not used: adapters (' in str(report) and ', other (' not in str(report)
+    assert torch.equal(plain.cls_token, trained.cls_token)

@@ -74,6 +74,8 @@ class AdapterViT(AdapterTower, VisionTransformer):
         layer_cfg: further arguments of every block, e.g. another activation.
         num_segments: frames of a clip when they come one by one, as from ``Recognizer2D``.
         proj_dim: width of a projection without bias after the last norm, such as CLIP's; ``None`` for none.
+        average_frames: average the class tokens over T before the last norm, as ST-Adapter does, so that the
+            features of a clip's frames are all alike. By default the norm comes first.
         kwargs: mmpretrain's own arguments, such as ``img_size``, ``patch_size``, ``pre_norm``.
 
     Raises:
@@ -83,9 +85,10 @@ class AdapterViT(AdapterTower, VisionTransformer):
     def __init__(self, arch: str | dict = 'base', adapters: Sequence[dict] = (), freeze: bool = True,
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
                  num_segments: int = 1, proj_dim: int | None = None, lora: dict | None = None,
-                 temporal_embedding: int = 0, tune_final_norm: bool = False, **kwargs) -> None:
+                 temporal_embedding: int = 0, tune_final_norm: bool = False, average_frames: bool = False,
+                 **kwargs) -> None:
         super().__init__(arch=architecture(arch), **kwargs)
-        self.num_segments = num_segments
+        self.num_segments, self.average_frames = num_segments, average_frames
         self.layers = self._build_blocks(drop_path_rate, kwargs, layer_cfg or {})
         self.out_proj = nn.Linear(self.embed_dims, proj_dim, bias=False) if proj_dim else None
         self.temporal_embedding = new_temporal_embedding(temporal_embedding, self.embed_dims)
@@ -137,12 +140,13 @@ class AdapterViT(AdapterTower, VisionTransformer):
         tokens, grid = self.embed(clips.transpose(1, 2).flatten(0, 1), frames, prompts)
         self._check_deep(deep_prompts, grid)
         tokens = self.run_blocks(tokens, grid, deep_prompts, start=grid.tokens - grid.trailing)
-        features = tokens[:, 0]                                  # (B·T, L, D) -> (B·T, D)
+        features = tokens[:, 0].reshape(batch, frames, -1)       # (B·T, L, D) -> (B, T, D)
+        if self.average_frames:
+            features = features.mean(dim=1, keepdim=True).expand_as(features)
         if self.final_norm:
             features = self.ln1(features)
         if self.out_proj is not None:
             features = self.out_proj(features)
-        features = features.reshape(batch, frames, -1)
         return features if x.ndim == 5 else features.flatten(0, 1)
 
     @staticmethod

@@ -145,6 +145,17 @@ def test_temporal_embedding_is_resized_to_the_clip():
     torch.testing.assert_close(added[:, 1], torch.full((8, ), 5.), rtol=0, atol=1e-5)
 
 
+def test_average_frames_is_the_norm_of_the_mean_class_token():
+    model = build(average_frames=True).eval()
+    nn.init.normal_(model.ln1.weight)
+    seen = []
+    handle = model.layers[-1].register_forward_hook(lambda module, args, output: seen.append(output[:, 0]))
+    features = model(clips())
+    handle.remove()
+    expected = model.ln1(seen[0].reshape(2, 4, 24).mean(dim=1))
+    torch.testing.assert_close(features, expected[:, None].expand(2, 4, 24), rtol=1e-5, atol=1e-6)
+
+
 def test_drop_path_rises_over_the_blocks():
     model = build(adapters=AIM)
     rates = [block.adapters['temporal_attn'][0].drop_path.drop_prob for block in model.layers]

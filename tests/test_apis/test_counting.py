@@ -98,6 +98,9 @@ def test_flops_of_adapters_add_to_the_backbones():
     # Down and up, 27 taps, the size predictor's 27 taps, and 5·5·5 reads of a voxel.
     fe_adapter = 2 * voxels * (2 * 768 * 116 + 27 * 116 * 116 + 27 * 116 * 3 + 125 * 116)
     assert count(full=True)['flops'] == plain + 12 * fe_adapter
+    # The gate, down and up, and a GRU's three products of its input and three of its state.
+    tda = 2 * 16 * 197 * (768 + 2 * 768 * 96 + 6 * 96 * 96)
+    assert count([dict(type='TemporalDynamicAdapter', slot='ffn_out')], full=True)['flops'] == plain + 12 * tda
 
 
 def test_flops_are_the_same_with_and_without_values():

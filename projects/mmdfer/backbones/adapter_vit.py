@@ -14,6 +14,7 @@ from ..adapters import TokenGrid
 from ..registry import MODELS
 from ..weights import load_vit
 from .adapter_block import AdapterBlock
+from .temporal_embedding import embed_time, new_temporal_embedding
 from .tower import AdapterTower
 
 _SIZES = {
@@ -47,21 +48,27 @@ class AdapterViT(AdapterTower, VisionTransformer):
     """mmpretrain's ViT over frames: (B, 3, T, H, W) -> class tokens of the frames (B, T, D).
 
     Adapters are listed in the config, each with the slot and the blocks it goes to; other keys are the
-    adapter's own arguments::
+    adapter's own arguments. A ``drop_path`` is the last block's and rises linearly from 0 over the blocks::
 
         adapters=[dict(type='FEAdapter', slot='before_attn', blocks='all', width=116)]
 
-    With ``freeze`` everything but the adapters keeps its weights, stays in eval mode whatever the model's
-    mode, and blocks before the first adapter keep no graph. Parameter names are those of mmpretrain's
-    ``VisionTransformer``, with ``layers.<i>.adapters.<slot>.<k>`` beside them. ``init_cfg=dict(type=
-    'Pretrained', checkpoint=...)`` reads any format that :func:`mmdfer.weights.load_vit` knows and refuses
-    a file of another architecture.
+    With ``freeze`` everything but the adapters, LoRA and the temporal embedding keeps its weights, stays in
+    eval mode whatever the model's mode, and blocks before the first adapter keep no graph. Parameter names
+    are those of mmpretrain's ``VisionTransformer``, with ``layers.<i>.adapters.<slot>.<k>`` beside them.
+    ``init_cfg=dict(type='Pretrained', checkpoint=...)`` reads any format that :func:`mmdfer.weights.load_vit`
+    knows and refuses a file of another architecture.
 
     Args:
         arch: ``'tiny'``, ``'small'``, ``'base'``, ``'large'`` (timm's sizes), or a dict with
             ``embed_dims``, ``num_layers``, ``num_heads`` and ``feedforward_channels``.
         adapters: adapter configs; empty for the plain image model on each frame.
-        freeze: train adapters alone. ``False`` trains everything.
+        freeze: train adapters and the like alone. ``False`` trains everything.
+        lora: arguments of LoRA in every block's attention, e.g. ``dict(rank=8, targets=['qkv'])``; see
+            :func:`mmdfer.backbones.lora.add_lora`. Needs ``freeze``.
+        temporal_embedding: length T of a learned embedding (1, T, D) of the frames, as in AIM, zero at the
+            start, added to every token of frame t before ``pre_norm``; clips of another length get it
+            resized. 0 for none.
+        tune_final_norm: train the last norm although ``freeze`` is set.
         drop_path_rate: stochastic depth of the last block, rising linearly from 0.
         with_cp: recompute blocks in the backward pass to save memory; works over frozen parts.
         layer_cfg: further arguments of every block, e.g. another activation.
@@ -75,12 +82,14 @@ class AdapterViT(AdapterTower, VisionTransformer):
 
     def __init__(self, arch: str | dict = 'base', adapters: Sequence[dict] = (), freeze: bool = True,
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
-                 num_segments: int = 1, proj_dim: int | None = None, **kwargs) -> None:
+                 num_segments: int = 1, proj_dim: int | None = None, lora: dict | None = None,
+                 temporal_embedding: int = 0, tune_final_norm: bool = False, **kwargs) -> None:
         super().__init__(arch=architecture(arch), **kwargs)
         self.num_segments = num_segments
         self.layers = self._build_blocks(drop_path_rate, kwargs, layer_cfg or {})
         self.out_proj = nn.Linear(self.embed_dims, proj_dim, bias=False) if proj_dim else None
-        self.adopt_adapters(adapters, freeze, with_cp)
+        self.temporal_embedding = new_temporal_embedding(temporal_embedding, self.embed_dims)
+        self.adopt_adapters(adapters, freeze, with_cp, lora, ('ln1.', ) if tune_final_norm else ())
 
     def _build_blocks(self, drop_path_rate: float, kwargs: dict, layer_cfg: dict) -> ModuleList:
         shared = dict(
@@ -157,6 +166,8 @@ class AdapterViT(AdapterTower, VisionTransformer):
         tokens = tokens + resize_pos_embed(
             self.pos_embed, self.patch_resolution, resolution, mode=self.interpolate_mode,
             num_extra_tokens=self.num_extra_tokens)
+        if self.temporal_embedding is not None:
+            tokens = embed_time(tokens, self.temporal_embedding, frames)
         tokens, trailing = self.drop_after_pos(tokens), 0
         if prompts is not None:
             tokens, trailing = torch.cat([tokens, self.expand_prompts(prompts, tokens)], dim=1), prompts.shape[-2]

@@ -1,4 +1,5 @@
 """Weight files: safe reading, foreign formats brought to the key names used here, and the tunable part alone."""
+from .added import is_added
 from .clip import load_clip_text, text_sizes, to_clip
 from .clip_files import read_with_config
 from .loading import LoadReport, TowerFile, describe_dropped
@@ -8,6 +9,6 @@ from .vit import load_vit, to_mmpretrain
 
 __all__ = [
     'TRUST_VARIABLE', 'CheckpointError', 'LoadReport', 'TowerFile', 'describe_dropped', 'find_state_dict',
-    'frozen_digest', 'is_tunable_file', 'load_clip_text', 'load_vit', 'load_weights', 'read_checkpoint',
+    'frozen_digest', 'is_added', 'is_tunable_file', 'load_clip_text', 'load_vit', 'load_weights', 'read_checkpoint',
     'read_with_config', 'save_tunable', 'text_sizes', 'to_clip', 'to_mmpretrain', 'tunable_names'
 ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from .added import is_added
 from .reading import CheckpointError
 
 # Parts of a file that serve another end, in the words of a report.
@@ -91,7 +92,7 @@ def fill(tower: nn.Module, file: TowerFile, path: str | os.PathLike, remedy: Cal
          fields: str = 'model.backbone.arch and patch_size') -> LoadReport:
     """Load a file's tensors into a tower, whole or not at all, and log the report.
 
-    Adapters of the tower keep their values. Position embeddings of another number are left to the tower's
+    What the tower has beyond the stock model, such as adapters, keeps its values. Position embeddings of another number are left to the tower's
     own hook, if a grid of patches can be resized to its own. A projection that the tower does not have is
     not used.
 
@@ -105,7 +106,7 @@ def fill(tower: nn.Module, file: TowerFile, path: str | os.PathLike, remedy: Cal
     Raises:
         CheckpointError: for a file of another width, depth, patch size or activation, or that lacks weights.
     """
-    own = {key: value for key, value in tower.state_dict().items() if '.adapters.' not in key}
+    own = {key: value for key, value in tower.state_dict().items() if not is_added(key)}
     state, dropped = dict(file.state), dict(file.dropped)
     if 'out_proj.weight' in state and 'out_proj.weight' not in own:
         dropped['out_proj.weight'] = tuple(state.pop('out_proj.weight').shape)

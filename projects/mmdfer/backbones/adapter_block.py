@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from mmengine.model import ModuleDict, ModuleList
 from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 
 from ..adapters import TokenGrid
 
@@ -32,10 +34,16 @@ class AdapterBlock(TransformerEncoderLayer):
 
     Several adapters in one slot run one after the other. Without adapters the block computes exactly what
     its parent does.
+
+    Args:
+        args, kwargs: mmpretrain's.
+        causal: let a token attend to those before it and itself alone, as in text towers.
     """
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args, causal: bool = False, **kwargs) -> None:
         super().__init__(*args, **kwargs)
+        if causal:
+            self.attn.scaled_dot_product_attention = partial(scaled_dot_product_attention, is_causal=True)
         self.ffn.add_identity = False           # the residual is added here, after ``ffn_out``
         self.adapters = ModuleDict()
 

@@ -78,12 +78,8 @@ class AdapterBlock(TransformerEncoderLayer):
         return x
 
     def _attend_over_time(self, x: Tensor, grid: TokenGrid) -> Tensor:
-        frames, tokens, dim = grid.frames, x.shape[1], x.shape[2]
-        # (B·T, L, C) -> (B, L, T, C) -> (B·L, T, C)
-        z = self.ln1(x).reshape(-1, frames, tokens, dim).transpose(1, 2).reshape(-1, frames, dim)
-        z = self.attn(z)
-        # (B·L, T, C) -> (B, T, L, C) -> (B·T, L, C)
-        return z.reshape(-1, tokens, frames, dim).transpose(1, 2).reshape(-1, tokens, dim)
+        # (B·T, L, C) -> (B·L, T, C) -> (B·T, L, C)
+        return grid.from_sequences(self.attn(grid.to_sequences(self.ln1(x))), x.shape[1])
 
 
 def parse_blocks(blocks: str | int | Iterable[int], depth: int) -> list[int]:

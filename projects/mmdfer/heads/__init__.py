@@ -2,5 +2,6 @@
 from .caption_head import CaptionContrastiveHead
 from .clip_text_head import CLIPTextHead
 from .linear_video_head import LinearVideoHead
+from .temporal_transformer import TemporalTransformer
 
-__all__ = ['CLIPTextHead', 'CaptionContrastiveHead', 'LinearVideoHead']
+__all__ = ['CLIPTextHead', 'CaptionContrastiveHead', 'LinearVideoHead', 'TemporalTransformer']

@@ -11,6 +11,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from .added import is_added
 from .reading import CheckpointError, find_state_dict, read_checkpoint
 
 # Wrappers that training code leaves in front of every key.
@@ -214,7 +215,7 @@ def load_vit(backbone: nn.Module, path: str | os.PathLike) -> LoadReport:
         CheckpointError: for a file of another width, depth or patch size, or that lacks weights.
     """
     file = to_mmpretrain(find_state_dict(read_checkpoint(path), path), path)
-    own = {key: value for key, value in backbone.state_dict().items() if '.adapters.' not in key}
+    own = {key: value for key, value in backbone.state_dict().items() if not is_added(key)}
     report = LoadReport(str(path), file.format, dropped=file.dropped, notes=file.notes)
     extra = [key for key in file.state if key not in own]
     if extra:

@@ -5,6 +5,7 @@ import torch
 from mmaction.models.recognizers import Recognizer3D
 from torch import Tensor
 
+from ..adapters import share_adapters as pair_adapters
 from ..registry import MODELS
 
 
@@ -19,14 +20,18 @@ class VideoTextRecognizer(Recognizer3D):
         backbone, cls_head, kwargs: as in ``Recognizer3D``. The head's ``vision_width`` and ``in_channels`` are
             the backbone's ``embed_dims`` and output width unless the config says otherwise;
             ``test_cfg=dict(max_testing_views=n)`` runs the views of a clip n at a time.
+        share_adapters: let the :class:`mmdfer.adapters.SharedAdapter` of each text layer use the one of the
+            image layer beside it, so that the two modalities share it (PE-CLIP's words; its release does not).
     """
 
-    def __init__(self, backbone: dict, cls_head: dict | None = None, **kwargs) -> None:
+    def __init__(self, backbone: dict, cls_head: dict, share_adapters: bool = False, **kwargs) -> None:
         super().__init__(backbone, None, **kwargs)
         widths = dict(vision_width=self.backbone.embed_dims)
         if self.backbone.out_proj is not None:
             widths['in_channels'] = self.backbone.out_proj.out_features
         self.cls_head = MODELS.build(dict(widths, **cls_head))
+        if share_adapters:
+            pair_adapters(self.backbone, self.cls_head.text_encoder)
 
     def extract_feat(self, inputs: Tensor, stage: str = 'neck', data_samples: list | None = None,
                      test_mode: bool = False) -> tuple[Tensor, dict]:

@@ -12,17 +12,10 @@ from torch import Tensor, nn
 
 from ..adapters import TokenGrid
 from ..registry import MODELS
-<<<<<<< HEAD
 from ..weights import load_vit
 from .adapter_block import AdapterBlock
-from .tower import AdapterTower
-=======
-from ..weights import is_added, load_vit
-from .adapter_block import AdapterBlock, parse_blocks
-from .freezing import freeze_except, log_parameters
-from .lora import NamedLoRALinear, add_lora
 from .temporal_embedding import embed_time, new_temporal_embedding
->>>>>>> h/adapters
+from .tower import AdapterTower
 
 _SIZES = {
     'tiny': (192, 12, 3),
@@ -59,11 +52,11 @@ class AdapterViT(AdapterTower, VisionTransformer):
 
         adapters=[dict(type='FEAdapter', slot='before_attn', blocks='all', width=116)]
 
-    With ``freeze`` everything but the adapters, LoRA and the temporal embedding keeps its weights, stays in eval mode whatever the model's
-    mode, and blocks before the first adapter keep no graph. Parameter names are those of mmpretrain's
-    ``VisionTransformer``, with ``layers.<i>.adapters.<slot>.<k>`` beside them. ``init_cfg=dict(type=
-    'Pretrained', checkpoint=...)`` reads any format that :func:`mmdfer.weights.load_vit` knows and refuses
-    a file of another architecture.
+    With ``freeze`` everything but the adapters, LoRA and the temporal embedding keeps its weights, stays in
+    eval mode whatever the model's mode, and blocks before the first adapter keep no graph. Parameter names
+    are those of mmpretrain's ``VisionTransformer``, with ``layers.<i>.adapters.<slot>.<k>`` beside them.
+    ``init_cfg=dict(type='Pretrained', checkpoint=...)`` reads any format that :func:`mmdfer.weights.load_vit`
+    knows and refuses a file of another architecture.
 
     Args:
         arch: ``'tiny'``, ``'small'``, ``'base'``, ``'large'`` (timm's sizes), or a dict with
@@ -89,28 +82,14 @@ class AdapterViT(AdapterTower, VisionTransformer):
 
     def __init__(self, arch: str | dict = 'base', adapters: Sequence[dict] = (), freeze: bool = True,
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
-<<<<<<< HEAD
-                 num_segments: int = 1, proj_dim: int | None = None, **kwargs) -> None:
-=======
-                 num_segments: int = 1, lora: dict | None = None, temporal_embedding: int = 0,
-                 tune_final_norm: bool = False, **kwargs) -> None:
->>>>>>> h/adapters
+                 num_segments: int = 1, proj_dim: int | None = None, lora: dict | None = None,
+                 temporal_embedding: int = 0, tune_final_norm: bool = False, **kwargs) -> None:
         super().__init__(arch=architecture(arch), **kwargs)
         self.num_segments = num_segments
         self.layers = self._build_blocks(drop_path_rate, kwargs, layer_cfg or {})
-<<<<<<< HEAD
         self.out_proj = nn.Linear(self.embed_dims, proj_dim, bias=False) if proj_dim else None
-        self.adopt_adapters(adapters, freeze, with_cp)
-=======
-        if lora:
-            self._add_lora(lora)
-        for cfg in adapters:
-            self._add_adapters(dict(cfg))
         self.temporal_embedding = new_temporal_embedding(temporal_embedding, self.embed_dims)
-        if freeze:
-            freeze_except(self, lambda name: is_added(name) or (tune_final_norm and name.startswith('ln1.')))
-        log_parameters('AdapterViT', self)
->>>>>>> h/adapters
+        self.adopt_adapters(adapters, freeze, with_cp, lora, ('ln1.', ) if tune_final_norm else ())
 
     def _build_blocks(self, drop_path_rate: float, kwargs: dict, layer_cfg: dict) -> ModuleList:
         shared = dict(
@@ -124,26 +103,6 @@ class AdapterViT(AdapterTower, VisionTransformer):
         rates = np.linspace(0, drop_path_rate, self.num_layers)
         return ModuleList([AdapterBlock(drop_path_rate=float(rate), **shared) for rate in rates])
 
-<<<<<<< HEAD
-=======
-    def _add_adapters(self, cfg: dict) -> None:
-        kind = cfg.get('type')
-        if 'slot' not in cfg:
-            raise ValueError(f'adapter {kind!r} has no slot: add e.g. slot="before_attn"')
-        slot, blocks = cfg.pop('slot'), cfg.pop('blocks', 'all')
-        for index in parse_blocks(blocks, self.num_layers):
-            own = dict(cfg, dim=self.embed_dims)
-            if 'drop_path' in cfg:
-                own['drop_path'] = cfg['drop_path'] * index / max(self.num_layers - 1, 1)
-            self.layers[index].add_adapter(slot, MODELS.build(own))
-
-    def _add_lora(self, cfg: dict) -> None:
-        if not self.freeze:
-            raise ValueError('AdapterViT: lora is a small update of frozen weights: set freeze=True')
-        for block in self.layers:
-            add_lora(block.attn, **cfg)
-
->>>>>>> h/adapters
     def init_weights(self) -> None:
         """Initialise; a ``Pretrained`` file is read here, whatever its format."""
         pretrained = self.init_cfg if isinstance(self.init_cfg, dict) else {}
@@ -153,25 +112,9 @@ class AdapterViT(AdapterTower, VisionTransformer):
         load_vit(self, pretrained['checkpoint'])
         self._is_init = True
 
-<<<<<<< HEAD
     def forward(self, x: Tensor, prompts: Tensor | None = None,
                 deep_prompts: Sequence[Tensor] | None = None) -> Tensor:
         """Class token of every frame after the last norm, and the projection where there is one.
-=======
-    def train(self, mode: bool = True) -> AdapterViT:
-        """As usual, but frozen parts stay in eval mode."""
-        super().train(mode and not self.freeze)
-        if self.freeze:
-            for block in self.layers:
-                block.adapters.train(mode)
-            for module in self.modules():
-                if isinstance(module, NamedLoRALinear):
-                    module.train(mode)
-        return self
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Class token of every frame after the last norm.
->>>>>>> h/adapters
 
         Args:
             x: clips (B, 3, T, H, W), or frames (B·T, 3, H, W) of clips of T = ``num_segments`` frames.
@@ -223,21 +166,9 @@ class AdapterViT(AdapterTower, VisionTransformer):
         tokens = tokens + resize_pos_embed(
             self.pos_embed, self.patch_resolution, resolution, mode=self.interpolate_mode,
             num_extra_tokens=self.num_extra_tokens)
-<<<<<<< HEAD
+        if self.temporal_embedding is not None:
+            tokens = embed_time(tokens, self.temporal_embedding, frames)
         tokens, trailing = self.drop_after_pos(tokens), 0
         if prompts is not None:
             tokens, trailing = torch.cat([tokens, self.expand_prompts(prompts, tokens)], dim=1), prompts.shape[-2]
         return self.pre_norm(tokens), TokenGrid(frames, *resolution, leading=self.num_extra_tokens, trailing=trailing)
-=======
-        if self.temporal_embedding is not None:
-            tokens = embed_time(tokens, self.temporal_embedding, frames)
-        tokens = self.pre_norm(self.drop_after_pos(tokens))
-        return tokens, TokenGrid(frames, *resolution, leading=self.num_extra_tokens)
-
-    def _run_block(self, block: AdapterBlock, tokens: Tensor, grid: TokenGrid) -> Tensor:
-        tunable = any(parameter.requires_grad for parameter in block.parameters())
-        if self.with_cp and (tokens.requires_grad or tunable):
-            # The reentrant form gives no gradients over a frozen start (open-mmlab/mmengine#1425).
-            return checkpoint(block, tokens, grid, use_reentrant=False)
-        return block(tokens, grid)
->>>>>>> h/adapters

@@ -10,8 +10,10 @@ from torch.utils.checkpoint import checkpoint
 
 from ..adapters import TokenGrid
 from ..registry import MODELS
+from ..weights import is_added
 from .adapter_block import AdapterBlock, parse_blocks
 from .freezing import freeze_except, log_parameters
+from .lora import NamedLoRALinear, add_lora
 
 
 class AdapterTower:
@@ -26,17 +28,28 @@ class AdapterTower:
     freeze: bool
     with_cp: bool
 
-    def adopt_adapters(self, adapters: Sequence[dict], freeze: bool, with_cp: bool = False) -> None:
+    def adopt_adapters(self, adapters: Sequence[dict], freeze: bool, with_cp: bool = False, lora: dict | None = None,
+                       also_tunable: tuple[str, ...] = ()) -> None:
         """Put adapters into the slots and blocks that their configs name, freeze the rest, log the counts.
 
+        Args:
+            adapters: their configs. A ``drop_path`` is the last block's and rises linearly from 0.
+            freeze: train what :func:`mmdfer.weights.is_added` names alone.
+            with_cp: recompute blocks in the backward pass.
+            lora: arguments of :func:`mmdfer.backbones.lora.add_lora` for every block's attention.
+            also_tunable: beginnings of the names of further parameters that train although ``freeze`` is set.
+
         Raises:
-            ValueError: for a config without a slot, an unknown slot, or a block that does not exist.
+            ValueError: for a config without a slot, an unknown slot, a block that does not exist, or LoRA in
+                a tower that trains whole.
         """
         self.freeze, self.with_cp = freeze, with_cp
+        if lora:
+            self._add_lora(lora)
         for cfg in adapters:
             self._add_adapters(dict(cfg))
         if freeze:
-            freeze_except(self, lambda name: '.adapters.' in name)
+            freeze_except(self, lambda name: is_added(name) or name.startswith(also_tunable))
         log_parameters(type(self).__name__, self)
 
     def _add_adapters(self, cfg: dict) -> None:
@@ -45,7 +58,16 @@ class AdapterTower:
             raise ValueError(f'adapter {kind!r} has no slot: add e.g. slot="before_attn"')
         slot, blocks = cfg.pop('slot'), cfg.pop('blocks', 'all')
         for index in parse_blocks(blocks, len(self.layers)):
-            self.layers[index].add_adapter(slot, MODELS.build(dict(cfg, dim=self.embed_dims)))
+            own = dict(cfg, dim=self.embed_dims)
+            if 'drop_path' in cfg:
+                own['drop_path'] = cfg['drop_path'] * index / max(len(self.layers) - 1, 1)
+            self.layers[index].add_adapter(slot, MODELS.build(own))
+
+    def _add_lora(self, cfg: dict) -> None:
+        if not self.freeze:
+            raise ValueError(f'{type(self).__name__}: lora is a small update of frozen weights: set freeze=True')
+        for block in self.layers:
+            add_lora(block.attn, **cfg)
 
     def train(self, mode: bool = True) -> nn.Module:
         """As usual, but frozen parts stay in eval mode."""
@@ -53,6 +75,9 @@ class AdapterTower:
         if self.freeze:
             for block in self.layers:
                 block.adapters.train(mode)
+            for module in self.modules():
+                if isinstance(module, NamedLoRALinear):
+                    module.train(mode)
         return self
 
     def run_blocks(self, tokens: Tensor, grid: TokenGrid, deep_prompts: Sequence[Tensor] | None = None,

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ..registry import MODELS
 from ..text import tokenize
 from ..text.tokenizer import end_positions
-from .clip_text_head import CLIPTextHead, texts_of
+from .clip_text_head import CLIPTextHead, texts_of, unit
 
 
 @MODELS.register_module()
@@ -41,9 +41,10 @@ class CaptionContrastiveHead(CLIPTextHead):
         clips = self.pool(feats)
         captions = texts_of(data_samples, self.caption_key)
         tokens = tokenize(captions, self.text_encoder.context_length, self.truncate).to(clips.device)
-        texts = F.normalize(self._encode_captions(tokens), dim=-1)
+        texts = unit(self._encode_captions(tokens))
         scale = self.log_scale.clamp(max=math.log(100)).exp()
-        return dict(loss_contrast=contrastive_loss(clips, texts, tokens, scale))
+        with torch.autocast(clips.device.type, enabled=False):
+            return dict(loss_contrast=contrastive_loss(clips, texts, tokens, scale))
 
     def _encode_captions(self, tokens: Tensor) -> Tensor:
         ends = end_positions(tokens)

@@ -98,12 +98,13 @@ class CLIPTextHead(BaseHead):
                              f'{tuple(x.shape)}: set in_channels to the width of the backbone')
         if x.ndim == 3:
             x = x.mean(dim=1) if self.temporal is None else self.temporal(x)
-        return F.normalize(x if self.projection is None else self.projection(x), dim=-1)
+        return unit(x if self.projection is None else self.projection(x))
 
     def similarity(self, clips: Tensor) -> Tensor:
         """Cosine of unit clip features (B, C) with every class, (B, K)."""
         texts = self.text_features(clips)
-        cosines = torch.einsum('bc,bnc->bn', clips, texts) if texts.ndim == 3 else clips @ texts.T
+        with torch.autocast(clips.device.type, enabled=False):             # a cosine is multiplied by 100
+            cosines = torch.einsum('bc,bnc->bn', clips, texts) if texts.ndim == 3 else clips @ texts.T
         if self.reduce == 'mean':
             return cosines
         owners = self.prompt_learner.owners.expand(len(clips), -1)
@@ -133,13 +134,18 @@ class CLIPTextHead(BaseHead):
 
     def _encode(self, clips: Tensor | None) -> Tensor:
         prompts: Prompts = self.prompt_learner(self.text_encoder, clips)
-        features = F.normalize(self.text_encoder(prompts.embeddings, prompts.ends, prompts.deep), dim=-1)
+        features = unit(self.text_encoder(prompts.embeddings, prompts.ends, prompts.deep))
         owners = self.prompt_learner.owners
         if len(features) != len(owners):
             features = features.unflatten(0, (-1, len(owners)))                # (B·N, C) -> (B, N, C)
         if self.reduce == 'max' or len(owners) == self.num_classes:
             return features
-        return F.normalize(_sum_over_texts(features, owners, self.num_classes), dim=-1)
+        return unit(_sum_over_texts(features, owners, self.num_classes))
+
+
+def unit(x: Tensor) -> Tensor:
+    """Vectors of length 1 along the last axis, in float32 at least: half precision is too coarse for cosines."""
+    return F.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1)
 
 
 def _sum_over_texts(features: Tensor, owners: Tensor, classes: int) -> Tensor:

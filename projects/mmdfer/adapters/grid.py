@@ -47,7 +47,14 @@ class TokenGrid:
         return x[:, :self.leading], x[:, self.leading:end], x[:, end:]
 
     def to_volume(self, patches: Tensor) -> Tensor:
-        """Patch tokens (B·T, H·W, C) as a video volume (B, C, T, H, W); H, W in patches."""
+        """Patch tokens (B·T, H·W, C) as a video volume (B, C, T, H, W); H, W in patches.
+
+        Raises:
+            ValueError: for tokens without patches, such as a text's.
+        """
+        if not self.patches:
+            raise ValueError(f'no patches among the tokens of {self}: an adapter that sees a video volume does not work '
+                             'on texts; choose one that acts on each token, such as BottleneckAdapter')
         clips = patches.shape[0] // self.frames
         # (B·T, H·W, C) -> (B, T, H, W, C) -> (B, C, T, H, W)
         return patches.reshape(clips, self.frames, self.height, self.width, -1).permute(0, 4, 1, 2, 3)

@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..weights import CheckpointError, VitFile, describe_dropped, find_state_dict, read_checkpoint, to_mmpretrain
+from ..weights import CheckpointError, TowerFile, describe_dropped, find_state_dict, read_checkpoint, to_mmpretrain
 
 FORMAT = 'mmdfer-image-vit-1'
 _NEEDED = ('cls_token', 'pos_embed', 'patch_embed.projection.weight', 'ln1.weight', 'ln1.bias')
@@ -74,7 +74,7 @@ def describe_architecture(state: dict[str, Tensor], path: str | os.PathLike) -> 
             f'{state["pos_embed"].shape[1] - 1} of them')
 
 
-def _report(source, target, file: VitFile, architecture: str) -> str:
+def _report(source, target, file: TowerFile, architecture: str) -> str:
     parts = [f'{source}: {file.format} format, an image ViT ({architecture})',
              f'{len(file.state)} tensors written to {target}']
     if file.dropped:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..adapters import TokenGrid
 from ..backbones import AdapterBlock, AdapterTower
 from ..registry import MODELS
+from ..weights import load_clip_text, text_sizes
 from .tokenizer import end_positions
 
 # OpenAI's text towers by the vision tower that they were trained with.
@@ -21,6 +22,7 @@ TEXT_ARCHITECTURES = {
     for name, (width, depth) in _SIZES.items()
 }
 VOCABULARY = 49408
+CACHED = 16         # sets of tokens
 QUICK_GELU = dict(type='mmpretrain.QuickGELU')
 
 
@@ -41,6 +43,13 @@ def text_architecture(arch: str | dict) -> dict:
     return dict(TEXT_ARCHITECTURES[arch])
 
 
+def _sizes_in_file(init_cfg: dict | None) -> dict:
+    if (init_cfg or {}).get('type') != 'Pretrained':
+        raise ValueError('arch=None reads the sizes from a file: give init_cfg=dict(type="Pretrained", checkpoint=...), or '
+                         f'arch as one of {", ".join(TEXT_ARCHITECTURES)}')
+    return text_sizes(init_cfg['checkpoint'])
+
+
 @MODELS.register_module()
 class CLIPTextEncoder(AdapterTower, BaseModule):
     """Tokens (N, L) -> text features (N, D), before normalisation (CLIP, Radford et al., ICML 2021).
@@ -50,13 +59,15 @@ class CLIPTextEncoder(AdapterTower, BaseModule):
 
         adapters=[dict(type='BottleneckAdapter', slot='ffn_out', reduction=8)]
 
-    Prompt learners work on embeddings: ``embed`` gives them, ``forward`` takes them back. Parameter names are
+    ``init_cfg=dict(type='Pretrained', checkpoint=...)`` reads any format that
+    :func:`mmdfer.weights.load_clip_text` knows. Prompt learners work on embeddings: ``embed`` gives them, ``forward`` takes them back. Parameter names are
     ``token_embedding``, ``pos_embed``, mmpretrain's within ``layers.<i>``, ``ln_final`` and ``out_proj``;
     ``logit_scale`` is a buffer, the logarithm of the factor that CLIP was trained with.
 
     Args:
         arch: ``'ViT-B/32'``, ``'ViT-B/16'``, ``'ViT-L/14'``, or a dict with ``embed_dims``, ``num_layers``,
-            ``num_heads``, ``feedforward_channels`` and ``proj_dim``.
+            ``num_heads``, ``feedforward_channels`` and ``proj_dim``; ``None`` for the sizes of the file in
+            ``init_cfg``.
         context_length: positions; 248 for Long-CLIP.
         adapters: adapter configs; empty for the plain tower.
         freeze: train adapters alone. ``False`` trains everything.
@@ -66,14 +77,14 @@ class CLIPTextEncoder(AdapterTower, BaseModule):
         vocabulary: number of tokens known.
 
     Raises:
-        ValueError: for an unknown architecture, adapter slot or block.
+        ValueError: for an unknown architecture, adapter slot or block, and for none without a file.
     """
 
-    def __init__(self, arch: str | dict = 'ViT-B/16', context_length: int = 77, adapters: Sequence[dict] = (),
+    def __init__(self, arch: str | dict | None = 'ViT-B/16', context_length: int = 77, adapters: Sequence[dict] = (),
                  freeze: bool = True, with_cp: bool = False, layer_cfg: dict | None = None,
                  vocabulary: int = VOCABULARY, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        sizes = text_architecture(arch)
+        sizes = text_architecture(arch) if arch is not None else _sizes_in_file(init_cfg)
         depth, self.proj_dim = sizes.pop('num_layers'), sizes.pop('proj_dim')
         self.embed_dims, self.context_length = sizes['embed_dims'], context_length
         self.token_embedding = nn.Embedding(vocabulary, self.embed_dims)
@@ -85,12 +96,23 @@ class CLIPTextEncoder(AdapterTower, BaseModule):
         self.register_buffer('logit_scale', torch.tensor(math.log(1 / 0.07)))
         self._init_embeddings()
         self.adopt_adapters(adapters, freeze, with_cp)
+        self._features: dict[tuple, Tensor] = {}
 
     def _init_embeddings(self) -> None:
         """CLIP's own start of what mmengine has no default for."""
         nn.init.normal_(self.token_embedding.weight, std=0.02)
         nn.init.normal_(self.pos_embed, std=0.01)
         nn.init.normal_(self.out_proj.weight, std=self.embed_dims**-0.5)
+
+    def init_weights(self) -> None:
+        """Initialise; a ``Pretrained`` file is read here, whatever its format."""
+        pretrained = self.init_cfg if isinstance(self.init_cfg, dict) else {}
+        if pretrained.get('type') == 'Pretrained':
+            load_clip_text(self, pretrained['checkpoint'])
+        else:
+            super().init_weights()
+            self._init_embeddings()
+        self._is_init = True
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Tokens (N, L) as embeddings (N, L, C), without positions."""
@@ -129,3 +151,26 @@ class CLIPTextEncoder(AdapterTower, BaseModule):
         """
         ends = end_positions(tokens)
         return self(self.embed(tokens[:, :int(ends.max()) + 1]), ends)
+
+    def train(self, mode: bool = True) -> CLIPTextEncoder:
+        """As usual, but frozen parts stay in eval mode; features computed before are forgotten."""
+        self._features.clear()
+        return super().train(mode)
+
+    def cached_text_features(self, tokens: Tensor) -> Tensor:
+        """:meth:`encode_text`, computed once for the same tokens while nothing in the tower trains.
+
+        It is computed anew once weights were loaded, moved or written to, and at each call while gradients
+        are on and a parameter of the tower trains.
+        """
+        if torch.is_grad_enabled() and any(parameter.requires_grad for parameter in self.parameters()):
+            return self.encode_text(tokens)
+        modes = (torch.is_autocast_enabled(tokens.device.type), torch.is_inference_mode_enabled())
+        weights = tuple((tensor.data_ptr(), tensor._version) for tensor in (*self.parameters(), *self.buffers()))
+        key = (tokens.cpu().numpy().tobytes(), tokens.device, modes, weights)
+        if key not in self._features:
+            if len(self._features) >= CACHED:
+                self._features.clear()
+            with torch.no_grad():
+                self._features[key] = self.encode_text(tokens)
+        return self._features[key]

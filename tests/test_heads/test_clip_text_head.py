@@ -63,30 +63,17 @@ def test_label_smoothing_is_pytorchs():
     torch.testing.assert_close(loss, F.cross_entropy(head(x), torch.tensor([0, 4, 6]), label_smoothing=0.1))
 
 
-def test_texts_are_encoded_once_a_step_and_kept_while_nothing_trains():
-    calls = []
-    head = build()
+@pytest.mark.parametrize('prompts, runs', [(None, 1), (dict(context=2), 3)])
+def test_texts_are_encoded_once_a_step_and_kept_while_nothing_trains(prompts, runs):
+    calls, head = [], build(prompts=prompts)
     head.text_encoder.register_forward_hook(lambda *_: calls.append(1))
     for _ in range(3):
         head(torch.randn(8, 32))
-    assert len(calls) == 1
-    with torch.no_grad():
-        head.text_encoder.out_proj.weight.mul_(1.5)                    # as new weights that are loaded
-    before = head.text_features()
-    assert len(calls) == 2 and before.grad_fn is None
-    trained = build(prompts=dict(context=2))
-    trained.text_encoder.register_forward_hook(lambda *_: calls.append(1))
-    trained(torch.randn(8, 32))
-    trained(torch.randn(8, 32))
-    assert len(calls) == 4
-    with torch.no_grad():
-        trained(torch.randn(8, 32))
-        trained(torch.randn(8, 32))
-    assert len(calls) == 5
+    assert len(calls) == runs
 
 
 @torch.no_grad()
-def test_conditional_texts_are_never_kept():
+def test_conditional_texts_are_each_clips_own():
     head, x = build(prompts=dict(context=2, conditional=True)), torch.randn(4, 32)
     together = head(x)
     for index in range(4):

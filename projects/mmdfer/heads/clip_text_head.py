@@ -63,7 +63,6 @@ class CLIPTextHead(BaseHead):
         self.temporal = MODELS.build(temporal) if temporal is not None else None
         self.projection = nn.Linear(in_channels, encoder.proj_dim) if projection else None
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)), requires_grad=learn_temperature)
-        self._kept: tuple[tuple, Tensor] | None = None
 
     def _build_prompts(self, texts: dict, prompts: dict, vision_width: int | None) -> PromptLearner:
         spoken = class_texts(**texts)
@@ -116,26 +115,13 @@ class CLIPTextHead(BaseHead):
 
         With a conditional context there is one set a clip, (B, K, C) or (B, N, C).
         """
-        if self.prompt_learner.conditional or self._texts_train():
-            return self._encode(clips)
-        state = (self.training, torch.is_autocast_enabled(),
-                 *((id(tensor), tensor._version, tensor.device, tensor.dtype) for tensor in self._text_parameters()))
-        if self._kept is None or self._kept[0] != state:
-            with torch.no_grad():
-                self._kept = state, self._encode(clips)
-        return self._kept[1]
-
-    def _text_parameters(self) -> tuple[nn.Parameter, ...]:
-        learner = self.prompt_learner
-        return (*self.text_encoder.parameters(), *learner.deep, *([] if learner.ctx is None else [learner.ctx]))
-
-    def _texts_train(self) -> bool:
-        return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in self._text_parameters())
-
-    def _encode(self, clips: Tensor | None) -> Tensor:
-        prompts: Prompts = self.prompt_learner(self.text_encoder, clips)
-        features = unit(self.text_encoder(prompts.embeddings, prompts.ends, prompts.deep))
-        owners = self.prompt_learner.owners
+        learner, encoder = self.prompt_learner, self.text_encoder
+        if learner.ctx is None:
+            features = unit(encoder.cached_text_features(learner.tokens))
+        else:
+            prompts: Prompts = learner(encoder, clips)
+            features = unit(encoder(prompts.embeddings, prompts.ends, prompts.deep))
+        owners = learner.owners
         if len(features) != len(owners):
             features = features.unflatten(0, (-1, len(owners)))                # (B·N, C) -> (B, N, C)
         if self.reduce == 'max' or len(owners) == self.num_classes:

@@ -1,5 +1,7 @@
-"""Classification heads, and what goes before them."""
+"""Heads: features to class scores."""
+from .caption_head import CaptionContrastiveHead
+from .clip_text_head import CLIPTextHead
 from .linear_video_head import LinearVideoHead
 from .temporal_transformer import TemporalTransformer
 
-__all__ = ['LinearVideoHead', 'TemporalTransformer']
+__all__ = ['CLIPTextHead', 'CaptionContrastiveHead', 'LinearVideoHead', 'TemporalTransformer']

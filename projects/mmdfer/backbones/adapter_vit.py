@@ -69,6 +69,8 @@ class AdapterViT(AdapterTower, VisionTransformer):
             start, added to every token of frame t before ``pre_norm``; clips of another length get it
             resized. 0 for none.
         tune_final_norm: train the last norm although ``freeze`` is set.
+        norm_clip: give every frame the last norm of the mean over frames, as ST-Adapter's release, in place
+            of the norm of its own class token.
         drop_path_rate: stochastic depth of the last block, rising linearly from 0.
         with_cp: recompute blocks in the backward pass to save memory; works over frozen parts.
         layer_cfg: further arguments of every block, e.g. another activation.
@@ -83,9 +85,10 @@ class AdapterViT(AdapterTower, VisionTransformer):
     def __init__(self, arch: str | dict = 'base', adapters: Sequence[dict] = (), freeze: bool = True,
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
                  num_segments: int = 1, proj_dim: int | None = None, lora: dict | None = None,
-                 temporal_embedding: int = 0, tune_final_norm: bool = False, **kwargs) -> None:
+                 temporal_embedding: int = 0, tune_final_norm: bool = False, norm_clip: bool = False,
+                 **kwargs) -> None:
         super().__init__(arch=architecture(arch), **kwargs)
-        self.num_segments = num_segments
+        self.num_segments, self.norm_clip = num_segments, norm_clip
         self.layers = self._build_blocks(drop_path_rate, kwargs, layer_cfg or {})
         self.out_proj = nn.Linear(self.embed_dims, proj_dim, bias=False) if proj_dim else None
         self.temporal_embedding = new_temporal_embedding(temporal_embedding, self.embed_dims)
@@ -137,12 +140,13 @@ class AdapterViT(AdapterTower, VisionTransformer):
         tokens, grid = self.embed(clips.transpose(1, 2).flatten(0, 1), frames, prompts)
         self._check_deep(deep_prompts, grid)
         tokens = self.run_blocks(tokens, grid, deep_prompts, start=grid.tokens - grid.trailing)
-        features = tokens[:, 0]                                  # (B·T, L, D) -> (B·T, D)
+        features = tokens[:, 0].unflatten(0, (batch, frames))    # (B·T, L, D) -> (B, T, D)
+        if self.norm_clip:
+            features = features.mean(dim=1, keepdim=True).expand(-1, frames, -1)
         if self.final_norm:
             features = self.ln1(features)
         if self.out_proj is not None:
             features = self.out_proj(features)
-        features = features.reshape(batch, frames, -1)
         return features if x.ndim == 5 else features.flatten(0, 1)
 
     @staticmethod

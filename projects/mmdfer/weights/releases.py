@@ -110,14 +110,14 @@ def _dfer_clip(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
 
 def _spoken(suffix: Tensor, table: Tensor, path: str | os.PathLike) -> list[list[int]]:
     """The tokens whose embeddings a buffer (K, L, C) holds, for each class up to its end token."""
-    rows = suffix.flatten(0, 1).float()
-    tokens = torch.cdist(rows, table.float()).argmin(dim=1)
-    if not torch.equal(table[tokens].float(), rows):
+    known = {row.tobytes(): index for index, row in enumerate(table.float().numpy())}
+    tokens = [[known.get(row.tobytes()) for row in rows] for rows in suffix.float().numpy()]
+    if any(token is None for rows in tokens for token in rows):
         raise CheckpointError(f'{path}: token_suffix holds embeddings that are not of its own tokens, so the texts of its '
                               'classes cannot be told; choose the file as it was released')
     end = len(table) - 1
     spoken = []
-    for row in tokens.view(suffix.shape[:2]).tolist():
+    for row in tokens:
         if end not in row:
             raise CheckpointError(f'{path}: token_suffix has a class text without an end; choose the file as released')
         spoken.append(row[:row.index(end)])

@@ -57,3 +57,16 @@ def _tell_too_long(text: str, length: int, context_length: int, truncate: bool) 
 def end_positions(tokens: Tensor) -> Tensor:
     """Where the end token stands, (N,), in tokens (N, L): it has the highest number of all."""
     return tokens.argmax(dim=-1)
+
+
+def decode(tokens: Sequence[int]) -> str:
+    """The text of tokens without start and end, in the tokenizer's lower case.
+
+    Raises:
+        ValueError: for tokens that no text gives.
+    """
+    tokenizer = _tokenizer()
+    text = tokenizer.decode(tokens).strip()
+    if tokenizer.encode(text) != list(tokens):
+        raise ValueError(f'the tokens of {text!r} are not those that the tokenizer gives it; they cannot be written as text')
+    return text

@@ -148,7 +148,7 @@ def to_clip(read: ClipRead) -> ClipFile:
         tower = {key: value for key, value in tower.items() if key not in scalars}
         if any(key.startswith('layers.0.') for key in tower):
             quick_gelu = True if name == 'Long-CLIP' else read.quick_gelu
-            file = TowerFile(_settle(tower), name, scalars, quick_gelu=quick_gelu)
+            file = TowerFile(settle(tower), name, scalars, quick_gelu=quick_gelu)
             if quick_gelu is None:
                 file.notes.append('the file does not tell whether it computes with QuickGELU (OpenAI\'s do) or GELU (most '
                                   'of open_clip\'s own); the config must')
@@ -159,8 +159,8 @@ def to_clip(read: ClipRead) -> ClipFile:
     return ClipFile(str(read.path), name, towers)
 
 
-def _settle(tower: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Bring tables and projections to the shapes used here."""
+def settle(tower: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Bring a tower's tables and projection to the shapes used here, and all of it to float32."""
     tower = {key: value.float() if value.is_floating_point() else value for key, value in tower.items()}
     if 'out_proj.transposed' in tower:
         tower['out_proj.weight'] = tower.pop('out_proj.transposed').T.contiguous()

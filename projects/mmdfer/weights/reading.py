@@ -8,6 +8,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import torch
 from mmengine.runner import CheckpointLoader
 from safetensors import SafetensorError, safe_open
@@ -25,12 +26,18 @@ def is_trusted() -> bool:
     return os.environ.get(TRUST_VARIABLE, '') == '1'
 
 
-def read_checkpoint(path: str | os.PathLike, map_location='cpu') -> dict:
+def read_checkpoint(path: str | os.PathLike, map_location='cpu', records: tuple[str, ...] = ()) -> dict:
     """Read a torch file or a safetensors file.
 
     A safetensors file comes back as ``dict(state_dict=..., meta=...)``, with the JSON of its metadata
     decoded. A torch file is read with ``weights_only=True``, unless the user has opted in by setting
     ``MMDFER_TRUST_CHECKPOINTS=1``; of a TorchScript archive come the tensors, likewise.
+
+    Args:
+        path: the file.
+        map_location: where tensors go.
+        records: classes such as ``'__main__.Meter'`` that a release's training code saved beside the weights;
+            what they hold is read as plain values, and nothing of them runs.
 
     Raises:
         CheckpointError: for a file that is missing, cut short, no weight file, or that asks for trust.
@@ -43,7 +50,8 @@ def read_checkpoint(path: str | os.PathLike, map_location='cpu') -> dict:
     try:
         if _is_torchscript(path):
             return _read_torchscript(path, map_location)
-        return torch.load(path, map_location=map_location, weights_only=not is_trusted())
+        with torch.serialization.safe_globals(_plain(records)):
+            return torch.load(path, map_location=map_location, weights_only=not is_trusted() or bool(records))
     except CheckpointError:
         raise
     except pickle.UnpicklingError as error:
@@ -57,6 +65,21 @@ def read_checkpoint(path: str | os.PathLike, map_location='cpu') -> dict:
     except Exception as error:      # garbage makes torch's unpickler fail in any way
         raise CheckpointError(f'{path}: not a readable torch file ({_first_line(error)}); it may be cut short or of '
                               'another kind') from None
+
+
+class _Record:
+    """Stands for a class of a release's training code."""
+
+
+def _plain(records: tuple[str, ...]) -> list:
+    """What the safe loader must know for records, which hold NumPy's arrays and numbers."""
+    if not records:
+        return []
+    arrays = np.core.multiarray if np.__version__ < '2' else np._core.multiarray
+    functions = [(getattr(arrays, name), f'numpy.{core}.multiarray.{name}') for core in ('core', '_core')
+                 for name in ('_reconstruct', 'scalar')]
+    kinds = {type(np.dtype(kind)) for kind in ('float32', 'float64', 'int32', 'int64')}
+    return [*((_Record, name) for name in records), *functions, np.ndarray, np.dtype, *kinds]
 
 
 def _is_torchscript(path: Path) -> bool:

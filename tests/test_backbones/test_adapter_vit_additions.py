@@ -5,7 +5,8 @@ from torch import nn
 
 from mmdfer.backbones.adapter_vit import AdapterViT
 from mmdfer.backbones.freezing import count_parameters
-from mmdfer.weights import CheckpointError, frozen_digest, load_weights, save_tunable, tunable_names
+from mmdfer.weights import (CheckpointError, frozen_digest, is_added, load_vit, load_weights, save_tunable,
+                            tunable_names)
 
 from .test_adapter_vit import build, shake_adapters
 
@@ -144,6 +145,17 @@ def test_temporal_embedding_is_resized_to_the_clip():
     torch.testing.assert_close(added[:, 1], torch.full((8, ), 5.), rtol=0, atol=1e-5)
 
 
+def test_average_frames_is_the_norm_of_the_mean_class_token():
+    model = build(average_frames=True).eval()
+    nn.init.normal_(model.ln1.weight)
+    seen = []
+    handle = model.layers[-1].register_forward_hook(lambda module, args, output: seen.append(output[:, 0]))
+    features = model(clips())
+    handle.remove()
+    expected = model.ln1(seen[0].reshape(2, 4, 24).mean(dim=1))
+    torch.testing.assert_close(features, expected[:, None].expand(2, 4, 24), rtol=1e-5, atol=1e-6)
+
+
 def test_drop_path_rises_over_the_blocks():
     model = build(adapters=AIM)
     rates = [block.adapters['temporal_attn'][0].drop_path.drop_prob for block in model.layers]
@@ -160,3 +172,16 @@ def test_drop_path_rises_over_the_blocks():
 def test_mistakes_are_named(kwargs, message):
     with pytest.raises(ValueError, match=message):
         build(**kwargs)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_trained_model_is_read_as_the_image_model_it_stands_on(kind, tmp_path):
+    """What was added is not used, and said to be adapters."""
+    trained = shake(build(**KINDS[kind]))
+    torch.save(trained.state_dict(), tmp_path / 'trained.pth')
+    plain = build()
+    nn.init.normal_(plain.cls_token)
+    report = load_vit(plain, tmp_path / 'trained.pth')
+    assert set(report.unexpected) == {name for name in trained.state_dict() if is_added(name)}
+    assert 'not used: adapters (' in str(report) and ', other (' not in str(report)
+    assert torch.equal(plain.cls_token, trained.cls_token)

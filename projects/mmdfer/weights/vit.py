@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from .added import is_added
 from .clip import is_clip, to_clip
 from .clip_files import read_with_config
 from .loading import LoadReport, TowerFile, fill, is_square, rename
@@ -73,7 +74,7 @@ FORMATS = (
 )
 
 # What an image ViT of class tokens is made of, under mmpretrain's names.
-_BACKBONE = re.compile(r'^(cls_token$|pos_embed$|patch_embed\.|pre_norm\.|layers\.\d+\.(?!adapters\.)|ln1\.|out_proj\.)')
+_BACKBONE = re.compile(r'^(cls_token$|pos_embed$|patch_embed\.|pre_norm\.|layers\.\d+\.|ln1\.|out_proj\.)')
 # What features depend on and no backbone here has a place for.
 _FOREIGN = re.compile(r'^(reg_token|register_tokens|embeddings\.register_tokens|rel_pos|rope)')
 
@@ -96,7 +97,7 @@ def to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike) -> TowerFil
                               'not be those of its own code: choose a checkpoint without it')
     state = rename(known.prepare(state), known.rules)
     notes = [note for note in (_settle_norm(state), _settle_positions(state)) if note]
-    kept = {key: tensor for key, tensor in state.items() if _BACKBONE.match(key)}
+    kept = {key: tensor for key, tensor in state.items() if _BACKBONE.match(key) and not is_added(key)}
     dropped = {key: tuple(tensor.shape) for key, tensor in state.items() if key not in kept}
     return TowerFile(kept, known.name, dropped, notes)
 

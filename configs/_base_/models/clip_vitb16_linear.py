@@ -1,5 +1,4 @@
-# CLIP's ViT-B/16 image tower over 16 frames, frozen, without its projection; frames are normalised as CLIP's.
-# Its weights compute with QuickGELU, as OpenAI's and Long-CLIP's do.
+# CLIP's frozen ViT-B/16 over 16 frames and a linear classifier, no text; configs add what is tuned.
 model = dict(
     type='Recognizer3D',
     backbone=dict(
@@ -12,9 +11,10 @@ model = dict(
         layer_cfg=dict(act_cfg=dict(type='mmpretrain.QuickGELU')),
         adapters=[],
         freeze=True),
-    cls_head=dict(type='LinearVideoHead', num_classes=7, in_channels=768),
+    cls_head=dict(type='LinearVideoHead', num_classes=7, in_channels=768, average_clips='prob'),
+    # CLIP's own mean and standard deviation
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
-        mean=[122.7709383, 116.7460125, 104.09373615],
-        std=[68.5005327, 66.6321579, 70.32316305],
+        mean=[122.771, 116.746, 104.094],
+        std=[68.501, 66.632, 70.323],
         format_shape='NCTHW'))

@@ -131,8 +131,9 @@ EXPECTED = {
 
 
 def test_every_config_is_tested():
+    """Those with a text head elsewhere: tests/test_recognizers/test_dfer_clip.py."""
     there = {f'{file.parent.name}/{file.stem}' for folder in ('mix', 'baselines')
-             for file in (ROOT / 'configs' / folder).glob('*.py')}
+             for file in (ROOT / 'configs' / folder).glob('*.py') if not file.stem.startswith('dfer_clip')}
     assert there == set(EXPECTED) == set(SMALL)
 
 

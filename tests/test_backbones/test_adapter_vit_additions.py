@@ -145,8 +145,8 @@ def test_temporal_embedding_is_resized_to_the_clip():
     torch.testing.assert_close(added[:, 1], torch.full((8, ), 5.), rtol=0, atol=1e-5)
 
 
-def test_norm_clip_is_the_norm_of_the_mean_class_token():
-    model = build(norm_clip=True).eval()
+def test_average_frames_is_the_norm_of_the_mean_class_token():
+    model = build(average_frames=True).eval()
     nn.init.normal_(model.ln1.weight)
     seen = []
     handle = model.layers[-1].register_forward_hook(lambda module, args, output: seen.append(output[:, 0]))

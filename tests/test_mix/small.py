@@ -41,19 +41,19 @@ SMALL = {
     'baselines/r3d18_dfew': (_R3D18, 8),
     'baselines/videomae_vitb_dfew': (_stock(_VIDEOMAE), 4),
     'baselines/timesformer_vitb_dfew': (_stock(_TIMESFORMER), 4),
-    'baselines/aim_clip_vitb16_dfew': (dict(_CLIP, **{'model.backbone.temporal_embedding': 4}), 4),
-    'baselines/st_adapter_clip_vitb16_dfew': (_CLIP, 4),
-    'baselines/st_adapter_24_clip_vitb16_dfew': (_CLIP, 4),
-    'baselines/s2d_tma_clip_vitb16_dfew': (_CLIP, 4),
-    'baselines/adaptformer_clip_vitb16_dfew': (_CLIP, 4),
-    'baselines/houlsby_clip_vitb16_dfew': (_CLIP, 4),
-    'baselines/lora_clip_vitb16_dfew': (_CLIP, 4),
-    'baselines/linear_probe_clip_vitb16_dfew': (_CLIP, 4),
-    'baselines/full_finetuning_clip_vitb16_dfew': (_CLIP, 4),
+    'baselines/aim_vitb16_dfew': (dict(_CLIP, **{'model.backbone.temporal_embedding': 4}), 4),
+    'baselines/st_adapter_12x384_vitb16_dfew': (_CLIP, 4),
+    'baselines/st_adapter_24x384_vitb16_dfew': (_CLIP, 4),
+    'baselines/s2d_tma_vitb16_dfew': (_CLIP, 4),
+    'baselines/adaptformer_vitb16_dfew': (_CLIP, 4),
+    'baselines/houlsby_vitb16_dfew': (_CLIP, 4),
+    'baselines/lora_vitb16_dfew': (_CLIP, 4),
+    'baselines/linear_probe_vitb16_dfew': (_CLIP, 4),
+    'baselines/full_finetuning_vitb16_dfew': (_CLIP, 4),
 }
 ADAPTED = [name for name, (options, _) in SMALL.items() if 'model.backbone.adapter.width' in options]
 # On CLIP's image encoder alone, with a linear head.
-CLIP_LINEAR = [name for name in SMALL if name.endswith('_clip_vitb16_dfew')]
+CLIP_LINEAR = [name for name in SMALL if '_vitb16_' in name]
 
 
 def path(name: str) -> Path:

@@ -69,13 +69,13 @@ class AdapterViT(AdapterTower, VisionTransformer):
             start, added to every token of frame t before ``pre_norm``; clips of another length get it
             resized. 0 for none.
         tune_final_norm: train the last norm although ``freeze`` is set.
-        norm_clip: give every frame the last norm of the mean over frames, as ST-Adapter's release, in place
-            of the norm of its own class token.
         drop_path_rate: stochastic depth of the last block, rising linearly from 0.
         with_cp: recompute blocks in the backward pass to save memory; works over frozen parts.
         layer_cfg: further arguments of every block, e.g. another activation.
         num_segments: frames of a clip when they come one by one, as from ``Recognizer2D``.
         proj_dim: width of a projection without bias after the last norm, such as CLIP's; ``None`` for none.
+        average_frames: average the class tokens over T before the last norm, as ST-Adapter does, so that the
+            features of a clip's frames are all alike. By default the norm comes first.
         kwargs: mmpretrain's own arguments, such as ``img_size``, ``patch_size``, ``pre_norm``.
 
     Raises:
@@ -85,10 +85,10 @@ class AdapterViT(AdapterTower, VisionTransformer):
     def __init__(self, arch: str | dict = 'base', adapters: Sequence[dict] = (), freeze: bool = True,
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
                  num_segments: int = 1, proj_dim: int | None = None, lora: dict | None = None,
-                 temporal_embedding: int = 0, tune_final_norm: bool = False, norm_clip: bool = False,
+                 temporal_embedding: int = 0, tune_final_norm: bool = False, average_frames: bool = False,
                  **kwargs) -> None:
         super().__init__(arch=architecture(arch), **kwargs)
-        self.num_segments, self.norm_clip = num_segments, norm_clip
+        self.num_segments, self.average_frames = num_segments, average_frames
         self.layers = self._build_blocks(drop_path_rate, kwargs, layer_cfg or {})
         self.out_proj = nn.Linear(self.embed_dims, proj_dim, bias=False) if proj_dim else None
         self.temporal_embedding = new_temporal_embedding(temporal_embedding, self.embed_dims)
@@ -140,9 +140,9 @@ class AdapterViT(AdapterTower, VisionTransformer):
         tokens, grid = self.embed(clips.transpose(1, 2).flatten(0, 1), frames, prompts)
         self._check_deep(deep_prompts, grid)
         tokens = self.run_blocks(tokens, grid, deep_prompts, start=grid.tokens - grid.trailing)
-        features = tokens[:, 0].unflatten(0, (batch, frames))    # (B·T, L, D) -> (B, T, D)
-        if self.norm_clip:
-            features = features.mean(dim=1, keepdim=True).expand(-1, frames, -1)
+        features = tokens[:, 0].reshape(batch, frames, -1)       # (B·T, L, D) -> (B, T, D)
+        if self.average_frames:
+            features = features.mean(dim=1, keepdim=True).expand_as(features)
         if self.final_norm:
             features = self.ln1(features)
         if self.out_proj is not None:

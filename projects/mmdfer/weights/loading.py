@@ -92,9 +92,9 @@ def fill(tower: nn.Module, file: TowerFile, path: str | os.PathLike, remedy: Cal
          fields: str = 'model.backbone.arch and patch_size') -> LoadReport:
     """Load a file's tensors into a tower, whole or not at all, and log the report.
 
-    What the tower has beyond the stock model, such as adapters, keeps its values. Position embeddings of another number are left to the tower's
-    own hook, if a grid of patches can be resized to its own. A projection that the tower does not have is
-    not used.
+    What the tower has beyond the stock model, such as adapters, keeps its values. Position embeddings of
+    another number are left to the tower's own hook, if a grid of patches can be resized to its own. A
+    projection that the tower does not have is not used.
 
     Args:
         tower: its parameters have the file's names.

@@ -71,8 +71,8 @@ def _st_adapter(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
     ours = dict(_prefixed('backbone.', settle(rename(tower, (*_ST_ADAPTER, *OPENAI_TOWER)))),
                 **_prefixed('cls_head.', head))
     both = any('.adapters.before_attn.' in key for key in ours)
-    name = 'st_adapter_24_clip_vitb16_dfew' if both else 'st_adapter_clip_vitb16_dfew'
-    return Release(ours, {'cls_head.num_classes': _classes(ours, path)}, f'configs/baselines/{name}.py')
+    name = 'st_adapter_24x384' if both else 'st_adapter_12x384'
+    return Release(ours, {'cls_head.num_classes': _classes(ours, path)}, f'configs/baselines/{name}_vitb16_dfew.py')
 
 
 def _aim(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
@@ -81,7 +81,7 @@ def _aim(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
     ours = dict(_prefixed('backbone.', tower), **_prefixed('cls_head.', head))
     settings = {'cls_head.num_classes': _classes(ours, path),
                 'backbone.temporal_embedding': tower['temporal_embedding'].shape[1]}
-    return Release(ours, settings, 'configs/baselines/aim_clip_vitb16_dfew.py')
+    return Release(ours, settings, 'configs/baselines/aim_vitb16_dfew.py')
 
 
 def _classes(state: dict[str, Tensor], path: str | os.PathLike) -> int:

@@ -6,8 +6,9 @@ from .dataset_hooks import BadClipsHook, EpochSeedHook
 from .distinct_views_hook import DistinctViewsHook
 from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
+from .tunable_swa import TunableSWAHook
 
 __all__ = [
     'AdapterCheckpointHook', 'BadClipsHook', 'ClassCountsHook', 'CompileBackboneHook', 'DistinctViewsHook',
-    'EpochSeedHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor'
+    'EpochSeedHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook'
 ]

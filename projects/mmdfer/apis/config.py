@@ -34,9 +34,9 @@ def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
     return cfg
 
 
-def dataset_configs(cfg: Config) -> Iterator[ConfigDict]:
+def dataset_configs(cfg: Config, loaders: Sequence[str] = LOADERS) -> Iterator[ConfigDict]:
     """Configs of the data sets in the loaders, below wrappers such as ``RepeatDataset``."""
-    pending = [cfg[name].dataset for name in LOADERS if cfg.get(name)]
+    pending = [cfg[name].dataset for name in loaders if cfg.get(name)]
     while pending:
         dataset = pending.pop(0)
         inner = dataset.get('datasets') or ([dataset.dataset] if dataset.get('dataset') is not None

@@ -1,0 +1,38 @@
+"""The papers' own figures, to stand beside ours."""
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+FILE = Path(__file__).with_name('papers.yaml')
+
+
+@lru_cache
+def read_papers() -> tuple[dict, ...]:
+    """The rows of ``papers.yaml``: ``model``, ``results`` by data set, and perhaps ``paper``, ``note``, ``tunable``."""
+    return tuple(yaml.safe_load(FILE.read_text(encoding='utf-8')))
+
+
+def published(dataset: str | None) -> list[dict]:
+    """What the papers print for a data set, the highest WAR first.
+
+    Returns:
+        Dicts with ``model``, ``note``, ``paper``, ``tunable``, ``uar`` and ``war`` (in [0, 1]); ``None`` for what is
+        not given.
+    """
+    rows = [_row(entry, dataset) for entry in read_papers() if dataset in entry['results']]
+    return sorted(rows, key=lambda row: row['war'], reverse=True)
+
+
+def paper_row(config: str, dataset: str | None) -> dict | None:
+    """The paper's row for a config's file stem, as in :func:`published`; ``None`` for a config of no paper."""
+    return next((_row(entry, dataset) for entry in read_papers()
+                 if any(config == f'{stem}_{dataset}' for stem in entry.get('configs', ()))), None)
+
+
+def _row(entry: dict, dataset: str | None) -> dict:
+    uar, war = (None if value is None else value / 100 for value in entry['results'].get(dataset, (None, None)))
+    return dict(model=entry['model'], note=entry.get('note'), paper=entry.get('paper'), tunable=entry.get('tunable'),
+                uar=uar, war=war)

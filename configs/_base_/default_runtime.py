@@ -8,7 +8,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='AdapterCheckpointHook', interval=1, save_best='uar', max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'))
-custom_hooks = [dict(type='EpochSeedHook'), dict(type='BadClipsHook')]
+custom_hooks = [dict(type='EpochSeedHook'), dict(type='BadClipsHook'), dict(type='PredictionsHook')]
 
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -4,21 +4,19 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from statistics import mean, stdev
+from statistics import mean
 
-import numpy as np
 from mmengine.config import Config
 from mmengine.logging import print_log
 
 from ..datasets import BadClipError, DatasetError
-from ..evaluation import per_class_recall, uar_war
+from ..evaluation import summarize
+from ..evaluation.fold_summary import MEANINGS
 from ..visualization.report import draw_pictures, render_html, render_markdown, strip_uri
 from .mistakes import clip_strips, confident_mistakes
 from .papers import paper_row, published
-from .run_folder import RunFolder, class_counts, find_runs
+from .run_folder import RunFolder, class_counts, find_runs, read_json
 from .running import write_json
-
-EPOCHS = ('last', 'best')
 
 
 def write_report(path: str, out: str | None = None, data_root: str | None = None, mistakes: int = 12) -> dict:
@@ -44,7 +42,7 @@ def write_report(path: str, out: str | None = None, data_root: str | None = None
                          'give one of them, or join them by tools/analysis/summarize.py')
     runs, out = groups[0], out or str(path)
     report = gather(runs, data_root, mistakes)
-    strips = _strips(runs, report, data_root)
+    strips = _strips(runs, report, data_root)            # may add to what is missing
     pictures = draw_pictures(report, {_title(run): run.records for run in runs if run.records})
     os.makedirs(out, exist_ok=True)
     write_json(report, os.path.join(out, 'report.json'))
@@ -71,18 +69,26 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
         runs: one run, or the folds of one config.
         data_root: folder of the data set, instead of the config's.
         mistakes: how many mistakes to name.
+
+    Returns:
+        ``kinds``, of which epochs there are figures (``last``, ``best`` or ``inner``), and under each the summary of
+        :func:`~mmdfer.evaluation.summarize`; ``select``, the one to quote; and what the sections of the page need.
     """
     first, missing = runs[0], {}
+    kinds = [kind for kind in first.kinds if all(kind in run.kinds for run in runs)]
+    folds = _fold_notes(runs)
     report = dict(
-        name=first.result['name'], work_dir=[str(run.path) for run in runs], dataset=first.dataset,
-        classes=first.classes, folds=[run.result.get('fold') for run in runs],
-        tunable=first.result.get('tunable'), total=first.result.get('total'))
-    for which in EPOCHS:
-        report[which] = summary_of(runs, which)
-    if report['last'] is None:
+        name=first.result['name'], dataset=first.dataset, classes=first.classes,
+        folds=[run.result.get('fold') for run in runs], missing_folds=folds.get('missing', []),
+        notes=folds.get('notes', []), tunable=first.result.get('tunable'), total=first.result.get('total'), kinds=kinds,
+        select=folds['select'] if folds.get('select') in kinds else next(iter(kinds), None),
+        meanings={kind: MEANINGS[kind] for kind in kinds})
+    report.update((kind, summarize([run.row(kind) for run in runs])) for kind in kinds)
+    if not kinds:
         missing['results'] = 'no epoch was validated'
-    report['runs'] = [dict(fold=run.result.get('fold'), work_dir=str(run.path), last=run.figures('last'),
-                           best=run.figures('best'), **_cost(run)) for run in runs]
+    elif any(report[kind]['pooled'] is None for kind in kinds):
+        missing['confusion'] = 'the run kept no predictions; PredictionsHook among custom_hooks keeps them'
+    report['runs'] = [dict(fold=run.result.get('fold'), work_dir=str(run.path), **_cost(run)) for run in runs]
     report['cost'] = _total_cost(report['runs'])
     report['paper'] = paper_row(first.config_name, first.dataset)
     report['published'] = published(first.dataset)
@@ -93,37 +99,20 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
         missing['config'] = f'{first.path} holds no config file'
     report['validations'] = [[dict(epoch=record['step'], uar=record['uar'], war=record['war'])
                               for record in run.validations if 'uar' in record] for run in runs]
-    report['mistakes'] = _mistakes(runs, mistakes, missing)
+    if not any(run.records for run in runs):
+        missing['curves'] = 'the run left no scalars.json'
+    report['mistakes'] = _mistakes(runs, report['select'], mistakes, missing)
     report['missing'] = missing
     return report
 
 
-def summary_of(runs: Sequence[RunFolder], which: str) -> dict | None:
-    """Figures at the last or the best epoch: mean over the runs, spread, pooled.
-
-    Returns:
-        ``uar``, ``war``, their sample standard deviations (``None`` for one run), ``recalls`` (runs, K),
-        ``confusion`` (K, K) summed over the runs with ``pooled`` UAR and WAR, ``None`` where a run has no
-        predictions, and ``epochs``; ``None`` if a run was never validated.
-    """
-    figures = [run.figures(which) for run in runs]
-    if not all(figures):
-        return None
-    found = dict(epochs=[one['epoch'] for one in figures])
-    for key in ('uar', 'war'):
-        values = [one[key] for one in figures]
-        found[key], found[f'{key}_std'] = mean(values), stdev(values) if len(values) > 1 else None
-    predictions = [run.predictions(which) for run in runs]
-    found['confusion'] = found['pooled'] = None
-    if all(one is not None for one in predictions):
-        matrices = [one.confusion for one in predictions]
-        pooled = sum(matrices)
-        found.update(confusion=pooled.tolist(), pooled=dict(zip(('uar', 'war'), uar_war(pooled))),
-                     recalls=[per_class_recall(matrix).tolist() for matrix in matrices])
-    else:
-        recalls = [run.recalls(which) for run in runs]
-        found['recalls'] = recalls if all(recalls) else None
-    return found
+def _fold_notes(runs: Sequence[RunFolder]) -> dict:
+    """What ``folds.json`` says of the folds beside their figures: ``select``, ``missing``, ``notes``."""
+    file = runs[0].path.parent / 'folds.json'
+    if len(runs) == 1 or not file.is_file():
+        return {}
+    found = read_json(file)
+    return found if sorted(found.get('folds', [])) == sorted(run.result['fold'] for run in runs) else {}
 
 
 def settings(cfg: Config) -> list[tuple[str, str]]:
@@ -191,13 +180,13 @@ def _data_summary(runs: Sequence[RunFolder], data_root: str | None, missing: dic
         return None
 
 
-def _mistakes(runs: Sequence[RunFolder], count: int, missing: dict) -> list[dict] | None:
-    """The most confident mistakes of the last epoch over all runs."""
+def _mistakes(runs: Sequence[RunFolder], kind: str | None, count: int, missing: dict) -> list[dict] | None:
+    """The most confident mistakes of a kind of epoch over all runs."""
     found = []
     for number, run in enumerate(runs):
-        predictions = run.predictions('last')
+        predictions = run.predictions(kind) if kind else None
         if predictions is None:
-            missing['mistakes'] = f'{run.path} holds no predictions of the last epoch'
+            missing['mistakes'] = f'{run.path} holds no predictions'
             return None
         found += [dict(mistake, run=number, fold=run.result.get('fold'))
                   for mistake in confident_mistakes(predictions, count)]
@@ -212,11 +201,10 @@ def _strips(runs: Sequence[RunFolder], report: dict, data_root: str | None) -> l
         if not rows or run.config is None:
             continue
         try:
-            images = clip_strips(run.config, [report['mistakes'][row]['id'] for row in rows], data_root)
+            images = clip_strips(run.config, [report['mistakes'][row] for row in rows], data_root)
         except (DatasetError, BadClipError) as error:
             report['missing']['strips'] = str(error)
             continue
-        for row in rows:
-            image: np.ndarray | None = images.get(report['mistakes'][row]['id'])
+        for row, image in zip(rows, images):
             strips[row] = None if image is None else strip_uri(image)
     return strips

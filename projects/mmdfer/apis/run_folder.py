@@ -4,7 +4,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,27 +11,13 @@ import numpy as np
 from mmengine.config import Config
 
 from ..datasets import DatasetError
-from ..evaluation import confusion_matrix
+from ..evaluation import Predictions, fold_row, load_predictions
 from ..visualization import read_scalars
 from ..visualization.curves import is_training
 from .config import dataset_classes, dataset_configs, load_config
 
 RESULT = 'result.json'
 SKIPPED = {'__pycache__', 'vis_data'}
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Predictions of one epoch over a test set: ``ids`` (N names), ``labels`` (N,), ``scores`` (N, K), ``classes``."""
-    ids: Sequence[str]
-    labels: np.ndarray
-    scores: np.ndarray
-    classes: Sequence[str]
-
-    @property
-    def confusion(self) -> np.ndarray:
-        """(K, K) counts, a row for each true class."""
-        return confusion_matrix(self.labels, self.scores.argmax(axis=1), len(self.classes))
 
 
 class RunFolder:
@@ -93,38 +78,47 @@ class RunFolder:
         """The records of validation."""
         return [record for record in self.records if not is_training(record)]
 
-    def figures(self, which: str) -> dict | None:
-        """``uar``, ``war`` and ``epoch`` of the ``'last'`` or the ``'best'`` epoch; ``None`` without validation."""
-        found = self.result if which == 'last' else self.result.get('best', {})
-        return dict((key, found[key]) for key in ('uar', 'war', 'epoch')) if 'uar' in found else None
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Of which epochs the run has figures: ``last`` and ``best`` on the test set, or the one that ``inner`` chose."""
+        return () if 'uar' not in self.result else ('inner', ) if 'inner' in self.result else ('last', 'best')
 
-    def recalls(self, which: str) -> list[float] | None:
-        """Recall of each class, (K,), at the last or the best epoch."""
-        figures = self.figures(which)
-        for record in self.validations if figures and self.classes else ():
-            if record['step'] == figures['epoch']:
-                found = {key.split('recall/', 1)[1]: value for key, value in record.items() if 'recall/' in key}
-                return [found[name] for name in self.classes] if len(found) == len(self.classes) else None
-        return None
-
-    def predictions(self, which: str) -> Predictions | None:
-        """Scores of every test clip at the last or the best epoch, where the run wrote them.
+    def row(self, kind: str) -> dict:
+        """Figures of a kind of epoch as :func:`~mmdfer.evaluation.fold_row` gives them; without predictions
+        ``clips`` and ``confusion`` are ``None``, and ``recall`` too where the log has none.
 
         Raises:
-            ValueError: for a file of another form.
+            ValueError: if predictions and ``result.json`` disagree.
         """
-        file = self.path / f'predictions_{which}.json'
-        if not file.is_file():
-            return None
-        try:
-            found = json.loads(file.read_text(encoding='utf-8'))
-            clips = found['clips']
-            scores = np.array([clip['scores'] for clip in clips], dtype=float)
-            return Predictions([clip['id'] for clip in clips], np.array([clip['label'] for clip in clips]),
-                               scores.reshape(len(clips), len(found['classes'])), found['classes'])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f'{file}: not predictions as a run writes them ({error}); evaluate again or remove '
-                             'it') from error
+        figures = self.result['best'] if kind == 'best' else self.result
+        fold, epoch = self.result.get('fold'), figures['epoch']
+        predictions = self.predictions(kind)
+        if predictions is None:
+            return dict(fold=fold, epoch=epoch, clips=None, uar=figures['uar'], war=figures['war'],
+                        recall=self._logged_recall(kind, epoch), confusion=None, absent=[])
+        row = fold_row(fold, epoch, predictions)
+        for key in ('uar', 'war'):
+            if abs(row[key] - figures[key]) > 1e-6:
+                raise ValueError(f'{self.path}: {RESULT} says {key} {figures[key]:.6f} at epoch {epoch}, its predictions '
+                                 f'{row[key]:.6f}: one of the two is of another run; remove the wrong one')
+        return row
+
+    def predictions(self, kind: str) -> Predictions | None:
+        """Scores of every test clip at a kind of epoch, where the run kept them.
+
+        Raises:
+            ValueError: for a file that cannot be read.
+        """
+        epoch = (self.result['best'] if kind == 'best' else self.result)['epoch']
+        names = ('test/predictions.npz', ) if kind == 'inner' else (f'predictions/epoch_{epoch}.npz',
+                                                                    f'predictions/iter_{epoch}.npz')
+        return next((load_predictions(self.path / name) for name in names if (self.path / name).is_file()), None)
+
+    def _logged_recall(self, kind: str, epoch: int) -> list[float] | None:
+        """Recall of each class, (K,), from the log; that of ``inner`` training is not of the test set."""
+        record = next((one for one in self.validations if one['step'] == epoch), {}) if kind != 'inner' else {}
+        found = {key.split('recall/', 1)[1]: value for key, value in record.items() if 'recall/' in key}
+        return [found[name] for name in self.classes] if found else None
 
     @property
     def training_seconds(self) -> float | None:
@@ -161,13 +155,25 @@ def read_result(file: str | os.PathLike) -> dict:
     """
     if not os.path.isfile(file):
         raise ValueError(f'{file}: no such result; it is written when a training ends')
-    try:
-        result = json.loads(Path(file).read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ValueError(f'{file}: not JSON ({error}); train again or remove it') from None
-    if not isinstance(result, dict) or 'name' not in result:
-        raise ValueError(f'{file}: no result of a run; expected a JSON object with name, uar, war')
+    result = read_json(file)
+    if 'name' not in result:
+        raise ValueError(f'{file}: no result of a run; expected name, uar, war among its entries')
     return result
+
+
+def read_json(file: str | os.PathLike) -> dict:
+    """A JSON object from a file.
+
+    Raises:
+        ValueError: where it is none.
+    """
+    try:
+        found = json.loads(Path(file).read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise ValueError(f'{file}: not JSON ({error}); remove it or write it again') from None
+    if not isinstance(found, dict):
+        raise ValueError(f'{file}: holds no JSON object')
+    return found
 
 
 def find_runs(path: str | os.PathLike) -> list[list[RunFolder]]:

@@ -69,11 +69,14 @@ def summarize(rows: Sequence[Mapping]) -> dict:
     """Mean, spread and pooled figures of some folds.
 
     Args:
-        rows: of :func:`fold_row`, at least one, all over the same classes.
+        rows: of :func:`fold_row`, at least one, all over the same classes. Where ``recall`` or ``confusion`` of a row
+            is ``None``, so is ``recall`` or ``pooled`` of the summary.
 
     Raises:
         ValueError: for no row, or a different number of classes.
     """
+    if any(row['confusion'] is None or row['recall'] is None for row in rows):
+        return _unpooled(rows)
     if len({len(row['recall']) for row in rows}) != 1:
         raise ValueError('a summary needs at least one fold, and the same classes in each; there are '
                          f'{[len(row["recall"]) for row in rows]} classes')
@@ -86,6 +89,14 @@ def summarize(rows: Sequence[Mapping]) -> dict:
         pooled=dict(clips=int(pooled.sum()), uar=uar, war=war, recall=per_class_recall(pooled).tolist(),
                     confusion=pooled.tolist()),
         folds=[dict(row) for row in rows])
+
+
+def _unpooled(rows: Sequence[Mapping]) -> dict:
+    """The summary of rows of which some have no predictions."""
+    recalls = [row['recall'] for row in rows]
+    return dict(uar=_mean_and_std([row['uar'] for row in rows]), war=_mean_and_std([row['war'] for row in rows]),
+                recall=None if None in recalls else np.mean(recalls, axis=0).tolist(), pooled=None,
+                folds=[dict(row) for row in rows])
 
 
 def _mean_and_std(values: Sequence[float]) -> dict:

@@ -6,13 +6,14 @@ import io
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import cv2
-import numpy as np
 
 from ..class_bars import plot_class_bars
 from ..confusion import plot_confusion_matrix
 from ..curves import plot_curves
+from .tables import NAMES
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
 
 
@@ -24,21 +25,20 @@ def draw_pictures(report: Mapping[str, Any], curves: Mapping[str, Sequence[Mappi
         curves: the runs' scalars by name.
 
     Returns:
-        SVG data URIs under ``curves``, ``confusion_last``, ``confusion_best`` and ``bars``; what was not measured has
-        none.
+        SVG data URIs under ``curves``, ``confusion_<kind of epoch>`` and ``bars``; what was not measured has none.
     """
     pictures, classes = {}, report['classes']
     if curves:
         named = curves if len(curves) > 1 else {'': next(iter(curves.values()))}
         pictures['curves'] = svg_uri(plot_curves(named, None))
-    found = {f'{which} epoch': report[which] for which in ('last', 'best') if report[which] is not None}
-    for name, figures in found.items():
-        if figures['confusion'] is not None:
-            title = f'{name}, {len(report["folds"])} folds pooled' if len(report['folds']) > 1 else \
-                f'{name} ({figures["epochs"][0]})'
-            pictures[f'confusion_{name.split()[0]}'] = svg_uri(
-                plot_confusion_matrix(figures['confusion'], classes, None, title))
-    recalls = {name: np.array(figures['recalls']) for name, figures in found.items() if figures['recalls']}
+    for kind in report['kinds']:
+        if report[kind]['pooled'] is not None:
+            folds = report[kind]['folds']
+            title = f'{NAMES[kind]}, {len(folds)} folds added' if len(folds) > 1 else f'{NAMES[kind]} ({folds[0]["epoch"]})'
+            pictures[f'confusion_{kind}'] = svg_uri(
+                plot_confusion_matrix(report[kind]['pooled']['confusion'], classes, None, title))
+    recalls = {NAMES[kind]: [fold['recall'] for fold in report[kind]['folds']] for kind in report['kinds']
+               if report[kind]['recall'] is not None}
     if recalls:
         pictures['bars'] = svg_uri(plot_class_bars(recalls, classes, None))
     return pictures

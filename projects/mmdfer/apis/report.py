@@ -14,8 +14,8 @@ from ..evaluation import summarize
 from ..evaluation.fold_summary import MEANINGS
 from ..visualization.report import draw_pictures, render_html, render_markdown, strip_uri
 from .mistakes import clip_strips, confident_mistakes
-from .papers import paper_row, published
-from .run_folder import RunFolder, class_counts, find_runs, read_json
+from .papers import comparable, paper_row, published
+from .run_folder import RunFolder, class_counts, find_runs, fold_notes
 from .running import write_json
 
 
@@ -76,7 +76,7 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
     """
     first, missing = runs[0], {}
     kinds = [kind for kind in first.kinds if all(kind in run.kinds for run in runs)]
-    folds = _fold_notes(runs)
+    folds = fold_notes(runs)
     report = dict(
         name=first.result['name'], dataset=first.dataset, classes=first.classes,
         folds=[run.result.get('fold') for run in runs], missing_folds=folds.get('missing', []),
@@ -88,11 +88,18 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
         missing['results'] = 'no epoch was validated'
     elif any(report[kind]['pooled'] is None for kind in kinds):
         missing['confusion'] = 'the run kept no predictions; PredictionsHook among custom_hooks keeps them'
-    report['runs'] = [dict(fold=run.result.get('fold'), work_dir=str(run.path), **_cost(run)) for run in runs]
+    report['runs'] = [dict(fold=run.result.get('fold'), work_dir=str(run.path), **run.cost()) for run in runs]
     report['cost'] = _total_cost(report['runs'])
-    report['paper'] = paper_row(first.config_name, first.dataset)
-    report['published'] = published(first.dataset)
     report['data'] = _data_summary(runs, data_root, missing)
+    clips = test_clips(report)
+    beside = comparable(first.dataset, clips)
+    report['paper'] = paper_row(first.config_name, first.dataset) if beside else None
+    report['published'] = published(first.dataset) if beside else []
+    if not beside:
+        missing['paper'] = (f'the papers tell of other test sets than this one of {"/".join(map(str, clips))} samples'
+                            if None not in clips else 'no figures of papers for this set')
+    elif report['paper'] is None:
+        missing['paper'] = f'no paper has a row for the config {first.config_name}'
     report['settings'] = settings(first.config) if first.config is not None else []
     report['config'] = first.config.pretty_text if first.config is not None else None
     if first.config is None:
@@ -106,13 +113,11 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
     return report
 
 
-def _fold_notes(runs: Sequence[RunFolder]) -> dict:
-    """What ``folds.json`` says of the folds beside their figures: ``select``, ``missing``, ``notes``."""
-    file = runs[0].path.parent / 'folds.json'
-    if len(runs) == 1 or not file.is_file():
-        return {}
-    found = read_json(file)
-    return found if sorted(found.get('folds', [])) == sorted(run.result['fold'] for run in runs) else {}
+def test_clips(report: dict) -> list[int | None]:
+    """Test clips of each run, from its predictions or its data set; ``None`` where neither is there."""
+    counted = [sum(part['test']) for part in report['data'] or ()] or [None] * len(report['runs'])
+    rows = report[report['select']]['folds'] if report['select'] else [{}] * len(counted)
+    return [row.get('clips') or number for row, number in zip(rows, counted)]
 
 
 def settings(cfg: Config) -> list[tuple[str, str]]:
@@ -153,12 +158,6 @@ def _as_list(value) -> list:
 def _title(run: RunFolder) -> str:
     fold = run.result.get('fold')
     return run.result['name'] if fold is None else f'fold {fold}'
-
-
-def _cost(run: RunFolder) -> dict:
-    """Time and memory of a run; ``None`` for what was not measured."""
-    return dict(seconds=run.result.get('seconds'), training_seconds=run.training_seconds,
-                iteration_seconds=run.iteration_seconds, cuda_mib=run.cuda_mib, rss_mib=run.rss_mib)
 
 
 def _total_cost(rows: Sequence[dict]) -> dict:

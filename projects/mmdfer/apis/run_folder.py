@@ -136,15 +136,13 @@ class RunFolder:
         times = [record['time'] for record in self.records if is_training(record) and 'time' in record]
         return float(np.median(times)) if times else None
 
-    @property
-    def cuda_mib(self) -> float | None:
-        """Peak memory of a CUDA device in training, MiB, as MMEngine logs it."""
-        return max((record['memory'] for record in self.records if 'memory' in record), default=None)
-
-    @property
-    def rss_mib(self) -> float | None:
-        """Peak memory of the main process, MiB."""
-        return self.result.get('rss_mib')
+    def cost(self) -> dict:
+        """Time and peak memory: ``seconds`` of the last start, ``training_seconds`` of all, ``iteration_seconds``,
+        ``cuda_mib`` as MMEngine logs it, ``rss_mib`` of the main process; ``None`` for what was not measured."""
+        return dict(seconds=self.result.get('seconds'), training_seconds=self.training_seconds,
+                    iteration_seconds=self.iteration_seconds,
+                    cuda_mib=max((record['memory'] for record in self.records if 'memory' in record), default=None),
+                    rss_mib=self.result.get('rss_mib'))
 
 
 def read_result(file: str | os.PathLike) -> dict:
@@ -174,6 +172,16 @@ def read_json(file: str | os.PathLike) -> dict:
     if not isinstance(found, dict):
         raise ValueError(f'{file}: holds no JSON object')
     return found
+
+
+def fold_notes(runs: Sequence[RunFolder]) -> dict:
+    """What ``folds.json`` says of several folds beside their figures, such as ``select``, ``missing`` and ``notes``;
+    empty where it is not there or tells of other folds."""
+    file = runs[0].path.parent / 'folds.json'
+    if len(runs) == 1 or not file.is_file():
+        return {}
+    found = read_json(file)
+    return found if sorted(found.get('folds', [])) == sorted(run.result['fold'] for run in runs) else {}
 
 
 def find_runs(path: str | os.PathLike) -> list[list[RunFolder]]:

@@ -12,17 +12,20 @@ NAMES = dict(last='last epoch', best='best epoch', inner='chosen epoch')
 
 @dataclass(frozen=True)
 class Table:
-    """Column names and rows of texts; ``strong`` numbers the rows to be set off, ``words`` the columns that are text."""
+    """Column names and rows of texts; ``strong`` numbers the rows to be set off, ``words`` the columns that are text,
+    and ``foot`` holds rows that stay last however the others are sorted."""
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     strong: frozenset[int] = frozenset()
     words: frozenset[int] = frozenset({0})
+    foot: Sequence[Sequence[str]] = ()
 
     def markdown(self) -> str:
         """A Markdown table, columns of figures to the right."""
         lines = [self.head, ['---' if index in self.words else '---:' for index in range(len(self.head))]]
         for number, row in enumerate(self.rows):
             lines.append([f'**{cell}**' if number in self.strong and cell else cell for cell in row])
+        lines += [[f'**{cell}**' for cell in row] for row in self.foot]
         return '\n'.join(f'| {" | ".join(str(cell).replace("|", chr(92) + "|") for cell in line)} |' for line in lines)
 
 
@@ -42,8 +45,8 @@ def count(value: float | None, missing: str = NOT_MEASURED) -> str:
 
 
 def millions(value: float | None, missing: str = '') -> str:
-    """A number of parameters in millions."""
-    return missing if value is None else f'{value / 1e6:.2f} M'
+    """A number of parameters, in millions from 0.1 M on."""
+    return missing if value is None else f'{value:,.0f}' if value < 1e5 else f'{value / 1e6:.2f} M'
 
 
 def duration(seconds: float | None) -> str:
@@ -92,17 +95,36 @@ def label(paper: Mapping[str, Any]) -> str:
     return paper['model'] + (f' ({inner})' if inner else '')
 
 
-def published_table(report: Mapping[str, Any]) -> Table:
-    """Ours among what papers print for the set, highest WAR first."""
-    rows = [(row['war'], [label(row), millions(row['tunable']), percent(row['uar'], 'not given'), percent(row['war'])])
-            for row in report['published']]
-    if report['kinds']:
-        part = report[report['select']]
-        rows.append((part['war']['mean'], [f'{report["name"]} (measured here, {folds_told(report["folds"])})',
-                                           millions(report['tunable']), spread(part['uar']), spread(part['war'])]))
-    rows.sort(key=lambda row: -row[0])
+def published_table(published: Sequence[Mapping[str, Any]], ours: Mapping[str, Any] | None = None) -> Table:
+    """What papers print for a set, highest WAR first, with a report's own figures among them."""
+    rows = [(row['war'], [label(row), millions(row['tunable']), percent(row['uar'], 'not given'),
+                          percent(row['war'], 'not given')]) for row in published]
+    if ours is not None and ours['select']:
+        part = ours[ours['select']]
+        rows.append((part['war']['mean'], [f'{ours["name"]} (measured here, {folds_told(ours["folds"])})',
+                                           millions(ours['tunable']), spread(part['uar']), spread(part['war'])]))
+    rows.sort(key=lambda row: -(row[0] or 0))
     strong = frozenset(index for index, (_, row) in enumerate(rows) if 'measured here' in row[0])
     return Table(('method', 'tunable', 'UAR', 'WAR'), [row for _, row in rows], strong)
+
+
+def summary_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A row a run or group of folds, of :func:`mmdfer.apis.summary.summary_rows`."""
+    head = ('model', 'set', 'folds', 'UAR', 'WAR', 'best epoch UAR', 'best epoch WAR', 'paper UAR', 'paper WAR', 'tunable',
+            'total', 'time', 'memory')
+    cells = []
+    for row in rows:
+        best, paper = row['best'] or {}, row['paper']
+        cells.append([
+            row['name'], row['dataset'] or '', ', '.join(map(str, row['folds'])) if row['folds'] != [None] else '',
+            *(_figure(row, key) for key in ('uar', 'war')), *(_figure(best, key, '') for key in ('uar', 'war')),
+            *(percent(paper[key], 'not given') if paper else '' for key in ('uar', 'war')),
+            count(row['tunable']), count(row['total']), duration(row['seconds']), mebibytes(row['memory_mib'])])
+    return Table(head, cells, words=frozenset({0, 1}))
+
+
+def _figure(row: Mapping[str, Any], key: str, missing: str = NOT_MEASURED) -> str:
+    return missing if row.get(key) is None else spread(dict(mean=row[key], std=row[f'{key}_std']))
 
 
 def folds_told(folds: Sequence[int | None]) -> str:
@@ -159,8 +181,7 @@ def data_table(report: Mapping[str, Any]) -> Table | None:
             head.append(f'{split}, {fold_name(part["fold"])}' if many else split)
             columns.append(part[split])
     rows = [[name, *(count(column[index]) for column in columns)] for index, name in enumerate(report['classes'])]
-    rows.append(['all', *(count(sum(column)) for column in columns)])
-    return Table(head, rows, frozenset({len(rows) - 1}))
+    return Table(head, rows, foot=[['all', *(count(sum(column)) for column in columns)]])
 
 
 def cost_table(report: Mapping[str, Any]) -> Table:

@@ -27,7 +27,7 @@ def environment() -> Environment:
 def _context(report: Mapping[str, Any]) -> dict:
     """What both templates of a run show."""
     return dict(
-        report=report, names=tables.NAMES, chosen=report[report['select']] if report['select'] else None,
+        report=report, names=tables.NAMES, titles=tables.titles(report), chosen=report[report['select']] if report['select'] else None,
         results=tables.result_table(report), published=tables.published_table(report['published'], report) if report['published'] else None,
         folds=tables.fold_table(report) if len(report['folds']) > 1 else None,
         classes=tables.class_table(report) if report['classes'] else None, data=tables.data_table(report),

@@ -10,7 +10,7 @@ import cv2
 from ..class_bars import plot_class_bars
 from ..confusion import plot_confusion_matrix
 from ..curves import plot_curves
-from .tables import NAMES
+from .tables import titles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,13 +31,13 @@ def draw_pictures(report: Mapping[str, Any], curves: Mapping[str, Sequence[Mappi
     if curves:
         named = curves if len(curves) > 1 else {'': next(iter(curves.values()))}
         pictures['curves'] = svg_uri(plot_curves(named, None))
-    for kind in report['kinds']:
+    for kind, title in titles(report).items():
         if report[kind]['pooled'] is not None:
             folds = report[kind]['folds']
-            title = f'{NAMES[kind]}, {len(folds)} folds added' if len(folds) > 1 else f'{NAMES[kind]} ({folds[0]["epoch"]})'
+            told = f'{len(folds)} folds added' if len(folds) > 1 else f'epoch {folds[0]["epoch"]}'
             pictures[f'confusion_{kind}'] = svg_uri(
-                plot_confusion_matrix(report[kind]['pooled']['confusion'], classes, None, title))
-    recalls = {NAMES[kind]: [fold['recall'] for fold in report[kind]['folds']] for kind in report['kinds']
+                plot_confusion_matrix(report[kind]['pooled']['confusion'], classes, None, f'{title}, {told}'))
+    recalls = {title: [fold['recall'] for fold in report[kind]['folds']] for kind, title in titles(report).items()
                if report[kind]['recall'] is not None}
     if recalls:
         pictures['bars'] = svg_uri(plot_class_bars(recalls, classes, None))

@@ -69,6 +69,14 @@ def fold_name(fold: int | None) -> str:
     return 'one split' if fold is None else f'fold {fold}'
 
 
+def titles(report: Mapping[str, Any]) -> dict[str, str]:
+    """A title for each kind of epoch that has figures of its own: the best epoch has none where it is the last."""
+    last, best = (report.get(kind) and [row['epoch'] for row in report[kind]['folds']] for kind in ('last', 'best'))
+    if last is not None and last == best:
+        return dict(last='last epoch, which is the best')
+    return {kind: NAMES[kind] for kind in report['kinds']}
+
+
 def result_table(report: Mapping[str, Any]) -> Table:
     """UAR and WAR of each kind of epoch: mean of the folds, and pooled; the paper's row below."""
     folds, rows = report['folds'], []
@@ -120,7 +128,9 @@ def summary_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             *(_figure(row, key) for key in ('uar', 'war')), *(_figure(best, key, '') for key in ('uar', 'war')),
             *(percent(paper[key], 'not given') if paper else '' for key in ('uar', 'war')),
             count(row['tunable']), count(row['total']), duration(row['seconds']), mebibytes(row['memory_mib'])])
-    return Table(head, cells, words=frozenset({0, 1}))
+    told = [index for index in range(len(head)) if any(row[index] for row in cells)]        # no column for nothing
+    return Table([head[index] for index in told], [[row[index] for index in told] for row in cells],
+                 words=frozenset({0, 1} if 1 in told else {0}))
 
 
 def _figure(row: Mapping[str, Any], key: str, missing: str = NOT_MEASURED) -> str:

@@ -10,9 +10,8 @@ import argparse
 from pathlib import Path
 
 from mmdfer.apis.cli import run_tool
-from mmdfer.apis.fold_results import summarize_folds
+from mmdfer.apis.fold_results import summarize_folds, tell
 from mmdfer.apis.folds import plan_folds, run_folds
-from mmdfer.evaluation import markdown
 
 
 def parse_args() -> tuple[argparse.Namespace, list[str]]:
@@ -37,7 +36,7 @@ def main() -> None:
         summary = summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select)
     else:
         summary = run_folds(plan, Path(__file__).with_name('train.py'), args.gpus, args.parallel)
-    print(f'\n{markdown(summary)}\nfolds.md, folds.json and folds.png are in {plan.out}')
+    print(tell(summary, plan.out))
 
 
 if __name__ == '__main__':

@@ -85,6 +85,11 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
     return summary
 
 
+def tell(summary: dict, out: str) -> str:
+    """What a tool says at its end."""
+    return f'\n{markdown(summary)}\nfolds.md, folds.json and folds.png are in {out}'
+
+
 def read_fold(folder: str, fold: int) -> dict:
     """A finished fold's ``result.json``.
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from ..engine import PredictionsHook
 from ..evaluation import RecallMetric
 from ..visualization import plot_confusion_matrix, plot_curves, read_scalars
 from ..weights import is_tunable_file, load_weights
-from .config import current_fold, dataset_classes, dataset_configs, inner_share, settings_of
+from .config import current_fold, dataset_classes, dataset_configs, differences, inner_share, settings_of
 from .lock import locked
 
 
@@ -76,7 +77,7 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     tunable, total = count_parameters(bare_model(runner))
     _warn_about_random_backbone(cfg, runner)
     if is_main_process():
-        write_json(settings_of(cfg), os.path.join(cfg.work_dir, 'settings.json'))
+        _write_settings(cfg)
     start = time.time()
     runner.train()
     share, evaluator = inner_share(cfg), runner.val_evaluator
@@ -96,6 +97,17 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     write_json(result, os.path.join(cfg.work_dir, 'result.json'))
     print_log(f'curves, confusion matrix and result.json are in {cfg.work_dir}', logger='current')
     return result
+
+
+def _write_settings(cfg: Config) -> None:
+    path, settings = os.path.join(cfg.work_dir, 'settings.json'), settings_of(cfg)
+    if cfg.get('resume') and os.path.isfile(path):
+        with open(path, encoding='utf-8') as file:
+            changed = differences(settings, json.load(file))
+        if changed:
+            print_log(f'the run goes on with other settings than it began with: {changed}', logger='current',
+                      level=logging.WARNING)
+    write_json(settings, path)
 
 
 def validation_results(work_dir: str) -> dict:

@@ -42,9 +42,9 @@ class PredictionsHook(Hook):
 
     def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         for sample in outputs:
-            score = sample.get('pred_score')
-            if score is not None and score.ndim == 1:               # else the metric says what is wrong
-                self._kept.append((clip_name(sample), int(sample.gt_label), score.float().cpu().numpy()))
+            score, label = sample.get('pred_score'), sample.get('gt_label')
+            if score is not None and score.ndim == 1 and label is not None and label.numel() == 1:
+                self._kept.append((clip_name(sample), int(label), score.float().cpu().numpy()))
 
     after_test_iter = after_val_iter
 
@@ -65,7 +65,8 @@ class PredictionsHook(Hook):
         if not is_main_process():
             return
         if not kept:
-            runner.logger.log(logging.WARNING, 'PredictionsHook: the model gives no pred_score, nothing is kept')
+            runner.logger.log(logging.WARNING, 'PredictionsHook: no sample has one gt_label and one pred_score a class; '
+                              'nothing is kept')
             return
         ids, labels, scores = zip(*kept)
         names = [name or str(index) for index, name in enumerate(ids)]

@@ -3,6 +3,7 @@ import argparse
 
 from mmdfer.apis import options
 from mmdfer.apis.cli import run_tool
+from mmdfer.apis.report import leave_report
 from mmdfer.apis.running import train
 
 
@@ -15,7 +16,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    train(options.train_config(args), args.name)
+    cfg = options.train_config(args)
+    if train(cfg, args.name) and not args.no_report:
+        leave_report(cfg.work_dir)
 
 
 if __name__ == '__main__':

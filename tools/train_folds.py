@@ -12,6 +12,7 @@ from pathlib import Path
 from mmdfer.apis.cli import run_tool
 from mmdfer.apis.fold_results import summarize_folds, tell
 from mmdfer.apis.folds import plan_folds, run_folds
+from mmdfer.apis.report import leave_report
 
 
 def parse_args() -> tuple[argparse.Namespace, list[str]]:
@@ -37,6 +38,8 @@ def main() -> None:
     else:
         summary = run_folds(plan, Path(__file__).with_name('train.py'), args.gpus, args.parallel)
     print(tell(summary, plan.out))
+    if '--no-report' not in rest:
+        leave_report(plan.out)
 
 
 if __name__ == '__main__':

@@ -77,7 +77,7 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
         summary.update(classes=list(classes[finished[0]]))
         summary[kind] = summarize([fold_row(fold, _figures(results[fold], kind)['epoch'], predictions)
                                    for fold, predictions in found.items()])
-    summary['notes'] = _notes(summary, results, shared_clips(found))
+    summary['notes'] = notes_on(summary, results, shared_clips(found))
     write_json(summary, os.path.join(out, 'folds.json'))
     Path(out, 'folds.md').write_text(markdown(summary), encoding='utf-8')
     plot_confusion_matrix(np.array(summary[select]['pooled']['confusion']), summary['classes'],
@@ -130,16 +130,32 @@ def _figures(result: dict, kind: str) -> dict:
 
 
 def _predictions(folder: str, result: dict, kind: str) -> Predictions:
-    """The predictions behind a figure of a fold, checked to give this figure."""
+    found = read_predictions(folder, result, kind)
+    if found is None:
+        raise ValueError(f'{folder}: has no {_prediction_files(result, kind)[0]}: add dict(type=\'PredictionsHook\') to '
+                         'custom_hooks of the config and train again')
+    return found
+
+
+def _prediction_files(result: dict, kind: str) -> list[str]:
+    if kind == 'inner':
+        return ['test/predictions.npz']
+    return [f'predictions/{unit}_{_figures(result, kind)["epoch"]}.npz' for unit in ('epoch', 'iter')]
+
+
+def read_predictions(folder: str | os.PathLike, result: dict, kind: str) -> Predictions | None:
+    """The predictions behind a run's figures of a kind of epoch; ``None`` where it kept none.
+
+    Raises:
+        ValueError: if they do not give the figures of ``result``.
+    """
     figures = _figures(result, kind)
-    names = ['test/predictions.npz'] if kind == 'inner' else [f'predictions/{unit}_{figures["epoch"]}.npz'
-                                                              for unit in ('epoch', 'iter')]
-    path = next((path for path in (os.path.join(folder, name) for name in names) if os.path.isfile(path)), None)
+    paths = (os.path.join(folder, name) for name in _prediction_files(result, kind))
+    path = next((path for path in paths if os.path.isfile(path)), None)
     if path is None:
-        raise ValueError(f'{folder}: has no {names[0]}: add dict(type=\'PredictionsHook\') to custom_hooks of the config '
-                         'and train again')
+        return None
     predictions = load_predictions(path)
-    row = fold_row(result['fold'], figures['epoch'], predictions)
+    row = fold_row(result.get('fold'), figures['epoch'], predictions)
     for key in ('uar', 'war'):
         if abs(row[key] - figures[key]) > 1e-6:
             raise ValueError(f'{path} gives {key.upper()} {row[key]:.4f}, result.json {figures[key]:.4f}: they are of '
@@ -147,14 +163,15 @@ def _predictions(folder: str, result: dict, kind: str) -> Predictions:
     return predictions
 
 
-def _notes(summary: dict, results: dict[int, dict], shared: Sequence[str]) -> list[str]:
+def notes_on(summary: dict, results: dict[int, dict], shared: Sequence[str]) -> list[str]:
+    """What a reader of a summary must know of its folds, a sentence each."""
     notes = []
     if summary['missing']:
         notes.append(f'Not in it: fold {", ".join(map(str, summary["missing"]))}. The mean is not the published figure, '
                      'which is over all folds.')
     for row in summary[summary['select']]['folds']:
         if row['absent']:
-            notes.append(f'Fold {row["fold"]} has no clip of {", ".join(row["absent"])}: recall 0 there in its UAR and in '
+            notes.append(f'{"The test set" if row["fold"] is None else "Fold %d" % row["fold"]} has no clip of {", ".join(row["absent"])}: recall 0 there in its UAR and in '
                          'the mean recalls.')
     if shared:
         notes.append(f'{len(shared)} clips (such as {", ".join(shared[:3])}) are in the test set of more than one fold; '

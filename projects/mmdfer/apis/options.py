@@ -58,6 +58,7 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=int, help='seed of the run')
     parser.add_argument('--deterministic', action='store_true', help='deterministic kernels')
     parser.add_argument('--name', help="the run's name in tables [the config's]")
+    parser.add_argument('--no-report', action='store_true', help='leave no report.html, report.md and report.json')
 
 
 def train_config(args: argparse.Namespace) -> Config:

@@ -10,12 +10,11 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from ..datasets import BadClipError, DatasetError
-from ..evaluation import summarize
 from ..evaluation.fold_summary import MEANINGS
 from ..visualization.report import draw_pictures, render_html, render_markdown, strip_uri
 from .mistakes import clip_strips, confident_mistakes
 from .papers import comparable, paper_row, published
-from .run_folder import RunFolder, class_counts, find_runs, fold_notes
+from .run_folder import RunFolder, class_counts, find_runs, summarize_runs
 from .running import write_json
 
 
@@ -71,19 +70,13 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
         mistakes: how many mistakes to name.
 
     Returns:
-        ``kinds``, of which epochs there are figures (``last``, ``best`` or ``inner``), and under each the summary of
-        :func:`~mmdfer.evaluation.summarize`; ``select``, the one to quote; and what the sections of the page need.
+        The figures of :func:`~mmdfer.apis.run_folder.summarize_runs`, and what the other sections of the page need.
     """
     first, missing = runs[0], {}
-    kinds = [kind for kind in first.kinds if all(kind in run.kinds for run in runs)]
-    folds = fold_notes(runs)
-    report = dict(
-        name=first.result['name'], dataset=first.dataset, classes=first.classes,
-        folds=[run.result.get('fold') for run in runs], missing_folds=folds.get('missing', []),
-        notes=folds.get('notes', []), tunable=first.result.get('tunable'), total=first.result.get('total'), kinds=kinds,
-        select=folds['select'] if folds.get('select') in kinds else next(iter(kinds), None),
-        meanings={kind: MEANINGS[kind] for kind in kinds})
-    report.update((kind, summarize([run.row(kind) for run in runs])) for kind in kinds)
+    report = dict(name=first.result['name'], dataset=first.dataset, classes=first.classes,
+                  tunable=first.result.get('tunable'), total=first.result.get('total'), **summarize_runs(runs))
+    kinds = report['kinds']
+    report['meanings'] = {kind: MEANINGS[kind] for kind in kinds}
     if not kinds:
         missing['results'] = 'no epoch was validated'
     elif any(report[kind]['pooled'] is None for kind in kinds):

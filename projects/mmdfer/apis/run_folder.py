@@ -11,10 +11,12 @@ import numpy as np
 from mmengine.config import Config
 
 from ..datasets import DatasetError
-from ..evaluation import Predictions, fold_row, load_predictions
+from ..evaluation import Predictions, fold_row, shared_clips, summarize
 from ..visualization import read_scalars
 from ..visualization.curves import is_training
-from .config import dataset_classes, dataset_configs, load_config
+from .config import (dataset_classes, dataset_configs, differences, load_config, set_folds,
+                     settings_of)
+from .fold_results import notes_on, read_predictions
 
 RESULT = 'result.json'
 SKIPPED = {'__pycache__', 'vis_data'}
@@ -44,6 +46,11 @@ class RunFolder:
     def config_name(self) -> str:
         """The config's file stem; the run's name where the config is not there."""
         return Path(self.config.filename).stem if self.config is not None else self.result['name']
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """The config entries that decide the run's figures, as :func:`~mmdfer.apis.config.settings_of` gives them."""
+        return settings_of(self.config) if self.config is not None else {}
 
     @cached_property
     def dataset(self) -> str | None:
@@ -91,28 +98,16 @@ class RunFolder:
             ValueError: if predictions and ``result.json`` disagree.
         """
         figures = self.result['best'] if kind == 'best' else self.result
-        fold, epoch = self.result.get('fold'), figures['epoch']
-        predictions = self.predictions(kind)
-        if predictions is None:
-            return dict(fold=fold, epoch=epoch, clips=None, uar=figures['uar'], war=figures['war'],
-                        recall=self._logged_recall(kind, epoch), confusion=None, absent=[])
-        row = fold_row(fold, epoch, predictions)
-        for key in ('uar', 'war'):
-            if abs(row[key] - figures[key]) > 1e-6:
-                raise ValueError(f'{self.path}: {RESULT} says {key} {figures[key]:.6f} at epoch {epoch}, its predictions '
-                                 f'{row[key]:.6f}: one of the two is of another run; remove the wrong one')
-        return row
+        fold, epoch, predictions = self.result.get('fold'), figures['epoch'], self.predictions(kind)
+        if predictions is not None:
+            return fold_row(fold, epoch, predictions)
+        return dict(fold=fold, epoch=epoch, clips=None, uar=figures['uar'], war=figures['war'],
+                    recall=self._logged_recall(kind, epoch), confusion=None, absent=[])
 
     def predictions(self, kind: str) -> Predictions | None:
-        """Scores of every test clip at a kind of epoch, where the run kept them.
-
-        Raises:
-            ValueError: for a file that cannot be read.
-        """
-        epoch = (self.result['best'] if kind == 'best' else self.result)['epoch']
-        names = ('test/predictions.npz', ) if kind == 'inner' else (f'predictions/epoch_{epoch}.npz',
-                                                                    f'predictions/iter_{epoch}.npz')
-        return next((load_predictions(self.path / name) for name in names if (self.path / name).is_file()), None)
+        """Scores of every test clip at a kind of epoch, where the run kept them; see
+        :func:`~mmdfer.apis.fold_results.read_predictions`."""
+        return read_predictions(self.path, self.result, kind)
 
     def _logged_recall(self, kind: str, epoch: int) -> list[float] | None:
         """Recall of each class, (K,), from the log; that of ``inner`` training is not of the test set."""
@@ -174,14 +169,38 @@ def read_json(file: str | os.PathLike) -> dict:
     return found
 
 
-def fold_notes(runs: Sequence[RunFolder]) -> dict:
-    """What ``folds.json`` says of several folds beside their figures, such as ``select``, ``missing`` and ``notes``;
-    empty where it is not there or tells of other folds."""
+def summarize_runs(runs: Sequence[RunFolder]) -> dict:
+    """The figures of one run, or of the folds of one config.
+
+    Returns:
+        ``folds``; ``kinds`` of epochs that every run has figures of, and under each the summary of
+        :func:`~mmdfer.evaluation.summarize`; ``select``, the kind to quote, as ``folds.json`` says or else the first;
+        and ``notes``, sentences that a reader must know.
+
+    Raises:
+        ValueError: for folds of different settings or classes, or in folders of other folds.
+    """
+    for run in runs[1:]:
+        changed = differences(run.settings, runs[0].settings)
+        if changed:
+            raise ValueError(f'{runs[0].path} ("there") and {run.path} ("here") are runs of different settings: {changed}. '
+                             'A mean over them is of no model; train one of them again')
+    results = {run.result.get('fold'): run.result for run in runs}
+    if len(results) != len(runs):
+        raise ValueError(f'{runs[0].path.parent}: several of its folders hold the same fold; remove all but one')
+    kinds = [kind for kind in runs[0].kinds if all(kind in run.kinds for run in runs)]
+    known = set_folds(runs[0].config) if len(runs) > 1 and runs[0].config is not None else ()
     file = runs[0].path.parent / 'folds.json'
-    if len(runs) == 1 or not file.is_file():
-        return {}
-    found = read_json(file)
-    return found if sorted(found.get('folds', [])) == sorted(run.result['fold'] for run in runs) else {}
+    select = read_json(file).get('select') if len(runs) > 1 and file.is_file() else None
+    summary = dict(folds=list(results), kinds=kinds, select=select if select in kinds else next(iter(kinds), None),
+                   missing=[fold for fold in known if fold not in results], notes=[])
+    summary.update((kind, summarize([run.row(kind) for run in runs])) for kind in kinds)
+    if kinds:
+        found = {run.result.get('fold'): run.predictions(summary['select']) for run in runs}
+        shared = shared_clips(found) if len(runs) > 1 and None not in found.values() else []
+        summary['notes'] = notes_on(summary, results, shared)
+    del summary['missing']
+    return summary
 
 
 def find_runs(path: str | os.PathLike) -> list[list[RunFolder]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -91,12 +92,22 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
         chosen = dict(uar=tested['uar'], war=tested['war'], epoch=inner['epoch'])
         figures = dict(chosen, best=chosen, inner=inner)
     result = dict(name=name, fold=current_fold(cfg), tunable=tunable, total=total, seconds=round(time.time() - start, 1),
-                  processes=get_world_size(), work_dir=cfg.work_dir, **figures)
+                  processes=get_world_size(), work_dir=cfg.work_dir, rss_mib=peak_rss(), **figures)
     plot_curves(cfg.work_dir, os.path.join(cfg.work_dir, 'curves.png'), title=name)
     _draw_confusion(evaluator, cfg.work_dir, name)
     write_json(result, os.path.join(cfg.work_dir, 'result.json'))
     print_log(f'curves, confusion matrix and result.json are in {cfg.work_dir}', logger='current')
     return result
+
+
+def peak_rss() -> int | None:
+    """Peak resident memory of this process so far, MiB; ``None`` on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak >> (20 if sys.platform == 'darwin' else 10)                 # bytes on macOS, else KiB
 
 
 def _write_settings(cfg: Config) -> None:

@@ -5,11 +5,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..evaluation import summarize as summarize_folds
 from ..visualization import plot_curves
 from ..visualization.report import Table, latex_rows, published_table, render_summary, summary_table, svg_uri
 from .papers import comparable, paper_row, published
-from .run_folder import RESULT, RunFolder, fold_notes, find_runs, read_result
+from .run_folder import RESULT, RunFolder, find_runs, read_result, summarize_runs
 from .running import write_json
 
 SORTS = ('uar', 'war', 'name', 'tunable', 'seconds')
@@ -38,17 +37,15 @@ def summary_rows(groups: Sequence[Sequence[RunFolder]]) -> list[dict]:
 
 def _row(runs: Sequence[RunFolder]) -> dict:
     first = runs[0]
-    kinds = [kind for kind in first.kinds if all(kind in run.kinds for run in runs)]
-    parts = {kind: summarize_folds([run.row(kind) for run in runs]) for kind in kinds}
-    select = fold_notes(runs).get('select')
-    select = select if select in kinds else next(iter(kinds), None)
-    chosen, best = parts.get(select), parts.get('best')
+    summary = summarize_runs(runs)
+    select = summary['select']
+    chosen, best = summary.get(select), summary.get('best')
     costs = [run.cost() for run in runs]
     seconds, memory = [cost['seconds'] for cost in costs], [cost['cuda_mib'] or cost['rss_mib'] for cost in costs]
     clips = [row['clips'] for row in chosen['folds']] if chosen else [None]
     same_set = comparable(first.dataset, clips)
     return dict(
-        name=first.result['name'], dataset=first.dataset, folds=[run.result.get('fold') for run in runs], select=select,
+        name=first.result['name'], dataset=first.dataset, folds=summary['folds'], select=select,
         **{key: chosen and chosen[key]['mean'] for key in ('uar', 'war')},
         **{f'{key}_std': chosen and chosen[key]['std'] for key in ('uar', 'war')},
         best=best and dict({key: best[key]['mean'] for key in ('uar', 'war')},

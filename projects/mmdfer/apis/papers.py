@@ -46,6 +46,6 @@ def paper_row(config: str, dataset: str | None) -> dict | None:
 
 
 def _row(entry: dict, dataset: str | None) -> dict:
-    uar, war = (None if value is None else value / 100 for value in entry['results'].get(dataset, (None, None)))
+    uar, war = (None if value is None else round(value / 100, 6) for value in entry['results'].get(dataset, (None, None)))
     return dict(model=entry['model'], note=entry.get('note'), paper=entry.get('paper'), tunable=entry.get('tunable'),
                 uar=uar, war=war)

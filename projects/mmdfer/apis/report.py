@@ -113,8 +113,8 @@ def test_clips(report: dict) -> list[int | None]:
     return [row.get('clips') or number for row, number in zip(rows, counted)]
 
 
-def settings(cfg: Config) -> list[tuple[str, str]]:
-    """What of a config a reader asks for first, as (name, value); what a config does not have is left out."""
+def settings(cfg: Config) -> list[list[str]]:
+    """What of a config a reader asks for first, as [name, value]; what a config does not have is left out."""
     model, optim = cfg.get('model', {}), cfg.get('optim_wrapper', {})
     backbone, optimizer = model.get('backbone') or {}, optim.get('optimizer', {})
     loader, train = cfg.get('train_dataloader') or {}, cfg.get('train_cfg') or {}
@@ -141,7 +141,7 @@ def settings(cfg: Config) -> list[tuple[str, str]]:
         ('iterations', train.get('max_iters')),
         ('seed', (cfg.get('randomness') or {}).get('seed')),
     ]
-    return [(name, str(value)) for name, value in pairs if value not in (None, '')]
+    return [[name, str(value)] for name, value in pairs if value not in (None, '')]
 
 
 def _as_list(value) -> list:

@@ -12,8 +12,11 @@ NAMES = dict(last='last epoch', best='best epoch', inner='chosen epoch')
 
 @dataclass(frozen=True)
 class Table:
-    """Column names and rows of texts; ``strong`` numbers the rows to be set off, ``words`` the columns that are text,
-    and ``foot`` holds rows that stay last however the others are sorted."""
+    """Column names, and rows of texts with figures as :class:`Cell`.
+
+    ``strong`` numbers the rows to be set off, ``words`` the columns that are text; ``foot`` holds rows that stay last
+    however the others are sorted.
+    """
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     strong: frozenset[int] = frozenset()
@@ -29,39 +32,55 @@ class Table:
         return '\n'.join(f'| {" | ".join(str(cell).replace("|", chr(92) + "|") for cell in line)} |' for line in lines)
 
 
-def percent(value: float | None, missing: str = NOT_MEASURED) -> str:
+class Cell(str):
+    """A text of a table with the number that it sorts by; ``None`` sorts last."""
+    value: float | None
+
+    def __new__(cls, text: str, value: float | None) -> Cell:
+        cell = super().__new__(cls, text)
+        cell.value = value
+        return cell
+
+
+def percent(value: float | None, missing: str = NOT_MEASURED) -> Cell:
     """A share in per cent, two digits."""
-    return missing if value is None else f'{100 * value:.2f}'
+    return Cell(missing if value is None else f'{100 * value:.2f}', value)
 
 
-def spread(figure: Mapping[str, float | None]) -> str:
+def spread(figure: Mapping[str, float | None]) -> Cell:
     """``mean ± standard deviation`` in per cent; the mean alone of a single run."""
-    return percent(figure['mean']) + ('' if figure['std'] is None else f' ± {percent(figure["std"])}')
+    deviation = '' if figure['std'] is None else f' ± {percent(figure["std"])}'
+    return Cell(percent(figure['mean']) + deviation, figure['mean'])
 
 
-def count(value: float | None, missing: str = NOT_MEASURED) -> str:
+def count(value: float | None, missing: str = NOT_MEASURED) -> Cell:
     """A whole number with thousands apart."""
-    return missing if value is None else f'{value:,.0f}'
+    return Cell(missing if value is None else f'{value:,.0f}', value)
 
 
-def millions(value: float | None, missing: str = '') -> str:
+def millions(value: float | None, missing: str = '') -> Cell:
     """A number of parameters, in millions from 0.1 M on."""
-    return missing if value is None else f'{value:,.0f}' if value < 1e5 else f'{value / 1e6:.2f} M'
+    return Cell(missing if value is None else f'{value:,.0f}' if value < 1e5 else f'{value / 1e6:.2f} M', value)
 
 
-def duration(seconds: float | None) -> str:
-    """Seconds as ``1 h 02 min``, ``3 min 20 s`` or ``4.1 s``."""
+def duration(seconds: float | None) -> Cell:
+    """Seconds as ``1 h 02 min``, ``3 min 20 s``, ``4.1 s`` or ``210 ms``."""
+    minutes, rest = divmod(round(seconds or 0), 60)
     if seconds is None:
-        return NOT_MEASURED
-    if seconds < 60:
-        return f'{seconds:.1f} s'
-    minutes, rest = divmod(round(seconds), 60)
-    return f'{minutes} min {rest:02d} s' if minutes < 60 else f'{minutes // 60} h {minutes % 60:02d} min'
+        text = NOT_MEASURED
+    elif seconds < 1:
+        text = f'{1000 * seconds:.0f} ms'
+    elif seconds < 59.95:
+        text = f'{seconds:.1f} s'
+    else:
+        text = f'{minutes} min {rest:02d} s' if minutes < 60 else f'{minutes // 60} h {minutes % 60:02d} min'
+    return Cell(text, seconds)
 
 
-def mebibytes(value: float | None) -> str:
+def mebibytes(value: float | None) -> Cell:
     """Memory in MiB or GiB."""
-    return NOT_MEASURED if value is None else f'{value:,.0f} MiB' if value < 10240 else f'{value / 1024:.1f} GiB'
+    return Cell(NOT_MEASURED if value is None else f'{value:,.0f} MiB' if value < 10240 else f'{value / 1024:.1f} GiB',
+                value)
 
 
 def fold_name(fold: int | None) -> str:
@@ -129,12 +148,12 @@ def summary_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             *(percent(paper[key], 'not given') if paper else '' for key in ('uar', 'war')),
             count(row['tunable']), count(row['total']), duration(row['seconds']), mebibytes(row['memory_mib'])])
     told = [index for index in range(len(head)) if any(row[index] for row in cells)]        # no column for nothing
-    return Table([head[index] for index in told], [[row[index] for index in told] for row in cells],
-                 words=frozenset({0, 1} if 1 in told else {0}))
+    words = frozenset(place for place, index in enumerate(told) if head[index] in ('model', 'set', 'folds'))
+    return Table([head[index] for index in told], [[row[index] for index in told] for row in cells], words=words)
 
 
-def _figure(row: Mapping[str, Any], key: str, missing: str = NOT_MEASURED) -> str:
-    return missing if row.get(key) is None else spread(dict(mean=row[key], std=row[f'{key}_std']))
+def _figure(row: Mapping[str, Any], key: str, missing: str = NOT_MEASURED) -> Cell:
+    return Cell(missing, None) if row.get(key) is None else spread(dict(mean=row[key], std=row[f'{key}_std']))
 
 
 def folds_told(folds: Sequence[int | None]) -> str:
@@ -152,7 +171,7 @@ def fold_table(report: Mapping[str, Any]) -> Table:
         cells, clips = [fold_name(run['fold'])], None
         for kind in report['kinds']:
             row = report[kind]['folds'][index]
-            cells += [str(row['epoch']), percent(row['uar']), percent(row['war'])]
+            cells += [Cell(str(row['epoch']), row['epoch']), percent(row['uar']), percent(row['war'])]
             clips = row['clips']
         rows.append([*cells, count(clips), duration(run['seconds']), mebibytes(run['cuda_mib'] or run['rss_mib'])])
     return Table(head, rows)
@@ -168,7 +187,7 @@ def class_table(report: Mapping[str, Any]) -> Table:
     for index, name in enumerate(classes):
         recalls = [report[kind]['recall'] for kind in report['kinds']]
         row = [name, *(percent(recall[index] if recall else None) for recall in recalls)]
-        rows.append(row + (_column(matrix, index, classes) if matrix is not None else [NOT_MEASURED, NOT_MEASURED]))
+        rows.append(row + (_column(matrix, index, classes) if matrix is not None else [percent(None), NOT_MEASURED]))
     return Table(head, rows, words=frozenset({0, len(head) - 1}))
 
 
@@ -177,7 +196,7 @@ def _column(matrix: np.ndarray, index: int, classes: Sequence[str]) -> list[str]
     predicted, wrong = matrix[:, index].sum(), matrix[index].copy()
     wrong[index] = 0
     told = f'{classes[wrong.argmax()]} ({100 * wrong.max() / matrix[index].sum():.1f} %)' if wrong.any() else ''
-    return [percent(matrix[index, index] / predicted) if predicted else 'never predicted', told]
+    return [percent(matrix[index, index] / predicted if predicted else None, 'never predicted'), told]
 
 
 def data_table(report: Mapping[str, Any]) -> Table | None:
@@ -204,16 +223,11 @@ def cost_table(report: Mapping[str, Any]) -> Table:
         ['parameters', count(report['total'])],
         [f'training iterations{whole}, without validation', duration(cost['training_seconds'])],
         [f'wall clock of the last start{whole}', duration(cost['seconds'])],
-        ['an iteration', duration_short(cost['iteration_seconds'])],
+        ['an iteration', duration(cost['iteration_seconds'])],
         ['peak memory, CUDA', mebibytes(cost['cuda_mib'])],
         ['peak memory, main process', mebibytes(cost['rss_mib'])],
     ]
     return Table(('', ''), rows, words=frozenset({0}))
-
-
-def duration_short(seconds: float | None) -> str:
-    """Time of one iteration."""
-    return NOT_MEASURED if seconds is None else f'{1000 * seconds:.0f} ms' if seconds < 10 else f'{seconds:.1f} s'
 
 
 def mistake_rows(report: Mapping[str, Any]) -> list[str]:

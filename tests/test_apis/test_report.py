@@ -20,6 +20,12 @@ from ..conftest import ROOT
 from .fake_runs import CLASSES, fake_run
 
 
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Leave out what takes the time, where the test is of something else."""
+    monkeypatch.setattr('mmdfer.apis.report.draw_pictures', lambda report, curves: {})
+
+
 class Resources(HTMLParser):
     """Everything a browser would fetch, and the texts of the cells."""
 
@@ -55,7 +61,7 @@ def sklearn_figures(labels, scores):
             accuracy_score(labels, predicted))
 
 
-def test_figures_are_scikit_learns_on_the_dumped_predictions(tmp_path):
+def test_figures_are_scikit_learns_on_the_dumped_predictions(tmp_path, no_pictures):
     found = fake_run(tmp_path / 'run')
     report = write_report(str(tmp_path / 'run'))
     assert json.loads((tmp_path / 'run' / 'report.json').read_text()) == report
@@ -127,7 +133,7 @@ def test_page_stands_alone_and_is_well_formed(tmp_path, dfew):
     assert report['data'] == [dict(fold=1, train=[2] * 7, test=[1] * 7)]
 
 
-def test_clips_are_shown_only_where_the_set_has_them(tmp_path, dfew):
+def test_clips_are_shown_only_where_the_set_has_them(tmp_path, dfew, no_pictures):
     """Predictions over another list than the data set's get no frames of other clips."""
     fake_run(tmp_path / 'run', root=dfew, ids=[f'x{index}' for index in range(35)])
     report = write_report(str(tmp_path / 'run'))
@@ -182,7 +188,7 @@ def test_run_without_validation_has_a_page(tmp_path):
     assert report['kinds'] == [] and report['missing']['results'] == 'no epoch was validated'
 
 
-def test_recalls_come_from_the_log_where_there_are_no_predictions(tmp_path):
+def test_recalls_come_from_the_log_where_there_are_no_predictions(tmp_path, no_pictures):
     labels, scores = fake_run(tmp_path / 'run')[3]
     drop(tmp_path / 'run', 'predictions')
     report = write_report(str(tmp_path / 'run'))
@@ -190,7 +196,7 @@ def test_recalls_come_from_the_log_where_there_are_no_predictions(tmp_path):
     assert report['last']['recall'] == pytest.approx(recall_score(labels, scores.argmax(axis=1), average=None))
 
 
-def test_epoch_chosen_on_a_part_of_training_shows_its_test_figures(tmp_path):
+def test_epoch_chosen_on_a_part_of_training_shows_its_test_figures(tmp_path, no_pictures):
     labels, scores = fake_run(tmp_path / 'run')[2]
     run, classes = tmp_path / 'run', CLASSES
     uar, war = sklearn_figures(labels, scores)
@@ -211,7 +217,7 @@ def test_predictions_of_another_run_are_refused(tmp_path):
         write_report(str(tmp_path / 'run'))
 
 
-def test_names_are_escaped(tmp_path):
+def test_names_are_escaped(tmp_path, no_pictures):
     fake_run(tmp_path / 'run', name='<script>alert("a")</script> & co')
     write_report(str(tmp_path / 'run'))
     html = (tmp_path / 'run' / 'report.html').read_text()

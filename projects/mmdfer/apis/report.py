@@ -89,8 +89,9 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
     report['paper'] = paper_row(first.config_name, first.dataset) if beside else None
     report['published'] = published(first.dataset) if beside else []
     if not beside:
-        missing['paper'] = (f'the papers tell of other test sets than this one of {"/".join(map(str, clips))} samples'
-                            if None not in clips else 'no figures of papers for this set')
+        told = ' and '.join(sorted(map(str, set(clips))))
+        missing['paper'] = ('no figures of papers for this set' if None in clips else
+                            f'theirs are on other test sets than this one of {told} samples')
     elif report['paper'] is None:
         missing['paper'] = f'no paper has a row for the config {first.config_name}'
     report['settings'] = settings(first.config) if first.config is not None else []

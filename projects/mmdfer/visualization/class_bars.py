@@ -44,9 +44,11 @@ def plot_class_bars(recalls: Mapping[str, np.ndarray], classes: Sequence[str], p
         for fold in values if len(values) > 1 else ():
             axes.plot(places, 100 * fold, 'o', markersize=3.2, markerfacecolor='white', markeredgecolor='#222222',
                       markeredgewidth=0.8)
-        tops = np.maximum(mean, 100 * values.max(axis=0))
-        for place, value, top in zip(places, mean, tops) if len(classes) <= 16 else ():
-            axes.text(place, top + 2.5, f'{value:.1f}' if len(series) == 1 else f'{value:.0f}', ha='center', fontsize=8)
+        for place, value in zip(places, mean) if len(classes) <= 16 else ():
+            # Dots may lie anywhere above a bar: beside them the mean stands at its foot.
+            foot = len(values) > 1
+            axes.text(place, 2 if foot else value + 2.5, f'{value:.1f}' if len(series) == 1 else f'{value:.0f}',
+                      ha='center', fontsize=8, color='white' if foot and index == 0 and value > 8 else '#222222')
     many = len(classes) > 16
     axes.set_xticks(range(len(classes)), classes, rotation=90 if many else 0, fontsize=8 if many else 10)
     axes.set(ylim=(0, 112), yticks=range(0, 101, 20), ylabel='recall, %')

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
 
 from . import config, options
 from .fold_results import check_settings, is_finished, summarize_folds
@@ -60,54 +59,66 @@ def parse_folds(text: str | None, known: Sequence[int]) -> tuple[int, ...]:
             raise ValueError(f'--folds {text}: expected numbers and ranges, such as 1-5 or 1,3')
         folds.update(range(int(first), int(last or first) + 1))
     unknown = sorted(folds - set(known))
-    if unknown or not folds:
+    if not folds:
+        raise ValueError(f'--folds {text}: names no fold; a range goes from the smaller to the larger')
+    if unknown:
         raise ValueError(f'--folds {text}: fold {", ".join(map(str, unknown))} does not exist; the set has folds '
                          f'{", ".join(map(str, known))}')
     return tuple(sorted(folds))
 
 
 def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: str | None = None,
-               select: str | None = None) -> FoldPlan:
+               select: str | None = None, to_train: bool = True) -> FoldPlan:
     """Read the config under the options of ``tools/train.py`` and settle folds, folder and figure.
+
+    Args:
+        path: the config file.
+        rest: options of ``tools/train.py``.
+        folds: as for :func:`parse_folds`.
+        out: folder of the folds. Defaults to the config's ``work_dir``, else to ``work_dirs/<config>`` or, with a
+            validation part, ``work_dirs/<config>_inner``.
+        select: the figure to quote. Defaults to ``'inner'`` with a validation part, else to ``'last'``.
+        to_train: look for the data and compare with runs that are there; without, folds are only summarised.
 
     Raises:
         ValueError: for an option that belongs to single runs, a set without folds, a fold that does not exist,
             or a fold's folder that holds a run of other settings.
     """
+    names = {word.split('=')[0] for word in rest}
     for option in OURS:
-        if any(word.split('=')[0] == option for word in rest):
+        if option in names:
             raise ValueError(f'{option} is for one run: train_folds.py runs the folds of --folds, resumes each, and '
                              'starts its processes by --gpus and --parallel')
-    rest = list(rest)
-    if select == 'inner' and not any(word.split('=')[0] == '--inner-val' for word in rest):
+    if select == 'inner' and '--inner-val' not in names:
         rest = ['--inner-val', '0.1', *rest]
-    cfg = _config(path, rest)
-    known = config.set_folds(cfg)
+    args = _train_args(path, rest)
+    cfg = config.load_config(path, args.cfg_options)
+    own, known = cfg.get('work_dir'), config.set_folds(cfg)
     if not known:
         kinds = ', '.join(sorted({dataset.type for dataset in config.dataset_configs(cfg)}))
         raise ValueError(f'{path}: {kinds} has one split and no folds; use tools/train.py')
+    chosen = parse_folds(folds, known)
+    if to_train:
+        cfg = options.train_config(args)
+    else:
+        config.set_inner(cfg, args.inner_val)
     inner = config.inner_share(cfg) is not None
     if inner and select not in (None, 'inner'):
         raise ValueError(f'--select {select}: with --inner-val the epoch is chosen on the validation part; leave '
                          '--select out')
-    select = select or ('inner' if inner else 'last')
-    out = out or cfg.get('work_dir') or str(Path('work_dirs') / (Path(path).stem + ('_inner' if inner else '')))
-    plan = FoldPlan(path, tuple(rest), out, parse_folds(folds, known), known, select)
-    for fold in plan.folds:
-        check_settings(plan.folder(fold), config.settings_of(cfg))
+    out = out or own or str(Path('work_dirs') / (Path(path).stem + ('_inner' if inner else '')))
+    plan = FoldPlan(path, tuple(rest), out, chosen, known, select or ('inner' if inner else 'last'))
+    if to_train:
+        for fold in chosen:
+            check_settings(plan.folder(fold), config.settings_of(cfg))
     return plan
 
 
-def _config(path: str, rest: Sequence[str]) -> Config:
+def _train_args(path: str, rest: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='train_folds.py', allow_abbrev=False)
     parser.add_argument('config')
     options.add_train_options(parser)
-    args = parser.parse_args([path, *rest])
-    cfg = config.load_config(path, args.cfg_options)
-    own = cfg.get('work_dir')
-    cfg = options.train_config(args)
-    cfg.work_dir = own
-    return cfg
+    return parser.parse_args([path, *rest])
 
 
 @dataclass
@@ -172,6 +183,7 @@ def run_folds(plan: FoldPlan, tool: str | os.PathLike, gpus: int = 1, parallel: 
                     print(f'fold {fold}: failed', flush=True)
                 else:
                     print(f'fold {fold}: {_outcome(plan, fold)}', flush=True)
+                if any(map(is_finished, map(plan.folder, plan.folds))) and (waiting or running):
                     summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select, allow_missing=True)
     finally:
         _end([process for _, process in running.values()])

@@ -64,6 +64,10 @@ def kill_when(process, condition):
     process.communicate()
 
 
+def names_epoch_2(pointer):
+    return pointer.exists() and pointer.read_text().endswith('epoch_2.pth')
+
+
 def scores(out, fold):
     return {path.name: load_predictions(path).scores for path in (out / f'fold_{fold}' / 'predictions').iterdir()}
 
@@ -73,7 +77,7 @@ def test_killed_in_training_and_in_evaluation_is_as_undisturbed(data, tmp_path):
     first, second = (out / f'fold_{fold}' for fold in (1, 2))
     kill_when(start(data, out), (first / 'predictions' / 'epoch_1.npz').exists)
     assert not (first / 'epoch_2.pth').exists()                                 # in training, after the first epoch
-    kill_when(start(data, out), (second / 'epoch_2.pth').exists)
+    kill_when(start(data, out), lambda: names_epoch_2(second / 'last_checkpoint'))
     assert not (second / 'predictions' / 'epoch_2.npz').exists()                # in the last evaluation of the second fold
     assert (first / 'result.json').exists() and not (second / 'result.json').exists()
     output, _ = start(data, out).communicate(timeout=300)

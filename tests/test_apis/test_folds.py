@@ -8,8 +8,9 @@ import pytest
 
 from mmdfer.apis import config
 from mmdfer.apis.fold_results import summarize_folds
-from mmdfer.apis.folds import _Places, parse_folds, plan_folds, run_folds
+from mmdfer.apis.folds import parse_folds, plan_folds, run_folds
 from mmdfer.apis.lock import locked
+from mmdfer.apis.processes import Places
 from mmdfer.evaluation import fold_row, load_predictions, save_predictions
 
 from ..conftest import ROOT
@@ -105,11 +106,11 @@ def test_several_processes_a_fold(place):
 def test_gpus_are_dealt_out(monkeypatch):
     monkeypatch.setattr('torch.cuda.device_count', lambda: 4)
     monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
-    assert [_Places(2, 2).environment(slot)['CUDA_VISIBLE_DEVICES'] for slot in (0, 1)] == ['0,1', '2,3']
+    assert [Places(2, 2).environment(slot)['CUDA_VISIBLE_DEVICES'] for slot in (0, 1)] == ['0,1', '2,3']
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3,5,6,7')
-    assert _Places(1, 4).environment(2)['CUDA_VISIBLE_DEVICES'] == '6'
+    assert Places(1, 4).environment(2)['CUDA_VISIBLE_DEVICES'] == '6'
     with pytest.raises(ValueError, match='--gpus 2 --parallel 3: 6 GPUs are wanted, 4 are here'):
-        _Places(2, 3)
+        Places(2, 3)
 
 
 def test_a_failed_fold_stops_the_rest_and_is_named(place):
@@ -117,9 +118,12 @@ def test_a_failed_fold_stops_the_rest_and_is_named(place):
     with pytest.raises(ValueError, match='fold 2 failed: 00005: is cut short .log: .*fold_2/console.log'):
         run_folds(plan(place, folds='1-3'), place / 'train.py')
     assert [call['fold'] for call in calls(place)] == [1, 2]
+    (place / 'failing').write_text('3')
+    with pytest.raises(ValueError, match='^fold 3 failed: 00005'):      # and not what the log says of the time before
+        run_folds(plan(place, folds='3'), place / 'train.py')
     (place / 'failing').unlink()
     assert run_folds(plan(place, folds='1-3'), place / 'train.py')['folds'] == [1, 2, 3]
-    assert [call['fold'] for call in calls(place)] == [1, 2, 2, 3]
+    assert [call['fold'] for call in calls(place)] == [1, 2, 3, 2, 3]
 
 
 @pytest.mark.parametrize('text, expected', [(None, (1, 2, 3, 4, 5)), ('1-3', (1, 2, 3)), ('4,1', (1, 4)),
@@ -136,6 +140,8 @@ def test_lists_of_folds(text, expected):
     (DFEW, ['--launcher=slurm'], {}, '--launcher is for one run'),
     (DFEW, ['--inner-val', '0.2'], dict(select='best'), '--select best: with --inner-val the epoch is chosen'),
     (DFEW, ['--inner-val', '1.5'], {}, 'inner_share=1.5'),
+    (DFEW, ['--cfg-options', 'val_evaluator.type=AccMetric'], {}, 'val_evaluator: .* need dict.type=.RecallMetric'),
+    (DFEW, ['--cfg-options', 'custom_hooks=[]'], {}, 'custom_hooks: .* needs dict.type=.PredictionsHook'),
     (DFEW, ['--data-root', '/no/such'], {}, "data_root='/no/such': no such folder"),
     (str(ROOT / 'configs/image_fer/vitb_rafdb.py'), [], {}, 'RAFDBDataset has one split and no folds; use tools/train.py'),
 ])

@@ -26,13 +26,13 @@ def parse_args() -> tuple[argparse.Namespace, list[str]]:
                         help='epoch of the quoted figure: last, best on the test set, or best on a part of the training '
                         'clips, which is held back (--inner-val SHARE) [last]')
     parser.add_argument('--work-dir', help='folder of the folds [work_dirs/<config>, or <config>_inner]')
-    parser.add_argument('--no-train', action='store_true', help='summarise finished folds')
+    parser.add_argument('--no-train', action='store_true', help='only summarise the folds of --folds, which must be finished')
     return parser.parse_known_args()
 
 
 def main() -> None:
     args, rest = parse_args()
-    plan = plan_folds(args.config, rest, args.folds, args.work_dir, args.select)
+    plan = plan_folds(args.config, rest, args.folds, args.work_dir, args.select, not args.no_train)
     if args.no_train:
         summary = summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select)
     else:

@@ -11,6 +11,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
 from ..datasets import DatasetError, DFERDataset
+from ..datasets.inner_split import check_inner
 from ..registry import DATASETS
 
 # Stock backbones take ``init_cfg`` and go past it in silence, or take none.
@@ -105,6 +106,7 @@ def set_inner(cfg: Config, share: float | None) -> None:
     if len(found) != 1 or not issubclass(DATASETS.get(found[0].type), DFERDataset):
         raise DatasetError(f'--inner-val {share}: wants one training set of clips to split; the config has '
                            f'{", ".join(one.type for one in found)}')
+    check_inner('val', share)
     train, = found
     val = copy.deepcopy(train)
     for key in ('skip_bad_clips', 'indices'):

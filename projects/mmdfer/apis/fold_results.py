@@ -42,7 +42,7 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
         folds: those to summarise. Defaults to the folders that are there.
         all_folds: those that the set has, to say which are missing. Defaults to ``folds``.
         select: the figure to quote. Defaults to ``'inner'`` for runs with a validation part, else ``'last'``.
-        allow_missing: go on without folds that are not finished.
+        allow_missing: go on without folds that are not finished, and without the picture if there are any.
 
     Returns:
         The content of ``folds.json``, see :mod:`mmdfer.evaluation.fold_summary`.
@@ -80,8 +80,9 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
     summary['notes'] = notes_on(summary, results, shared_clips(found))
     write_json(summary, os.path.join(out, 'folds.json'))
     Path(out, 'folds.md').write_text(markdown(summary), encoding='utf-8')
-    plot_confusion_matrix(np.array(summary[select]['pooled']['confusion']), summary['classes'],
-                          os.path.join(out, 'folds.png'), title=f'{summary["name"]}, folds pooled')
+    if not unfinished:
+        plot_confusion_matrix(np.array(summary[select]['pooled']['confusion']), summary['classes'],
+                              os.path.join(out, 'folds.png'), title=f'{summary["name"]}, folds pooled')
     return summary
 
 

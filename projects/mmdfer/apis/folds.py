@@ -2,22 +2,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 
 from . import config, options
-from .fold_results import check_settings, is_finished, summarize_folds
+from .fold_results import check_settings, is_finished, read_fold, summarize_folds
+from .processes import Places, Training
 
 OURS = ('--fold', '--launcher', '--resume', '--local_rank', '--local-rank')
 
@@ -60,79 +57,78 @@ def parse_folds(text: str | None, known: Sequence[int]) -> tuple[int, ...]:
             raise ValueError(f'--folds {text}: expected numbers and ranges, such as 1-5 or 1,3')
         folds.update(range(int(first), int(last or first) + 1))
     unknown = sorted(folds - set(known))
-    if unknown or not folds:
+    if not folds:
+        raise ValueError(f'--folds {text}: names no fold; a range goes from the smaller to the larger')
+    if unknown:
         raise ValueError(f'--folds {text}: fold {", ".join(map(str, unknown))} does not exist; the set has folds '
                          f'{", ".join(map(str, known))}')
     return tuple(sorted(folds))
 
 
 def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: str | None = None,
-               select: str | None = None) -> FoldPlan:
+               select: str | None = None, to_train: bool = True) -> FoldPlan:
     """Read the config under the options of ``tools/train.py`` and settle folds, folder and figure.
+
+    Args:
+        path: the config file.
+        rest: options of ``tools/train.py``.
+        folds: as for :func:`parse_folds`.
+        out: folder of the folds. Defaults to the config's ``work_dir``, else to ``work_dirs/<config>`` or, with a
+            validation part, ``work_dirs/<config>_inner``.
+        select: the figure to quote. Defaults to ``'inner'`` with a validation part, else to ``'last'``.
+        to_train: look for the data and compare with runs that are there; without, folds are only summarised.
 
     Raises:
         ValueError: for an option that belongs to single runs, a set without folds, a fold that does not exist,
-            or a fold's folder that holds a run of other settings.
+            a config whose runs would lack figures or predictions, or a fold's folder that holds a run of other
+            settings.
     """
+    names = {word.split('=')[0] for word in rest}
     for option in OURS:
-        if any(word.split('=')[0] == option for word in rest):
+        if option in names:
             raise ValueError(f'{option} is for one run: train_folds.py runs the folds of --folds, resumes each, and '
                              'starts its processes by --gpus and --parallel')
-    rest = list(rest)
-    if select == 'inner' and not any(word.split('=')[0] == '--inner-val' for word in rest):
+    if select == 'inner' and '--inner-val' not in names:
         rest = ['--inner-val', '0.1', *rest]
-    cfg = _config(path, rest)
-    known = config.set_folds(cfg)
+    args = _train_args(path, rest)
+    cfg = config.load_config(path, args.cfg_options)
+    own, known = cfg.get('work_dir'), config.set_folds(cfg)
     if not known:
         kinds = ', '.join(sorted({dataset.type for dataset in config.dataset_configs(cfg)}))
         raise ValueError(f'{path}: {kinds} has one split and no folds; use tools/train.py')
+    chosen = parse_folds(folds, known)
+    if to_train:
+        cfg = options.train_config(args)
+    else:
+        config.set_inner(cfg, args.inner_val)
     inner = config.inner_share(cfg) is not None
     if inner and select not in (None, 'inner'):
         raise ValueError(f'--select {select}: with --inner-val the epoch is chosen on the validation part; leave '
                          '--select out')
-    select = select or ('inner' if inner else 'last')
-    out = out or cfg.get('work_dir') or str(Path('work_dirs') / (Path(path).stem + ('_inner' if inner else '')))
-    plan = FoldPlan(path, tuple(rest), out, parse_folds(folds, known), known, select)
-    for fold in plan.folds:
-        check_settings(plan.folder(fold), config.settings_of(cfg))
+    out = out or own or str(Path('work_dirs') / (Path(path).stem + ('_inner' if inner else '')))
+    plan = FoldPlan(path, tuple(rest), out, chosen, known, select or ('inner' if inner else 'last'))
+    if to_train:
+        _check_that_figures_are_kept(cfg)
+        for fold in chosen:
+            check_settings(plan.folder(fold), config.settings_of(cfg))
     return plan
 
 
-def _config(path: str, rest: Sequence[str]) -> Config:
+def _check_that_figures_are_kept(cfg: Config) -> None:
+    evaluators = cfg.get('val_evaluator') or []
+    if 'RecallMetric' not in [one.get('type') for one in (evaluators if isinstance(evaluators, list) else [evaluators])]:
+        raise ValueError("val_evaluator: UAR and WAR of the folds need dict(type='RecallMetric')")
+    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or [])]
+    if 'PredictionsHook' not in [hook.get('type') for hook in hooks if hook]:
+        raise ValueError("custom_hooks: the summary of the folds needs dict(type='PredictionsHook'), which keeps what was "
+                         'said of each clip')
+
+
+def _train_args(path: str, rest: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='train_folds.py', allow_abbrev=False)
     parser.add_argument('config')
     options.add_train_options(parser)
-    args = parser.parse_args([path, *rest])
-    cfg = config.load_config(path, args.cfg_options)
-    own = cfg.get('work_dir')
-    cfg = options.train_config(args)
-    cfg.work_dir = own
-    return cfg
-
-
-@dataclass
-class _Places:
-    """GPUs, dealt out to the folds that run at a time; none on a machine without CUDA."""
-    gpus: int
-    parallel: int
-    devices: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        if self.gpus < 1 or self.parallel < 1:
-            raise ValueError(f'--gpus {self.gpus} --parallel {self.parallel}: expected at least 1 of each')
-        count = torch.cuda.device_count()
-        if not count:
-            return
-        if self.gpus * self.parallel > count:
-            raise ValueError(f'--gpus {self.gpus} --parallel {self.parallel}: {self.gpus * self.parallel} GPUs are wanted, '
-                             f'{count} are here')
-        visible = os.environ.get('CUDA_VISIBLE_DEVICES')
-        self.devices = visible.split(',')[:count] if visible else [str(index) for index in range(count)]
-
-    def environment(self, slot: int) -> dict[str, str]:
-        if not self.devices:
-            return dict(os.environ)
-        return dict(os.environ, CUDA_VISIBLE_DEVICES=','.join(self.devices[slot * self.gpus:(slot + 1) * self.gpus]))
+    return parser.parse_args([path, *rest])
 
 
 def run_folds(plan: FoldPlan, tool: str | os.PathLike, gpus: int = 1, parallel: int = 1) -> dict:
@@ -150,77 +146,53 @@ def run_folds(plan: FoldPlan, tool: str | os.PathLike, gpus: int = 1, parallel: 
     Raises:
         ValueError: if a fold fails; no further one is started, and it names the log.
     """
-    places = _Places(gpus, parallel)
-    waiting, running, failed = list(plan.folds), {}, []
+    places = Places(gpus, parallel)
+    waiting: list[int] = []
+    for fold in plan.folds:
+        if is_finished(plan.folder(fold)):
+            print(f'fold {fold}: done before; {_outcome(plan, fold)}', flush=True)
+        else:
+            waiting.append(fold)
+    running: dict[int, tuple[int, Training]] = {}
+    complaints: list[str] = []
     previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that the processes below are ended too
     try:
         while waiting or running:
-            for slot in (slot for slot in range(parallel) if slot not in running):
-                while waiting and is_finished(plan.folder(waiting[0])):
-                    print(f'fold {waiting[0]}: done before; {_outcome(plan, waiting.pop(0))}', flush=True)
-                if waiting:
+            for slot in range(parallel):
+                if slot not in running and waiting:
                     fold = waiting.pop(0)
                     running[slot] = fold, _start(plan, fold, tool, gpus, places.environment(slot))
             time.sleep(0.2)
-            for slot, (fold, process) in list(running.items()):
-                if process.poll() is None:
+            for slot, (fold, training) in list(running.items()):
+                if not training.ended():
                     continue
                 del running[slot]
-                if process.returncode:
-                    failed.append(fold)
+                if training.failed():
                     waiting.clear()
-                    print(f'fold {fold}: failed', flush=True)
-                else:
-                    print(f'fold {fold}: {_outcome(plan, fold)}', flush=True)
+                    complaints.append(f'fold {fold} failed: {training.complaint()}')
+                    print(complaints[-1], flush=True)
+                    continue
+                print(f'fold {fold}: {_outcome(plan, fold)}', flush=True)
+                if waiting or running:
                     summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select, allow_missing=True)
     finally:
-        _end([process for _, process in running.values()])
+        for _, training in running.values():
+            training.end()
         signal.signal(signal.SIGTERM, previous)
-    if failed:
-        raise ValueError('; '.join(_failure(plan, fold) for fold in sorted(failed)))
+    if complaints:
+        raise ValueError('; '.join(complaints))
     return summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select)
 
 
-def _start(plan: FoldPlan, fold: int, tool: str | os.PathLike, gpus: int, environment: dict) -> subprocess.Popen:
+def _start(plan: FoldPlan, fold: int, tool: str | os.PathLike, gpus: int, environment: dict[str, str]) -> Training:
     folder = plan.folder(fold)
-    os.makedirs(folder, exist_ok=True)
-    launch, launcher = [sys.executable], []
-    if gpus > 1:
-        launch = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', str(gpus), '--master_addr',
-                  '127.0.0.1', '--master_port', str(_free_port())]
-        launcher = ['--launcher', 'pytorch']
-    command = [*launch, str(tool), plan.path, '--fold', str(fold), '--work-dir', folder, *launcher, '--resume', *plan.rest]
-    log = os.path.join(folder, 'console.log')
-    print(f'fold {fold}: training; log in {log}', flush=True)
-    with open(log, 'a', encoding='utf-8') as file:
-        return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
-
-
-def _end(processes: Sequence[subprocess.Popen]) -> None:
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
+    training = Training(tool, [plan.path, '--fold', str(fold), '--work-dir', folder, '--resume', *plan.rest], folder, gpus,
+                        environment)
+    print(f'fold {fold}: training; log in {training.log}', flush=True)
+    return training
 
 
 def _outcome(plan: FoldPlan, fold: int) -> str:
-    with open(os.path.join(plan.folder(fold), 'result.json'), encoding='utf-8') as file:
-        result = json.load(file)
+    result = read_fold(plan.folder(fold), fold)
     chosen = result['best'] if plan.select == 'best' else result
     return f'UAR {100 * chosen["uar"]:.2f}, WAR {100 * chosen["war"]:.2f} at epoch {chosen["epoch"]}'
-
-
-def _failure(plan: FoldPlan, fold: int) -> str:
-    log = os.path.join(plan.folder(fold), 'console.log')
-    with open(log, encoding='utf-8', errors='replace') as file:
-        told = [line.strip() for line in file if line.startswith('error: ')]
-    return f'fold {fold} failed{": " + told[-1].removeprefix("error: ") if told else ""} (log: {log})'

@@ -39,7 +39,7 @@ def main() -> None:
         summary = run_folds(plan, Path(__file__).with_name('train.py'), args.gpus, args.parallel)
     print(tell(summary, plan.out))
     if '--no-report' not in rest:
-        leave_report(plan.out)
+        leave_report(plan.out, plan.folds)
 
 
 if __name__ == '__main__':

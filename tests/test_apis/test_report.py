@@ -109,6 +109,14 @@ def test_folds_give_mean_spread_and_pooled_figures(tmp_path):
         (one['probability'] for one in report['mistakes']), reverse=True)
 
 
+def test_folds_may_be_chosen(tmp_path, no_pictures):
+    for fold in (1, 2, 3):
+        fake_run(tmp_path / f'fold_{fold}', fold=fold, seed=fold)
+    assert write_report(str(tmp_path), folds=(1, 3))['folds'] == [1, 3]
+    with pytest.raises(ValueError, match='no run of fold 4'):
+        write_report(str(tmp_path), folds=(4, ))
+
+
 def test_folds_of_different_settings_are_refused(tmp_path):
     for fold in (1, 2):
         fake_run(tmp_path / f'fold_{fold}', fold=fold)

@@ -4,7 +4,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from statistics import mean
 
 from mmengine.config import Config
 from mmengine.logging import print_log
@@ -14,11 +13,12 @@ from ..evaluation.fold_summary import MEANINGS
 from ..visualization.report import draw_pictures, render_html, render_markdown, strip_uri
 from .mistakes import clip_strips, confident_mistakes
 from .papers import comparable, paper_row, published
-from .run_folder import RunFolder, class_counts, find_runs, summarize_runs
+from .run_folder import RunFolder, class_counts, find_runs, summarize_runs, total_cost
 from .running import write_json
 
 
-def write_report(path: str, out: str | None = None, data_root: str | None = None, mistakes: int = 12) -> dict:
+def write_report(path: str, out: str | None = None, data_root: str | None = None, mistakes: int = 12,
+                 folds: Sequence[int] | None = None) -> dict:
     """Write ``report.html``, ``report.md`` and ``report.json`` of a run, or of all folds below a folder.
 
     What a run did not leave, such as the predictions of its best epoch, says "not measured" and why.
@@ -28,6 +28,7 @@ def write_report(path: str, out: str | None = None, data_root: str | None = None
         out: folder of the three files. Defaults to ``path``.
         data_root: folder of the data set for counts and film strips, instead of the config's.
         mistakes: how many of the most confident mistakes are shown.
+        folds: those to report on. Defaults to all that are there.
 
     Returns:
         The content of ``report.json``.
@@ -39,7 +40,10 @@ def write_report(path: str, out: str | None = None, data_root: str | None = None
     if len(groups) > 1:
         raise ValueError(f'{path}: holds {len(groups)} runs ({", ".join(str(group[0].path) for group in groups[:5])}); '
                          'give one of them, or join them by tools/analysis/summarize.py')
-    runs, out = groups[0], out or str(path)
+    runs = [run for run in groups[0] if folds is None or run.result.get('fold') in folds]
+    if not runs:
+        raise ValueError(f'{path}: holds no run of fold {", ".join(map(str, folds))}')
+    out = out or str(path)
     report = gather(runs, data_root, mistakes)
     strips = _strips(runs, report, data_root)            # may add to what is missing
     pictures = draw_pictures(report, {_title(run): run.records for run in runs if run.records})
@@ -51,10 +55,10 @@ def write_report(path: str, out: str | None = None, data_root: str | None = None
     return report
 
 
-def leave_report(work_dir: str) -> None:
+def leave_report(work_dir: str, folds: Sequence[int] | None = None) -> None:
     """Write the report of a run that has just ended; a fault of the report is a warning and not the run's."""
     try:
-        write_report(work_dir)
+        write_report(work_dir, folds=folds)
     except (ValueError, OSError) as error:
         print_log(f'no report in {work_dir}: {error}', logger='current', level=logging.WARNING)
     else:
@@ -82,7 +86,7 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
     elif any(report[kind]['pooled'] is None for kind in kinds):
         missing['confusion'] = 'the run kept no predictions; PredictionsHook among custom_hooks keeps them'
     report['runs'] = [dict(fold=run.result.get('fold'), work_dir=str(run.path), **run.cost()) for run in runs]
-    report['cost'] = _total_cost(report['runs'])
+    report['cost'] = total_cost(report['runs'])
     report['data'] = _data_summary(runs, data_root, missing)
     clips = test_clips(report)
     beside = comparable(first.dataset, clips)
@@ -152,13 +156,6 @@ def _as_list(value) -> list:
 def _title(run: RunFolder) -> str:
     fold = run.result.get('fold')
     return run.result['name'] if fold is None else f'fold {fold}'
-
-
-def _total_cost(rows: Sequence[dict]) -> dict:
-    """Times added up over the runs, the largest memory, the mean time of an iteration."""
-    over = dict(seconds=sum, training_seconds=sum, iteration_seconds=mean, cuda_mib=max, rss_mib=max)
-    values = {key: [row[key] for row in rows] for key in over}
-    return {key: None if None in values[key] else over[key](values[key]) for key in over}
 
 
 def _data_summary(runs: Sequence[RunFolder], data_root: str | None, missing: dict) -> list[dict] | None:

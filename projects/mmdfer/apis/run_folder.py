@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 from mmengine.config import Config
@@ -138,6 +139,13 @@ class RunFolder:
                     iteration_seconds=self.iteration_seconds,
                     cuda_mib=max((record['memory'] for record in self.records if 'memory' in record), default=None),
                     rss_mib=self.result.get('rss_mib'))
+
+
+def total_cost(rows: Sequence[dict]) -> dict:
+    """Times added up over the runs, the largest memory, the mean time of an iteration."""
+    over = dict(seconds=sum, training_seconds=sum, iteration_seconds=mean, cuda_mib=max, rss_mib=max)
+    values = {key: [row[key] for row in rows] for key in over}
+    return {key: None if None in values[key] else over[key](values[key]) for key in over}
 
 
 def read_result(file: str | os.PathLike) -> dict:

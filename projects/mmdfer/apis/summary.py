@@ -8,7 +8,7 @@ from pathlib import Path
 from ..visualization import plot_curves
 from ..visualization.report import Table, latex_rows, published_table, render_summary, summary_table, svg_uri
 from .papers import comparable, paper_row, published
-from .run_folder import RESULT, RunFolder, find_runs, read_result, summarize_runs
+from .run_folder import RESULT, RunFolder, find_runs, read_result, summarize_runs, total_cost
 from .running import write_json
 
 SORTS = ('uar', 'war', 'name', 'tunable', 'seconds')
@@ -29,7 +29,7 @@ def summary_rows(groups: Sequence[Sequence[RunFolder]]) -> list[dict]:
     Returns:
         Dicts with ``name``, ``dataset``, ``folds``, ``select`` (of which epoch the figures are), ``uar``, ``war`` and
         their standard deviations over the folds, ``best`` with the best epoch's, ``pooled`` (or ``None``), ``tunable``,
-        ``total``, ``seconds`` (added up), ``memory_mib`` (the largest), ``paper`` (its row or ``None``) and
+        ``total``, ``seconds`` (added up), ``cuda_mib`` and ``rss_mib`` (the largest), ``paper`` (its row or ``None``) and
         ``work_dirs``. What was not measured is ``None``.
     """
     return [_row(runs) for runs in groups]
@@ -40,8 +40,7 @@ def _row(runs: Sequence[RunFolder]) -> dict:
     summary = summarize_runs(runs)
     select = summary['select']
     chosen, best = summary.get(select), summary.get('best')
-    costs = [run.cost() for run in runs]
-    seconds, memory = [cost['seconds'] for cost in costs], [cost['cuda_mib'] or cost['rss_mib'] for cost in costs]
+    cost = total_cost([run.cost() for run in runs])
     clips = [row['clips'] for row in chosen['folds']] if chosen else [None]
     same_set = comparable(first.dataset, clips)
     return dict(
@@ -53,7 +52,7 @@ def _row(runs: Sequence[RunFolder]) -> dict:
                            epoch=best['folds'][0]['epoch'] if len(runs) == 1 else None),
         pooled=chosen['pooled'] and {key: chosen['pooled'][key] for key in ('uar', 'war', 'clips')} if chosen else None,
         tunable=first.result.get('tunable'), total=first.result.get('total'),
-        seconds=None if None in seconds else sum(seconds), memory_mib=None if None in memory else max(memory),
+        seconds=cost['seconds'], cuda_mib=cost['cuda_mib'], rss_mib=cost['rss_mib'],
         paper=paper_row(first.config_name, first.dataset) if same_set else None, comparable=same_set,
         work_dirs=[str(run.path) for run in runs])
 

@@ -83,6 +83,13 @@ def mebibytes(value: float | None) -> Cell:
                 value)
 
 
+def memory(cuda_mib: float | None, rss_mib: float | None) -> Cell:
+    """Peak memory of the CUDA device, or of the main process, marked RSS, where no device was used."""
+    if cuda_mib is not None or rss_mib is None:
+        return mebibytes(cuda_mib)
+    return Cell(f'{mebibytes(rss_mib)} RSS', rss_mib)
+
+
 def fold_name(fold: int | None) -> str:
     """What a run of several is called."""
     return 'one split' if fold is None else f'fold {fold}'
@@ -146,7 +153,7 @@ def summary_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             row['name'], row['dataset'] or '', ', '.join(map(str, row['folds'])) if row['folds'] != [None] else '',
             *(_figure(row, key) for key in ('uar', 'war')), *(_figure(best, key, '') for key in ('uar', 'war')),
             *(percent(paper[key], 'not given') if paper else '' for key in ('uar', 'war')),
-            count(row['tunable']), count(row['total']), duration(row['seconds']), mebibytes(row['memory_mib'])])
+            count(row['tunable']), count(row['total']), duration(row['seconds']), memory(row['cuda_mib'], row['rss_mib'])])
     told = [index for index in range(len(head)) if any(row[index] for row in cells)]        # no column for nothing
     words = frozenset(place for place, index in enumerate(told) if head[index] in ('model', 'set', 'folds'))
     return Table([head[index] for index in told], [[row[index] for index in told] for row in cells], words=words)
@@ -173,7 +180,7 @@ def fold_table(report: Mapping[str, Any]) -> Table:
             row = report[kind]['folds'][index]
             cells += [Cell(str(row['epoch']), row['epoch']), percent(row['uar']), percent(row['war'])]
             clips = row['clips']
-        rows.append([*cells, count(clips), duration(run['seconds']), mebibytes(run['cuda_mib'] or run['rss_mib'])])
+        rows.append([*cells, count(clips), duration(run['seconds']), memory(run['cuda_mib'], run['rss_mib'])])
     return Table(head, rows)
 
 

@@ -99,7 +99,8 @@ def test_folds_give_mean_spread_and_pooled_figures(tmp_path):
             assert report[kind][key]['std'] == pytest.approx(stdev(values))
         labels, scores = (np.concatenate(parts) for parts in zip(*(found[fold][epoch] for fold in sizes)))
         uar, war = sklearn_figures(labels, scores)
-        assert report[kind]['pooled']['uar'] == pytest.approx(uar) and report[kind]['pooled']['war'] == pytest.approx(war)
+        pooled = report[kind]['pooled']
+        assert (pooled['uar'], pooled['war']) == pytest.approx((uar, war))
     notes = ' '.join(report['notes'])
     assert 'Not in it: fold 4, 5' in notes and 'Fold 2 has no clip of fear' in notes
     html = (tmp_path / 'report.html').read_text()

@@ -7,7 +7,7 @@ import pytest
 from mmdfer.apis.papers import comparable, paper_row, published, read_papers
 from mmdfer.apis.summary import summarize
 from mmdfer.visualization.report import Table, escape_latex, latex_rows
-from mmdfer.visualization.report.tables import count, duration, mebibytes, memory, millions
+from mmdfer.visualization.report.cells import count, duration, mebibytes, memory, millions
 
 from .fake_runs import fake_run
 
@@ -96,7 +96,8 @@ def test_papers_figures_are_read_as_they_are_printed():
     assert paper_row('pe_clip_vitb16_dfew', 'dfew') == dict(
         model='PE-CLIP', note=None, paper='ACM TOMM', tunable=9.4e6, uar=0.6282, war=0.7404)
     assert paper_row('finecliper_vitb16_mafw', 'mafw')['war'] == 0.5691
-    assert paper_row('st_adapter_vitb_dfew', 'dfew')['uar'] is None and paper_row('fe_adapter_vitb_dfew', 'mafw') is None
+    assert paper_row('st_adapter_vitb_dfew', 'dfew')['uar'] is None
+    assert paper_row('fe_adapter_vitb_dfew', 'mafw') is None
     wars = [row['war'] for row in published('dfew')]
     assert wars == sorted(wars, reverse=True) and published('dfew')[0]['model'] == 'S4D'
     assert {name for row in read_papers()['rows'] for name in row['results']} == {'dfew', 'ferv39k', 'mafw'}
@@ -111,7 +112,8 @@ def test_a_config_has_one_paper_row():
     (duration(None), 'not measured', None), (duration(0.21), '210 ms', 0.21), (duration(4.06), '4.1 s', 4.06),
     (duration(59.97), '1 min 00 s', 59.97), (duration(3723), '1 h 02 min', 3723), (millions(679), '679', 679),
     (millions(6628027), '6.63 M', 6628027), (count(6628027), '6,628,027', 6628027), (mebibytes(512), '512 MiB', 512),
-    (mebibytes(20480), '20.0 GiB', 20480), (memory(None, 640), '640 MiB RSS', 640), (memory(9000, 640), '9,000 MiB', 9000),
+    (mebibytes(20480), '20.0 GiB', 20480), (memory(None, 640), '640 MiB RSS', 640),
+    (memory(9000, 640), '9,000 MiB', 9000),
     (memory(None, None), 'not measured', None)])
 def test_cells_read_well_and_sort_by_their_number(cell, text, value):
     assert cell == text and cell.value == value

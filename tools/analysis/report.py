@@ -12,7 +12,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('work_dir', help='a finished run, or the folder of its folds')
     parser.add_argument('--out', help='folder of report.html, report.md and report.json [the work directory]')
-    parser.add_argument('--data-root', help="folder of the data set, instead of the config's, for counts and film strips")
+    parser.add_argument('--data-root', help="folder of the data set, for counts and film strips [the config's]")
     parser.add_argument('--mistakes', type=int, default=12, help='film strips of the most confident mistakes [12]')
     return parser.parse_args()
 

@@ -172,8 +172,9 @@ def notes_on(summary: dict, results: dict[int, dict], shared: Sequence[str]) -> 
                      'which is over all folds.')
     for row in summary[summary['select']]['folds']:
         if row['absent']:
-            notes.append(f'{"The test set" if row["fold"] is None else "Fold %d" % row["fold"]} has no clip of {", ".join(row["absent"])}: recall 0 there in its UAR and in '
-                         'the mean recalls.')
+            whose = 'The test set' if row['fold'] is None else f'Fold {row["fold"]}'
+            notes.append(f'{whose} has no clip of {", ".join(row["absent"])}: recall 0 there in its UAR and in the mean '
+                         'recalls.')
     if shared:
         notes.append(f'{len(shared)} clips (such as {", ".join(shared[:3])}) are in the test set of more than one fold; '
                      'pooled figures count them each time.')

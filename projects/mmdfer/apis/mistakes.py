@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from ..evaluation import Predictions
 from ..visualization import film_strip
-from .run_folder import build_datasets
+from .samples import build_datasets
 
 PACKING = ('FormatShape', 'PackActionInputs', 'PackInputs', 'Normalize')
 

@@ -12,8 +12,8 @@ FILE = Path(__file__).with_name('papers.yaml')
 
 @lru_cache
 def read_papers() -> dict:
-    """``papers.yaml``: ``test_clips`` of each fold by data set, and ``rows`` with ``model``, ``results`` by data set, and
-    perhaps ``paper``, ``note``, ``tunable``, ``configs``."""
+    """``papers.yaml``: ``test_clips`` of each fold by data set, and ``rows`` with ``model``, ``results`` by data set,
+    and perhaps ``paper``, ``note``, ``tunable``, ``configs``."""
     return yaml.safe_load(FILE.read_text(encoding='utf-8'))
 
 
@@ -46,6 +46,7 @@ def paper_row(config: str, dataset: str | None) -> dict | None:
 
 
 def _row(entry: dict, dataset: str | None) -> dict:
-    uar, war = (None if value is None else round(value / 100, 6) for value in entry['results'].get(dataset, (None, None)))
+    printed = entry['results'].get(dataset, (None, None))
+    uar, war = (None if value is None else round(value / 100, 6) for value in printed)
     return dict(model=entry['model'], note=entry.get('note'), paper=entry.get('paper'), tunable=entry.get('tunable'),
                 uar=uar, war=war)

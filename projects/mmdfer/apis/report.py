@@ -13,8 +13,9 @@ from ..evaluation.fold_summary import MEANINGS
 from ..visualization.report import draw_pictures, render_html, render_markdown, strip_uri
 from .mistakes import clip_strips, confident_mistakes
 from .papers import comparable, paper_row, published
-from .run_folder import RunFolder, class_counts, find_runs, summarize_runs, total_cost
+from .run_folder import RunFolder, find_runs, summarize_runs, total_cost
 from .running import write_json
+from .samples import class_counts
 
 
 def write_report(path: str, out: str | None = None, data_root: str | None = None, mistakes: int = 12,

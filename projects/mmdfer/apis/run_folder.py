@@ -11,7 +11,6 @@ from statistics import mean
 import numpy as np
 from mmengine.config import Config
 
-from ..datasets import DatasetError
 from ..evaluation import Predictions, fold_row, shared_clips, summarize
 from ..visualization import read_scalars
 from ..visualization.curves import is_training
@@ -88,7 +87,7 @@ class RunFolder:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Of which epochs the run has figures: ``last`` and ``best`` on the test set, or the one that ``inner`` chose."""
+        """Of which epochs the run has figures: ``last`` and ``best`` on the test set, or the ``inner`` choice."""
         return () if 'uar' not in self.result else ('inner', ) if 'inner' in self.result else ('last', 'best')
 
     def row(self, kind: str) -> dict:
@@ -191,8 +190,8 @@ def summarize_runs(runs: Sequence[RunFolder]) -> dict:
     for run in runs[1:]:
         changed = differences(run.settings, runs[0].settings)
         if changed:
-            raise ValueError(f'{runs[0].path} ("there") and {run.path} ("here") are runs of different settings: {changed}. '
-                             'A mean over them is of no model; train one of them again')
+            raise ValueError(f'{runs[0].path} ("there") and {run.path} ("here") are runs of different settings: '
+                             f'{changed}. A mean over them is of no model; train one of them again')
     results = {run.result.get('fold'): run.result for run in runs}
     if len(results) != len(runs):
         raise ValueError(f'{runs[0].path.parent}: several of its folders hold the same fold; remove all but one')
@@ -239,35 +238,3 @@ def find_runs(path: str | os.PathLike) -> list[list[RunFolder]]:
     if not groups:
         raise ValueError(f'{path}: no finished run in it; a run writes {RESULT} when its training ends')
     return [groups[key] for key in sorted(groups)]
-
-
-def class_counts(cfg: Config, loader: str, data_root: str | None = None) -> np.ndarray:
-    """Samples of each class in a loader's data set, (K,).
-
-    Raises:
-        DatasetError: if the set is not there.
-    """
-    total = 0
-    for dataset in build_datasets(cfg, loader, data_root):
-        labels = [info.get('label', info.get('gt_label')) for info in map(dataset.get_data_info, range(len(dataset)))]
-        total = total + np.bincount(labels, minlength=len(dataset.metainfo['classes']))
-    return total
-
-
-def build_datasets(cfg: Config, loader: str, data_root: str | None = None, pipeline: Sequence[dict] = ()) -> list:
-    """A loader's data sets with another pipeline.
-
-    Raises:
-        DatasetError: if a set is not there.
-    """
-    from mmengine.registry import init_default_scope
-
-    from ..registry import DATASETS
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    built = []
-    for dataset in dataset_configs(cfg, (loader, )):
-        root = data_root or dataset.get('data_root', '')
-        if root and not os.path.isdir(root):
-            raise DatasetError(f'data_root={root!r}: no such folder; give the folder of the data set with --data-root')
-        built.append(DATASETS.build(dict(dataset, data_root=root, pipeline=list(pipeline))))
-    return built

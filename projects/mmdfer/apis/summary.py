@@ -29,8 +29,8 @@ def summary_rows(groups: Sequence[Sequence[RunFolder]]) -> list[dict]:
     Returns:
         Dicts with ``name``, ``dataset``, ``folds``, ``select`` (of which epoch the figures are), ``uar``, ``war`` and
         their standard deviations over the folds, ``best`` with the best epoch's, ``pooled`` (or ``None``), ``tunable``,
-        ``total``, ``seconds`` (added up), ``cuda_mib`` and ``rss_mib`` (the largest), ``paper`` (its row or ``None``) and
-        ``work_dirs``. What was not measured is ``None``.
+        ``total``, ``seconds`` (added up), ``cuda_mib`` and ``rss_mib`` (the largest), ``paper`` (its row or ``None``)
+        and ``work_dirs``. What was not measured is ``None``.
     """
     return [_row(runs) for runs in groups]
 

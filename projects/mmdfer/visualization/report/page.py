@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from ...labels import class_colours
-from . import tables
+from . import cells, tables
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -19,19 +19,24 @@ def environment() -> Environment:
     made = Environment(loader=FileSystemLoader(Path(__file__).parent / 'templates'), trim_blocks=True,
                        lstrip_blocks=True, undefined=StrictUndefined,
                        autoescape=lambda name: not (name or '').endswith('.md'), keep_trailing_newline=True)
-    made.filters.update(percent=tables.percent, spread=tables.spread, count=tables.count, millions=tables.millions,
-                        duration=tables.duration, mebibytes=tables.mebibytes)
+    made.filters.update(percent=cells.percent, millions=cells.millions, duration=cells.duration)
     return made
 
 
 def _context(report: Mapping[str, Any]) -> dict:
     """What both templates of a run show."""
     return dict(
-        report=report, names=tables.NAMES, titles=tables.titles(report), chosen=report[report['select']] if report['select'] else None,
-        results=tables.result_table(report), published=tables.published_table(report['published'], report) if report['published'] else None,
+        report=report,
+        names=tables.NAMES,
+        titles=tables.titles(report),
+        chosen=report[report['select']] if report['select'] else None,
+        results=tables.result_table(report),
+        published=tables.published_table(report['published'], report) if report['published'] else None,
         folds=tables.fold_table(report) if len(report['folds']) > 1 else None,
-        classes=tables.class_table(report) if report['classes'] else None, data=tables.data_table(report),
-        cost=tables.cost_table(report), folds_told=tables.folds_told(report['folds']),
+        classes=tables.class_table(report) if report['classes'] else None,
+        data=tables.data_table(report),
+        cost=tables.cost_table(report),
+        folds_told=tables.folds_told(report['folds']),
         mistakes=tables.mistake_rows(report))
 
 

@@ -6,7 +6,8 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-NOT_MEASURED = 'not measured'
+from .cells import NOT_MEASURED, Cell, count, duration, mebibytes, memory, millions, percent, spread
+
 NAMES = dict(last='last epoch', best='best epoch', inner='chosen epoch')
 
 
@@ -30,64 +31,6 @@ class Table:
             lines.append([f'**{cell}**' if number in self.strong and cell else cell for cell in row])
         lines += [[f'**{cell}**' for cell in row] for row in self.foot]
         return '\n'.join(f'| {" | ".join(str(cell).replace("|", chr(92) + "|") for cell in line)} |' for line in lines)
-
-
-class Cell(str):
-    """A text of a table with the number that it sorts by; ``None`` sorts last."""
-    value: float | None
-
-    def __new__(cls, text: str, value: float | None) -> Cell:
-        cell = super().__new__(cls, text)
-        cell.value = value
-        return cell
-
-
-def percent(value: float | None, missing: str = NOT_MEASURED) -> Cell:
-    """A share in per cent, two digits."""
-    return Cell(missing if value is None else f'{100 * value:.2f}', value)
-
-
-def spread(figure: Mapping[str, float | None]) -> Cell:
-    """``mean ± standard deviation`` in per cent; the mean alone of a single run."""
-    deviation = '' if figure['std'] is None else f' ± {percent(figure["std"])}'
-    return Cell(percent(figure['mean']) + deviation, figure['mean'])
-
-
-def count(value: float | None, missing: str = NOT_MEASURED) -> Cell:
-    """A whole number with thousands apart."""
-    return Cell(missing if value is None else f'{value:,.0f}', value)
-
-
-def millions(value: float | None, missing: str = '') -> Cell:
-    """A number of parameters, in millions from 0.1 M on."""
-    return Cell(missing if value is None else f'{value:,.0f}' if value < 1e5 else f'{value / 1e6:.2f} M', value)
-
-
-def duration(seconds: float | None) -> Cell:
-    """Seconds as ``1 h 02 min``, ``3 min 20 s``, ``4.1 s`` or ``210 ms``."""
-    minutes, rest = divmod(round(seconds or 0), 60)
-    if seconds is None:
-        text = NOT_MEASURED
-    elif seconds < 1:
-        text = f'{1000 * seconds:.0f} ms'
-    elif seconds < 59.95:
-        text = f'{seconds:.1f} s'
-    else:
-        text = f'{minutes} min {rest:02d} s' if minutes < 60 else f'{minutes // 60} h {minutes % 60:02d} min'
-    return Cell(text, seconds)
-
-
-def mebibytes(value: float | None) -> Cell:
-    """Memory in MiB or GiB."""
-    return Cell(NOT_MEASURED if value is None else f'{value:,.0f} MiB' if value < 10240 else f'{value / 1024:.1f} GiB',
-                value)
-
-
-def memory(cuda_mib: float | None, rss_mib: float | None) -> Cell:
-    """Peak memory of the CUDA device, or of the main process, marked RSS, where no device was used."""
-    if cuda_mib is not None or rss_mib is None:
-        return mebibytes(cuda_mib)
-    return Cell(f'{mebibytes(rss_mib)} RSS', rss_mib)
 
 
 def fold_name(fold: int | None) -> str:
@@ -117,7 +60,7 @@ def result_table(report: Mapping[str, Any]) -> Table:
             rows.append([f'{NAMES[kind]}, folds pooled', told, percent(pooled['uar']), percent(pooled['war'])])
     if report['paper'] is not None:
         paper = report['paper']
-        rows.append([f'the paper: {label(paper)}', '', percent(paper['uar'], 'not given'), percent(paper['war'], 'not given')])
+        rows.append([f'the paper: {label(paper)}', '', *(percent(paper[key], 'not given') for key in ('uar', 'war'))])
     strong = {index for index, row in enumerate(rows) if report['select'] and row[0].startswith(NAMES[report['select']])
               and 'pooled' not in row[0]}
     return Table(('figures', 'of', 'UAR', 'WAR'), rows, frozenset(strong), frozenset({0, 1}))
@@ -144,8 +87,8 @@ def published_table(published: Sequence[Mapping[str, Any]], ours: Mapping[str, A
 
 def summary_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """A row a run or group of folds, of :func:`mmdfer.apis.summary.summary_rows`."""
-    head = ('model', 'set', 'folds', 'UAR', 'WAR', 'best epoch UAR', 'best epoch WAR', 'paper UAR', 'paper WAR', 'tunable',
-            'total', 'time', 'memory')
+    head = ('model', 'set', 'folds', 'UAR', 'WAR', 'best epoch UAR', 'best epoch WAR', 'paper UAR', 'paper WAR',
+            'tunable', 'total', 'time', 'memory')
     cells = []
     for row in rows:
         best, paper = row['best'] or {}, row['paper']
@@ -153,7 +96,8 @@ def summary_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             row['name'], row['dataset'] or '', ', '.join(map(str, row['folds'])) if row['folds'] != [None] else '',
             *(_figure(row, key) for key in ('uar', 'war')), *(_figure(best, key, '') for key in ('uar', 'war')),
             *(percent(paper[key], 'not given') if paper else '' for key in ('uar', 'war')),
-            count(row['tunable']), count(row['total']), duration(row['seconds']), memory(row['cuda_mib'], row['rss_mib'])])
+            count(row['tunable']), count(row['total']), duration(row['seconds']),
+            memory(row['cuda_mib'], row['rss_mib'])])
     told = [index for index in range(len(head)) if any(row[index] for row in cells)]        # no column for nothing
     words = frozenset(place for place, index in enumerate(told) if head[index] in ('model', 'set', 'folds'))
     return Table([head[index] for index in told], [[row[index] for index in told] for row in cells], words=words)

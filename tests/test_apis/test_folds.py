@@ -2,6 +2,8 @@
 import json
 import os
 import shutil
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -24,7 +26,8 @@ PLAYER = '''
 import json, os, pathlib, shutil, sys, time
 here, start = pathlib.Path(__file__).parent, time.time()
 fold, work_dir = (sys.argv[sys.argv.index(option) + 1] for option in ('--fold', '--work-dir'))
-time.sleep(0.3)
+(here / 'pid').write_text(str(os.getpid()))
+time.sleep(float(os.environ.get('PLAYING', 0.3)))
 failing = (here / 'failing').read_text() if (here / 'failing').exists() else ''
 if fold != failing:
     shutil.copytree(here / 'runs' / f'fold_{fold}', work_dir, dirs_exist_ok=True)
@@ -126,6 +129,26 @@ def test_a_failed_fold_stops_the_rest_and_is_named(place):
     assert [call['fold'] for call in calls(place)] == [1, 2, 3, 2, 3]
 
 
+def test_who_ends_the_runner_ends_its_trainings(place, monkeypatch):
+    monkeypatch.setenv('PLAYING', '60')
+    chosen, child = plan(place), os.fork()
+    if not child:
+        try:
+            run_folds(chosen, place / 'train.py')
+        finally:
+            os._exit(3)
+    for _ in range(400):
+        if (place / 'pid').exists() and (place / 'pid').read_text():
+            break
+        time.sleep(0.05)
+    player = int((place / 'pid').read_text())
+    os.kill(child, signal.SIGTERM)
+    os.waitpid(child, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(player, 0)
+    assert not (place / 'calls').exists()
+
+
 @pytest.mark.parametrize('text, expected', [(None, (1, 2, 3, 4, 5)), ('1-3', (1, 2, 3)), ('4,1', (1, 4)),
                                             ('1-2,2,5', (1, 2, 5))])
 def test_lists_of_folds(text, expected):
@@ -162,6 +185,9 @@ def test_a_folder_with_a_run_of_other_settings_is_refused(place):
     plan(place, '--cfg-options', 'train_dataloader.num_workers=3', 'default_hooks.logger.interval=5')
     with pytest.raises(ValueError, match='fold_1 holds a run with other settings: .*lr is 0.002 there and 0.1 here'):
         plan(place, '--cfg-options', 'optim_wrapper.optimizer.lr=0.1')
+    (place / 'image.pth').touch()
+    with pytest.raises(ValueError, match='init_cfg.checkpoint is .*best.pth. there and .*image.pth. here'):
+        plan(place, '--image-checkpoint', str(place / 'image.pth'))
     (place / 'out' / 'fold_1' / 'result.json').unlink()                  # not finished, but with a checkpoint
     (place / 'out' / 'fold_1' / 'last_checkpoint').write_text('epoch_1.pth')
     with pytest.raises(ValueError, match='randomness.seed is 42 there and 3 here'):

@@ -20,8 +20,8 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # What decides a run's figures, and what below it does not.
 SETTINGS = ('model', 'train_dataloader', 'val_dataloader.dataset', 'test_dataloader.dataset', 'train_cfg', 'optim_wrapper',
             'param_scheduler', 'auto_scale_lr', 'randomness', 'default_hooks', 'custom_hooks')
-NO_SETTINGS = ('data_root', 'num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory', 'fold', 'logger', 'timer',
-               'checkpoint')
+NO_SETTINGS = ('data_root', 'num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory', 'fold',
+               'default_hooks.logger', 'default_hooks.timer', 'default_hooks.checkpoint')
 
 
 def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
@@ -127,7 +127,7 @@ def settings_of(cfg: Config) -> dict[str, str]:
     flat: dict[str, str] = {}
 
     def walk(name: str, value) -> None:
-        if name.rsplit('.', 1)[-1] in NO_SETTINGS:
+        if name in NO_SETTINGS or name.rsplit('.', 1)[-1] in NO_SETTINGS:
             return
         if isinstance(value, dict) and value:
             for key in value:

@@ -10,7 +10,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     class_counts=dict(type='ClassCountsHook'),
     views=dict(type='DistinctViewsHook'))
-custom_hooks = [dict(type='EpochSeedHook'), dict(type='BadClipsHook')]
+custom_hooks = [dict(type='EpochSeedHook'), dict(type='BadClipsHook'), dict(type='PredictionsHook')]
 
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -45,3 +45,28 @@ def run_config(args: argparse.Namespace, skip_bad_clips: bool = False) -> Config
     config.set_data(cfg, args.data_root, args.fold, skip_bad_clips)
     config.set_work_dir(cfg, args.config, args.work_dir)
     return cfg
+
+
+def add_train_options(parser: argparse.ArgumentParser) -> None:
+    """Options of training, beside those of :func:`add_run_options`."""
+    add_run_options(parser)
+    parser.add_argument('--resume', nargs='?', const='auto', help="go on from a checkpoint, or from the work dir's last")
+    parser.add_argument('--skip-bad-clips', action='store_true', help='train past unreadable clips and report them')
+    parser.add_argument('--inner-val', type=float, nargs='?', const=0.1, metavar='SHARE',
+                        help='choose the epoch on this share of the training clips [0.1], and test it once')
+    parser.add_argument('--amp', action='store_true', help='mixed precision (CUDA)')
+    parser.add_argument('--seed', type=int, help='seed of the run')
+    parser.add_argument('--deterministic', action='store_true', help='deterministic kernels')
+    parser.add_argument('--name', help="the run's name in tables [the config's]")
+    parser.add_argument('--no-report', action='store_true', help='leave no report.html, report.md and report.json')
+
+
+def train_config(args: argparse.Namespace) -> Config:
+    """The config under the options of :func:`add_train_options`."""
+    cfg = run_config(args, args.skip_bad_clips)
+    config.set_inner(cfg, args.inner_val)
+    config.set_resume(cfg, args.resume)
+    config.set_randomness(cfg, args.seed, args.deterministic)
+    if args.amp:
+        config.use_amp(cfg)
+    return cfg

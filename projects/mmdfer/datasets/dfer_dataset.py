@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
 from .errors import BadClipError, DatasetError
+from .inner_split import check_inner, validation_part
 from .seeding import EpochSeeded
 
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
@@ -32,6 +33,10 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
         data_prefix: ``dict(clip=...)``, the folder of frame folders or videos below ``data_root``.
         skip_bad_clips: in training, go on past clips that cannot be read, and report them at the end. In
             testing nothing is ever skipped.
+        inner: ``'train'`` or ``'val'``, a part of the list's clips: an epoch can be chosen by the validation part,
+            which training does not see, instead of by the test set. ``None`` for all clips.
+        inner_share: the validation part, of each class (:func:`~mmdfer.datasets.inner_split.validation_part`).
+        inner_seed: of the draw of the validation part.
         kwargs: ``BaseActionDataset``'s own arguments, such as ``indices`` and ``test_mode``.
 
     Raises:
@@ -39,8 +44,13 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
         BadClipError: when a clip cannot be read and is not to be skipped.
     """
 
+    FOLDS: tuple[int, ...] = ()         # of a cross-validation; none for a set with one split
+
     def __init__(self, ann_file: str, pipeline: Sequence[dict], data_root: str = '', data_prefix: dict | None = None,
-                 skip_bad_clips: bool = False, **kwargs) -> None:
+                 skip_bad_clips: bool = False, inner: str | None = None, inner_share: float = 0.1, inner_seed: int = 0,
+                 **kwargs) -> None:
+        check_inner(inner, inner_share)
+        self.inner, self.inner_share, self.inner_seed = inner, inner_share, inner_seed
         if data_root and not os.path.isdir(data_root):
             raise DatasetError(f'data_root={data_root!r}: no such folder; give the folder of the data set with '
                                '--data-root')
@@ -58,7 +68,7 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
         if not os.path.isfile(self.ann_file):
             raise DatasetError(f'{self.ann_file}: no such list; check data_root and that the set was unpacked with its '
                                'official layout')
-        pairs = self.read_list()
+        pairs = self._inner_part(self.read_list())
         clips = self._find_clips(Path(self.data_prefix['clip']))
         found, missing = [], []
         for name, label in pairs:
@@ -72,6 +82,13 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
         if not found:
             raise DatasetError(f'{self.ann_file}: lists no clip')
         return found
+
+    def _inner_part(self, pairs: list[tuple[str, int]]) -> list[tuple[str, int]]:
+        if self.inner is None:
+            return pairs
+        names, labels = [clip_key(name) for name, _ in pairs], [label for _, label in pairs]
+        chosen = validation_part(names, labels, self.inner_share, self.inner_seed)
+        return [pair for pair, in_val in zip(pairs, chosen) if in_val == (self.inner == 'val')]
 
     def _find_clips(self, folder: Path) -> dict[str, str]:
         if not folder.is_dir():

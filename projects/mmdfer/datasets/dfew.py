@@ -9,8 +9,6 @@ from .dfer_dataset import DFERDataset
 from .errors import DatasetError
 from .tables import stream_columns
 
-FOLDS = (1, 2, 3, 4, 5)
-
 
 @DATASETS.register_module()
 class DFEWDataset(DFERDataset):
@@ -36,11 +34,12 @@ class DFEWDataset(DFERDataset):
         DatasetError: for a fold or split that does not exist, or a list that cannot be read.
     """
     METAINFO = dict(dataset='dfew', classes=class_names('dfew'))
+    FOLDS = (1, 2, 3, 4, 5)
 
     def __init__(self, pipeline: Sequence[dict], data_root: str = '', fold: int = 1, split: str = 'train',
                  data_prefix: dict | None = None, ann_file: str | None = None, label_base: int | None = None,
                  **kwargs) -> None:
-        if fold not in FOLDS:
+        if fold not in self.FOLDS:
             raise DatasetError(f'fold={fold} does not exist: DFEW has folds 1 to 5')
         if split not in ('train', 'test'):
             raise DatasetError(f"split={split!r} does not exist: choose 'train' or 'test'")

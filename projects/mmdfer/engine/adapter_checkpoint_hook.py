@@ -42,6 +42,11 @@ class AdapterCheckpointHook(CheckpointHook):
         self._digest: str | None = None
         self._has_frozen = False
 
+    def before_run(self, runner) -> None:
+        if is_main_process():
+            _complete_pointer(Path(runner.work_dir))            # before the runner looks into it
+        barrier()
+
     def before_train(self, runner) -> None:
         super().before_train(runner)
         model = _bare(runner.model)
@@ -102,3 +107,17 @@ def _point(link: Path, target: str) -> None:
     fresh.unlink(missing_ok=True)
     os.symlink(target, fresh)
     os.replace(fresh, link)
+
+
+def _complete_pointer(work_dir: Path) -> None:
+    """Name the newest checkpoint in a ``last_checkpoint`` that a run left empty, killed while mmengine wrote it."""
+    pointer = work_dir / 'last_checkpoint'
+    if not pointer.is_file() or pointer.read_text().strip():
+        return
+    saved = [path for path in work_dir.glob('*.pth') if path.stem.split('_')[0] in ('epoch', 'iter')]
+    if saved:
+        partial = pointer.with_suffix('.partial')
+        partial.write_text(str(max(saved, key=lambda path: int(path.stem.split('_')[1]))))
+        os.replace(partial, pointer)
+    else:
+        pointer.unlink()

@@ -13,6 +13,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--resume', nargs='?', const='auto', help="go on from a checkpoint, or from the work dir's last")
     parser.add_argument('--skip-bad-clips', action='store_true', help='train past unreadable clips and report them')
     parser.add_argument('--amp', action='store_true', help='mixed precision (CUDA)')
+    parser.add_argument('--fsdp', action='store_true', help='spread every weight over the processes (large backbones)')
     parser.add_argument('--seed', type=int, help='seed of the run')
     parser.add_argument('--deterministic', action='store_true', help='deterministic kernels')
     parser.add_argument('--name', help="the run's name in tables [the config's]")
@@ -26,6 +27,8 @@ def main() -> None:
     config.set_randomness(cfg, args.seed, args.deterministic)
     if args.amp:
         config.use_amp(cfg)
+    if args.fsdp:
+        config.use_fsdp(cfg)
     train(cfg, args.name)
 
 

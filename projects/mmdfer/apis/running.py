@@ -6,14 +6,18 @@ import os
 import time
 from pathlib import Path
 
+import torch
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.device import get_device
+from mmengine.dist import all_reduce, is_main_process
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
+from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from .. import compat
 from ..backbones.freezing import count_parameters
+from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..visualization import plot_confusion_matrix, plot_curves, read_scalars
 from ..weights import is_tunable_file, load_weights
@@ -24,7 +28,7 @@ def build_runner(cfg: Config) -> Runner:
     """A runner for one process or many, with or without CUDA."""
     if cfg.get('launcher', 'none') == 'pytorch':
         compat.prepare_distributed_on_cpu(cfg)
-    return Runner.from_cfg(cfg)
+    return RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
 
 
 def bare_model(runner: Runner):
@@ -59,13 +63,14 @@ def train(cfg: Config, name: str | None = None) -> dict:
     """
     check_classes(cfg)
     runner = build_runner(cfg)
-    model = bare_model(runner)
     _warn_about_random_backbone(cfg, runner)
     start = time.time()
     runner.train()
+    tunable, total = count_parameters(bare_model(runner))
+    if is_sharded(runner.model):
+        tunable, total = _sum_over_processes(tunable, total)
     if not is_main_process():
         return {}
-    tunable, total = count_parameters(model)
     result = dict(name=name or Path(cfg.filename or 'run').stem, fold=current_fold(cfg), tunable=tunable, total=total,
                   seconds=round(time.time() - start, 1), work_dir=cfg.work_dir, **validation_results(cfg.work_dir))
     write_json(result, os.path.join(cfg.work_dir, 'result.json'))
@@ -118,6 +123,12 @@ def load_into(model, checkpoint: str) -> dict:
     if is_tunable_file(checkpoint) and backbone is not None and getattr(backbone, 'init_cfg', None):
         backbone.init_weights()
     return load_weights(model, checkpoint)
+
+
+def _sum_over_processes(*numbers: int) -> list[int]:
+    sums = torch.tensor(numbers, device=get_device())
+    all_reduce(sums)
+    return sums.tolist()
 
 
 def _warn_about_random_backbone(cfg: Config, runner: Runner) -> None:

@@ -4,11 +4,12 @@ from .class_counts_hook import ClassCountsHook
 from .compile_hook import CompileBackboneHook
 from .dataset_hooks import BadClipsHook, EpochSeedHook
 from .distinct_views_hook import DistinctViewsHook
+from .sharding import BlockFSDPStrategy
 from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
 from .tunable_swa import TunableSWAHook
 
 __all__ = [
-    'AdapterCheckpointHook', 'BadClipsHook', 'ClassCountsHook', 'CompileBackboneHook', 'DistinctViewsHook',
-    'EpochSeedHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook'
+    'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'CompileBackboneHook',
+    'DistinctViewsHook', 'EpochSeedHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook'
 ]

@@ -13,6 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from ..registry import HOOKS
 from ..version import __version__
 from ..weights import frozen_digest, save_tunable
+from .sharding import is_sharded
 from .tunable_ema import evaluated_weights
 
 
@@ -46,8 +47,10 @@ class AdapterCheckpointHook(CheckpointHook):
         super().before_train(runner)
         model = _bare(runner.model)
         self._has_frozen = any(not parameter.requires_grad for parameter in model.parameters())
-        if is_main_process() and self._has_frozen:
-            self._digest = frozen_digest(model)
+        if self._has_frozen:
+            state = _gathered(runner)
+            if is_main_process():
+                self._digest = frozen_digest(model, state)
         if self._stopped_before_validation(runner):
             runner.logger.info(f'validating epoch {runner.epoch} again before the run goes on')
             runner.val_loop.run()
@@ -79,6 +82,7 @@ class AdapterCheckpointHook(CheckpointHook):
                 _point(Path(self.out_dir) / 'best.pth', Path(best).name)
 
     def _save_tunable(self, runner, name: str, step: int, metrics: dict) -> None:
+        state = _gathered(runner) if self._has_frozen else None
         if is_main_process() and self._has_frozen:
             backbone = runner.cfg.get('model', {}).get('backbone', {})
             with evaluated_weights(runner):
@@ -88,8 +92,13 @@ class AdapterCheckpointHook(CheckpointHook):
                     metrics={key: float(value) for key, value in metrics.items() if isinstance(value, (int, float))},
                     image_checkpoint=(backbone.get('init_cfg') or {}).get('checkpoint'),
                     frozen_digest=self._digest,
-                    time=time.strftime('%Y-%m-%dT%H:%M:%S')))
+                    time=time.strftime('%Y-%m-%dT%H:%M:%S')), state)
         barrier()
+
+
+def _gathered(runner) -> dict | None:
+    """The whole state dict of a sharded model, for which every process has to ask; it comes to the first."""
+    return runner.model.state_dict() if is_sharded(runner.model) else None
 
 
 def _bare(model):

@@ -27,7 +27,7 @@ def main() -> None:
     config.set_randomness(cfg, args.seed, args.deterministic)
     if args.amp:
         config.use_amp(cfg)
-    if args.fsdp:
+    if args.fsdp or cfg.get('strategy'):
         config.use_fsdp(cfg)
     train(cfg, args.name)
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from mmaction.registry import MODELS
 
 from mmdfer.apis import config
 from mmdfer.visualization import read_scalars
@@ -54,8 +55,6 @@ def test_sharded_training_is_ddps(dfew, tmp_path):
     ours, theirs = (read_checkpoint(tmp_path / name / 'last.safetensors') for name in ('fsdp', 'ddp'))
     close(ours['state_dict'], theirs['state_dict'])
     assert ours['meta']['frozen_digest'] == theirs['meta']['frozen_digest']
-
-    from mmaction.registry import MODELS
     model = MODELS.build(config.load_config(ROOT / CONFIG, {'model.backbone.init_cfg': None}).model)
     load_weights(model, tmp_path / 'fsdp' / 'best.pth')
 

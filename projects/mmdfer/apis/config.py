@@ -129,7 +129,7 @@ def use_fsdp(cfg: Config) -> None:
     if averaging:
         raise ValueError(f'--fsdp: {averaging[0]} averages whole weights, of which a process has parts here; leave one out')
     cfg.runner_type = 'FlexibleRunner'
-    cfg.strategy = dict(type='BlockFSDPStrategy')
+    cfg.setdefault('strategy', dict(type='BlockFSDPStrategy'))
 
 
 def set_resume(cfg: Config, resume: str | None) -> None:

@@ -100,7 +100,7 @@ def test(cfg: Config, checkpoint: str, out: str | None = None) -> dict:
         CheckpointError: if the file does not fit the config's model.
     """
     check_classes(cfg)
-    cfg.load_from, cfg.resume = None, False
+    cfg.load_from, cfg.resume, cfg.runner_type = None, False, 'Runner'       # sharded runs save whole weights
     runner = build_runner(cfg)
     load_into(bare_model(runner), checkpoint)
     metrics = runner.test()

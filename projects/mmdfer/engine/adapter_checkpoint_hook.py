@@ -42,6 +42,7 @@ class AdapterCheckpointHook(CheckpointHook):
                          max_keep_ckpts=max_keep_ckpts, **kwargs)
         self._digest: str | None = None
         self._has_frozen = False
+        self._position: dict = {}
 
     def before_train(self, runner) -> None:
         super().before_train(runner)
@@ -67,6 +68,16 @@ class AdapterCheckpointHook(CheckpointHook):
     def after_val_epoch(self, runner, metrics) -> None:
         runner.message_hub.update_info('last_validated_epoch', runner.epoch)
         super().after_val_epoch(runner, metrics)
+
+    def _save_checkpoint_with_step(self, runner, step, meta) -> None:
+        self._position = dict(meta)
+        super()._save_checkpoint_with_step(runner, step, meta)
+        self._position = {}
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        # The hook saves an epoch's checkpoint once more after a better validation; FlexibleRunner then takes it for
+        # the next epoch's, which a resumed run would go past.
+        checkpoint['meta'].update(self._position)
 
     def _save_checkpoint(self, runner) -> None:
         super()._save_checkpoint(runner)

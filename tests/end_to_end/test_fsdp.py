@@ -23,8 +23,8 @@ OPTIONS = ['model.backbone.init_cfg=None', 'train_cfg.max_epochs=2', 'train_cfg.
 
 def train(dfew, work_dir, *more, port):
     done = subprocess.run(
-        ['bash', 'tools/dist_train.sh', CONFIG, '2', '--data-root', str(dfew), '--work-dir', str(work_dir), *map(str, more),
-         '--cfg-options', *OPTIONS], cwd=ROOT, capture_output=True, text=True, timeout=300,
+        ['bash', 'tools/dist_train.sh', CONFIG, '2', '--data-root', str(dfew), '--work-dir', str(work_dir),
+         *map(str, more), '--cfg-options', *OPTIONS], cwd=ROOT, capture_output=True, text=True, timeout=300,
         env=dict(os.environ, PYTHON=sys.executable, OMP_NUM_THREADS='1', PORT=str(port)))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return json.loads((work_dir / 'result.json').read_text())

@@ -85,7 +85,8 @@ def test_gradients_are_clipped_to_their_norm():
 def readme_options(name='schedules'):
     """The config line of each option in a README of ``configs/_base_``."""
     text = (ROOT / 'configs' / '_base_' / name / 'README.md').read_text(encoding='utf-8')
-    return dict(re.findall(r'^\| ([^|]+?) \| `([^`]+ = [^`]+)` \|', text.split('| option | config line |')[1], re.MULTILINE))
+    table = text.split('| option | config line |')[1]
+    return dict(re.findall(r'^\| ([^|]+?) \| `([^`]+)` \|', table, re.MULTILINE))
 
 
 def with_option(name, readme='schedules'):

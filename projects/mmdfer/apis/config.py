@@ -127,7 +127,8 @@ def use_fsdp(cfg: Config) -> None:
     hooks = [*cfg.get('default_hooks', {}).values(), *cfg.get('custom_hooks', [])]
     averaging = [hook.type for hook in hooks if hook and hook.type in ('TunableEMAHook', 'TunableSWAHook', 'EMAHook')]
     if averaging:
-        raise ValueError(f'--fsdp: {averaging[0]} averages whole weights, of which a process has parts here; leave one out')
+        raise ValueError(f'--fsdp: {averaging[0]} averages whole weights, of which a process has parts; leave one '
+                         'out')
     cfg.runner_type = 'FlexibleRunner'
     cfg.setdefault('strategy', dict(type='BlockFSDPStrategy'))
 

@@ -70,13 +70,13 @@ class AdapterCheckpointHook(CheckpointHook):
         super().after_val_epoch(runner, metrics)
 
     def _save_checkpoint_with_step(self, runner, step, meta) -> None:
-        self._position = dict(meta)
+        self._position = dict(epoch=step, iter=runner.iter) if self.by_epoch else dict(epoch=runner.epoch, iter=step)
         super()._save_checkpoint_with_step(runner, step, meta)
         self._position = {}
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        # The hook saves an epoch's checkpoint once more after a better validation; FlexibleRunner then takes it for
-        # the next epoch's, which a resumed run would go past.
+        # The hook saves an epoch's checkpoint once more after a better validation; FlexibleRunner then counts it as one
+        # epoch and iteration later, which a resumed run would leave out.
         checkpoint['meta'].update(self._position)
 
     def _save_checkpoint(self, runner) -> None:

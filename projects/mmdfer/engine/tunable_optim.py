@@ -74,8 +74,8 @@ class TunableOptimWrapperConstructor:
         for (group_lr, group_decay), parameters in groups.items():
             count = sum(parameter.numel() for parameter in parameters)
             shards = ", in this process's shards" if is_sharded(model) else ''
-            print_log(f'optimizer group: {count:,} parameters in {len(parameters)} tensors{shards}, lr {group_lr:g}, weight '
-                      f'decay {group_decay:g}', logger='current')
+            print_log(f'optimizer group: {count:,} parameters in {len(parameters)} tensors{shards}, lr {group_lr:g}, '
+                      f'weight decay {group_decay:g}', logger='current')
         return [dict(params=parameters, lr=group_lr, weight_decay=group_decay)
                 for (group_lr, group_decay), parameters in groups.items()]
 

@@ -5,6 +5,6 @@ from .vit import LoadReport, VitFile, describe_dropped, load_vit, to_mmpretrain
 
 __all__ = [
     'TRUST_VARIABLE', 'CheckpointError', 'LoadReport', 'VitFile', 'bare_name', 'describe_dropped',
-    'find_state_dict', 'frozen_digest', 'is_tunable_file', 'load_vit', 'load_weights', 'read_checkpoint', 'save_tunable',
-    'to_mmpretrain', 'tunable_names'
+    'find_state_dict', 'frozen_digest', 'is_tunable_file', 'load_vit', 'load_weights', 'read_checkpoint',
+    'save_tunable', 'to_mmpretrain', 'tunable_names'
 ]

@@ -11,7 +11,8 @@ from mmdfer.apis import running
 from mmdfer.apis.config import load_config
 from mmdfer.visualization import read_scalars
 
-from ..conftest import ROOT, write_clip, write_dfew
+from ..conftest import ROOT, write_dfew
+from ..test_engine.test_training_options import readme_options
 
 COUNTS = [8, 4, 2, 2, 2, 1, 2]
 _numbers = count()
@@ -98,8 +99,23 @@ def test_views_that_are_equal_are_run_once(uneven, tmp_path, monkeypatch):
     assert test('all', many, distinct=False)[1:] == (42, 0)
 
 
-def test_the_tables_config_lines_are_a_config(tmp_path):
-    """A config of a user's own that stands on a blending part, as its first lines say."""
+@pytest.mark.parametrize('lines', [
+    ['Layer-wise learning rates', 'No weight decay on norms and biases', 'SWA of the tunable parameters',
+     'Gradient accumulation', 'Gradient clipping', 'Early stopping', 'Less memory, more time'],
+    ['FMix, a mask that changes over time', 'Label smoothing', 'Epochs balanced by square roots',
+     'Class-balanced focal loss']])
+def test_the_readmes_lines_train(uneven, tmp_path, lines):
+    table = dict(readme_options('schedules'), **readme_options('augment'))
+    parts = [Config.fromstring(table[line], '.py')._cfg_dict.to_dict() for line in lines]
+    adapters = dict(model=dict(backbone=dict(adapters=[dict(type='FEAdapter', slot='before_attn', width=4)])))
+    cfg = config(uneven, tmp_path, adapters, *parts)
+    runner = running.build_runner(cfg)
+    runner.train()
+    assert len(losses(tmp_path)) == 6 and runner.val_evaluator.metrics[0].confusion_matrix.sum() == 7
+
+
+def test_a_blending_part_stands_beside_a_run(tmp_path):
+    """A config of a user's own, as the part's first lines say."""
     (tmp_path / 'mine.py').write_text(
         f"_base_ = ['{ROOT}/configs/fe_adapter_vitb_dfew.py', '{ROOT}/configs/_base_/augment/pe_clip_mix.py']\n"
         'model = dict(data_preprocessor=dict(blending=_base_.blending))\n')

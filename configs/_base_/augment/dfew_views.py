@@ -1,5 +1,5 @@
-# DFEW as in datasets/dfew.py, trained and tested on windows of 16 frames, 4 apart, as MAE-DFER does (FERV39k: stride=1);
-# tested by 2 windows x 3 crops. Frames of clip_224x224 are square, so its three crops are one and 2 views are run.
+# DFEW as in datasets/dfew.py, by windows of 16 frames, 4 apart, as MAE-DFER does (FERV39k: stride=1); tested by
+# 2 windows x 3 crops. Frames of clip_224x224 are square, so its three crops are one and 2 views are run.
 _base_ = ['../datasets/dfew.py']
 
 train_pipeline = [

@@ -201,6 +201,24 @@ def use_amp(cfg: Config) -> None:
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
+def use_fsdp(cfg: Config) -> None:
+    """Spread every weight over the processes, by mmengine's ``FlexibleRunner``.
+
+    Raises:
+        ValueError: without several processes to spread over, or with averages, which need whole weights.
+    """
+    if cfg.get('launcher', 'none') == 'none':
+        raise ValueError('--fsdp: spreads the weights over several processes; start them by bash tools/dist_train.sh '
+                         'CONFIG PROCESSES --fsdp')
+    hooks = [*cfg.get('default_hooks', {}).values(), *cfg.get('custom_hooks', [])]
+    averaging = [hook.type for hook in hooks if hook and hook.type in ('TunableEMAHook', 'TunableSWAHook', 'EMAHook')]
+    if averaging:
+        raise ValueError(f'--fsdp: {averaging[0]} averages whole weights, of which a process has parts; leave one '
+                         'out')
+    cfg.runner_type = 'FlexibleRunner'
+    cfg.setdefault('strategy', dict(type='BlockFSDPStrategy'))
+
+
 def set_resume(cfg: Config, resume: str | None) -> None:
     """Go on from a checkpoint file, or with ``'auto'`` from the work directory's last one, if there is any.
 

@@ -55,6 +55,7 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--inner-val', type=float, nargs='?', const=0.1, metavar='SHARE',
                         help='choose the epoch on this share of the training clips [0.1], and test it once')
     parser.add_argument('--amp', action='store_true', help='mixed precision (CUDA)')
+    parser.add_argument('--fsdp', action='store_true', help='spread every weight over the processes (large backbones)')
     parser.add_argument('--seed', type=int, help='seed of the run')
     parser.add_argument('--deterministic', action='store_true', help='deterministic kernels')
     parser.add_argument('--name', help="the run's name in tables [the config's]")
@@ -69,4 +70,6 @@ def train_config(args: argparse.Namespace) -> Config:
     config.set_randomness(cfg, args.seed, args.deterministic)
     if args.amp:
         config.use_amp(cfg)
+    if args.fsdp or cfg.get('strategy'):
+        config.use_fsdp(cfg)
     return cfg

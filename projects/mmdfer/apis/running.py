@@ -8,15 +8,19 @@ import sys
 import time
 from pathlib import Path
 
+import torch
 from mmengine.config import Config
-from mmengine.dist import get_world_size, is_main_process
+from mmengine.device import get_device
+from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
+from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from .. import compat
 from ..backbones.freezing import count_parameters
 from ..engine import PredictionsHook
+from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..visualization import plot_confusion_matrix, plot_curves, read_scalars
 from ..weights import is_tunable_file, load_weights
@@ -28,7 +32,7 @@ def build_runner(cfg: Config) -> Runner:
     """A runner for one process or many, with or without CUDA."""
     if cfg.get('launcher', 'none') == 'pytorch':
         compat.prepare_distributed_on_cpu(cfg)
-    return Runner.from_cfg(cfg)
+    return RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
 
 
 def bare_model(runner: Runner):
@@ -75,12 +79,14 @@ def train(cfg: Config, name: str | None = None) -> dict:
 
 
 def _train(cfg: Config, runner: Runner, name: str) -> dict:
-    tunable, total = count_parameters(bare_model(runner))
     _warn_about_random_backbone(cfg, runner)
     if is_main_process():
         _write_settings(cfg)
     start = time.time()
     runner.train()
+    tunable, total = count_parameters(bare_model(runner))
+    if is_sharded(runner.model):
+        tunable, total = _sum_over_processes(tunable, total)
     share, evaluator = inner_share(cfg), runner.val_evaluator
     if share is not None:
         tested = test(cfg, os.path.join(cfg.work_dir, 'best.pth'))
@@ -143,7 +149,7 @@ def test(cfg: Config, checkpoint: str, out: str | None = None) -> dict:
         CheckpointError: if the file does not fit the config's model.
     """
     check_classes(cfg)
-    cfg.load_from, cfg.resume = None, False
+    cfg.load_from, cfg.resume, cfg.runner_type = None, False, 'Runner'       # sharded runs save whole weights
     runner = build_runner(cfg)
     load_into(bare_model(runner), checkpoint)
     folder = out or os.path.join(cfg.work_dir, 'test')
@@ -170,6 +176,12 @@ def load_into(model, checkpoint: str) -> dict:
             if isinstance(getattr(module, 'init_cfg', None), dict) and module.init_cfg.get('type') == 'Pretrained':
                 module.init_weights()
     return load_weights(model, checkpoint)
+
+
+def _sum_over_processes(*numbers: int) -> list[int]:
+    sums = torch.tensor(numbers, device=get_device())
+    all_reduce(sums)
+    return sums.tolist()
 
 
 def _warn_about_random_backbone(cfg: Config, runner: Runner) -> None:

@@ -69,7 +69,8 @@ class FMixBlending(BaseMiniBatchBlending):
         if alpha <= 0 or decay <= 0:
             raise ValueError(f'FMixBlending: alpha={alpha} and decay={decay} must both be above 0')
         if axes not in ('hw', 'thw'):
-            raise ValueError(f"FMixBlending: axes={axes!r} is not known: choose 'hw', one mask for all frames, or 'thw'")
+            raise ValueError(f"FMixBlending: axes={axes!r} is not known: choose 'hw', one mask for all frames, "
+                             "or 'thw'")
         super().__init__(num_classes)
         self.beta = Beta(alpha, alpha)
         self.decay, self.axes = decay, axes

@@ -21,8 +21,8 @@ def labels_of(dataset: Sized) -> np.ndarray:
         info = dataset.get_data_info(index)
         label = np.atleast_1d(info.get('label', info.get('gt_label', ())))
         if label.shape != (1, ):
-            raise DatasetError(f'{type(dataset).__name__}: item {index} has no single label (label or gt_label): classes '
-                               'cannot be counted')
+            raise DatasetError(f'{type(dataset).__name__}: item {index} has no single label (label or gt_label): '
+                               'classes cannot be counted')
         labels.append(int(label[0]))
     return np.array(labels)
 

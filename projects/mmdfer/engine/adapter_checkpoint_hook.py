@@ -13,6 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from ..registry import HOOKS
 from ..version import __version__
 from ..weights import frozen_digest, save_tunable
+from .sharding import is_sharded
 from .tunable_ema import evaluated_weights
 
 
@@ -41,6 +42,7 @@ class AdapterCheckpointHook(CheckpointHook):
                          max_keep_ckpts=max_keep_ckpts, **kwargs)
         self._digest: str | None = None
         self._has_frozen = False
+        self._position: dict = {}
 
     def before_run(self, runner) -> None:
         if is_main_process():
@@ -51,8 +53,10 @@ class AdapterCheckpointHook(CheckpointHook):
         super().before_train(runner)
         model = _bare(runner.model)
         self._has_frozen = any(not parameter.requires_grad for parameter in model.parameters())
-        if is_main_process() and self._has_frozen:
-            self._digest = frozen_digest(model)
+        if self._has_frozen:
+            state = _gathered(runner)
+            if is_main_process():
+                self._digest = frozen_digest(model, state)
         if self._stopped_before_validation(runner):
             runner.logger.info(f'validating epoch {runner.epoch} again before the run goes on')
             runner.val_loop.run()
@@ -70,6 +74,16 @@ class AdapterCheckpointHook(CheckpointHook):
         runner.message_hub.update_info('last_validated_epoch', runner.epoch)
         super().after_val_epoch(runner, metrics)
 
+    def _save_checkpoint_with_step(self, runner, step, meta) -> None:
+        self._position = dict(epoch=step, iter=runner.iter) if self.by_epoch else dict(epoch=runner.epoch, iter=step)
+        super()._save_checkpoint_with_step(runner, step, meta)
+        self._position = {}
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        # The hook saves an epoch's checkpoint once more after a better validation; FlexibleRunner then counts it as one
+        # epoch and iteration later, which a resumed run would leave out.
+        checkpoint['meta'].update(self._position)
+
     def _save_checkpoint(self, runner) -> None:
         super()._save_checkpoint(runner)
         self._save_tunable(runner, 'last', runner.epoch + 1 if self.by_epoch else runner.iter + 1, {})
@@ -84,6 +98,7 @@ class AdapterCheckpointHook(CheckpointHook):
                 _point(Path(self.out_dir) / 'best.pth', Path(best).name)
 
     def _save_tunable(self, runner, name: str, step: int, metrics: dict) -> None:
+        state = _gathered(runner) if self._has_frozen else None
         if is_main_process() and self._has_frozen:
             backbone = runner.cfg.get('model', {}).get('backbone', {})
             with evaluated_weights(runner):
@@ -93,8 +108,13 @@ class AdapterCheckpointHook(CheckpointHook):
                     metrics={key: float(value) for key, value in metrics.items() if isinstance(value, (int, float))},
                     image_checkpoint=(backbone.get('init_cfg') or {}).get('checkpoint'),
                     frozen_digest=self._digest,
-                    time=time.strftime('%Y-%m-%dT%H:%M:%S')))
+                    time=time.strftime('%Y-%m-%dT%H:%M:%S')), state)
         barrier()
+
+
+def _gathered(runner) -> dict | None:
+    """The whole state dict of a sharded model, for which every process has to ask; it comes to the first."""
+    return runner.model.state_dict() if is_sharded(runner.model) else None
 
 
 def _bare(model):

@@ -13,7 +13,7 @@ from .tunable_ema import TunableEMAHook
 
 @HOOKS.register_module()
 class TunableSWAHook(TunableEMAHook):
-    """Validate and test with the plain mean of the tunable parameters at the ends of epochs (Izmailov et al., UAI 2018).
+    """Validate and test with the mean of the tunable parameters at the ends of epochs (Izmailov et al., UAI 2018).
 
     torch's ``AveragedModel`` without the copy of what is frozen; checkpoints and resuming are those of
     ``TunableEMAHook``. Until ``begin_epoch`` the average is the parameters themselves. Running statistics of

@@ -25,7 +25,8 @@ def class_weights(counts: Tensor, weighting: str, beta: float = 0.9999) -> Tenso
     """
     check_weighting(weighting, beta)
     n = counts.double().clamp(min=1)
-    weights = dict(inverse=lambda: 1 / n, sqrt=lambda: n**-0.5, effective=lambda: (1 - beta) / (1 - beta**n))[weighting]()
+    rules = dict(inverse=lambda: 1 / n, sqrt=lambda: n**-0.5, effective=lambda: (1 - beta) / (1 - beta**n))
+    weights = rules[weighting]()
     return (weights * len(weights) / weights.sum()).float()
 
 
@@ -67,8 +68,8 @@ class CountedLoss(BaseWeightedLoss):
         device = None if self.class_counts is None else self.class_counts.device
         counts = torch.as_tensor(counts, dtype=torch.float32, device=device)
         if counts.ndim != 1 or (counts < 0).any() or not counts.sum() > 0:
-            raise ValueError(f'{type(self).__name__}: class_counts={counts.tolist()}: expected clips of each class, 0 or '
-                             'more, and not all 0')
+            raise ValueError(f'{type(self).__name__}: class_counts={counts.tolist()}: expected clips of each class, 0 '
+                             'or more, and not all 0')
         self.class_counts = counts
 
     def _counts(self, logits: Tensor) -> Tensor:

@@ -28,10 +28,11 @@ class SampleWindow(BaseTransform):
 
     def __init__(self, num_frames: int = 16, stride: int = 4, num_windows: int = 1, test_mode: bool = False) -> None:
         if min(num_frames, stride, num_windows) < 1:
-            raise ValueError(f'SampleWindow: num_frames={num_frames}, stride={stride} and num_windows={num_windows} must '
-                             'all be 1 or more')
+            raise ValueError(f'SampleWindow: num_frames={num_frames}, stride={stride} and num_windows={num_windows} '
+                             'must all be 1 or more')
         if num_windows > 1 and not test_mode:
-            raise ValueError(f'SampleWindow: num_windows={num_windows} is for testing: set test_mode=True, or one window')
+            raise ValueError(f'SampleWindow: num_windows={num_windows} is for testing: set test_mode=True, or one '
+                             'window')
         self.num_frames, self.stride, self.num_windows, self.test_mode = num_frames, stride, num_windows, test_mode
 
     def starts(self, total_frames: int) -> np.ndarray:

@@ -13,10 +13,11 @@ from . import compat  # noqa: E402
 
 compat.apply()
 
-from . import adapters, backbones, datasets, engine, evaluation, heads, ops, recognizers, text, weights  # noqa: E402
+from . import (  # noqa: E402
+    adapters, backbones, blending, datasets, engine, evaluation, heads, losses, ops, recognizers, text, weights)
 from .version import __version__  # noqa: E402
 
 __all__ = [
-    '__version__', 'adapters', 'backbones', 'compat', 'datasets', 'engine', 'evaluation', 'heads', 'ops', 'recognizers',
-    'text', 'weights'
+    '__version__', 'adapters', 'backbones', 'blending', 'compat', 'datasets', 'engine', 'evaluation', 'heads', 'losses',
+    'ops', 'recognizers', 'text', 'weights'
 ]

@@ -53,6 +53,7 @@ def convert_release(kind: str, source: str | os.PathLike, target: str | os.PathL
     settings = {f'model.{key}': str(value) for key, value in release.settings.items()}
     if release.tokens:
         settings['model.cls_head.texts.file'] = str(_write_texts(release.tokens, target, dataset, force))
+        settings['model.cls_head.texts.templates'] = '{}'
     options = ' '.join(f'{key}={value}' for key, value in settings.items())
     write_converted(release.state, target, dict(format=FORMAT, release=kind, source=str(source), config=release.config,
                                                 settings=settings))

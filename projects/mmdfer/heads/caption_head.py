@@ -1,8 +1,6 @@
 """Contrastive training of clips against their captions, zero-shot classification by class texts."""
 from __future__ import annotations
 
-import math
-
 import torch
 from mmengine.dist import get_rank, get_world_size
 from torch import Tensor
@@ -42,9 +40,8 @@ class CaptionContrastiveHead(CLIPTextHead):
         captions = texts_of(data_samples, self.caption_key)
         tokens = tokenize(captions, self.text_encoder.context_length, self.truncate).to(clips.device)
         texts = unit(self._encode_captions(tokens))
-        scale = self.log_scale.clamp(max=math.log(100)).exp()
         with torch.autocast(clips.device.type, enabled=False):
-            return dict(loss_contrast=contrastive_loss(clips, texts, tokens, scale))
+            return dict(loss_contrast=contrastive_loss(clips, texts, tokens, self.scale))
 
     def _encode_captions(self, tokens: Tensor) -> Tensor:
         ends = end_positions(tokens)

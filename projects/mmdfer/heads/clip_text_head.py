@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..registry import MODELS
-from ..text import PromptLearner, Prompts, class_texts
+from ..text import CLIPTextEncoder, PromptLearner, Prompts, class_texts
 
 _REDUCE = ('mean', 'max')
 
@@ -59,17 +59,17 @@ class CLIPTextHead(BaseHead):
             raise ValueError(f'CLIPTextHead: features have in_channels={in_channels}, the texts {encoder.proj_dim}: set '
                              'projection=True to train a map between them')
         self.text_encoder, self.reduce = encoder, reduce
-        self.prompt_learner = self._build_prompts(texts, prompts or {}, vision_width)
+        self.prompt_learner = self._build_prompts(encoder, texts, prompts or {}, vision_width)
         self.temporal = MODELS.build(temporal) if temporal is not None else None
         self.projection = nn.Linear(in_channels, encoder.proj_dim) if projection else None
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)), requires_grad=learn_temperature)
 
-    def _build_prompts(self, texts: dict, prompts: dict, vision_width: int | None) -> PromptLearner:
+    def _build_prompts(self, encoder: CLIPTextEncoder, texts: dict, prompts: dict,
+                       vision_width: int | None = None) -> PromptLearner:
         spoken = class_texts(**texts)
         if len(spoken) != self.num_classes:
             raise ValueError(f'CLIPTextHead: texts are of {len(spoken)} classes, num_classes={self.num_classes}: make them '
                              'equal')
-        encoder = self.text_encoder
         return PromptLearner(spoken, encoder.embed_dims, vision_width=vision_width, feature_width=encoder.proj_dim,
                              context_length=encoder.context_length, **prompts)
 
@@ -78,13 +78,18 @@ class CLIPTextHead(BaseHead):
         super().init_weights()
         self.prompt_learner.start_from_words(self.text_encoder)
 
+    @property
+    def scale(self) -> Tensor:
+        """1 / τ."""
+        return self.log_scale.clamp(max=math.log(100)).exp()
+
     def vision_prompts(self) -> tuple[Tensor | None, list[Tensor]]:
         """Prompts for the image tower, those of its first block and those of later ones."""
         return self.prompt_learner.vision_prompts()
 
     def forward(self, x: Tensor, **kwargs) -> Tensor:
         """Features (B, T, D) or (B, D) as logits (B, K)."""
-        return self.similarity(self.pool(x)) * self.log_scale.clamp(max=math.log(100)).exp()
+        return self.similarity(self.pool(x)) * self.scale
 
     def pool(self, x: Tensor) -> Tensor:
         """Features (B, T, D) or (B, D) as unit clip features (B, C).
@@ -115,7 +120,10 @@ class CLIPTextHead(BaseHead):
 
         With a conditional context there is one set a clip, (B, K, C) or (B, N, C).
         """
-        learner, encoder = self.prompt_learner, self.text_encoder
+        return self.encode_texts(self.text_encoder, self.prompt_learner, clips)
+
+    def encode_texts(self, encoder: CLIPTextEncoder, learner: PromptLearner, clips: Tensor | None = None) -> Tensor:
+        """:meth:`text_features` of an encoder and its texts."""
         if learner.ctx is None:
             features = unit(encoder.cached_text_features(learner.tokens))
         else:

@@ -15,6 +15,6 @@ model = dict(
     # CLIP's own mean and standard deviation
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
-        mean=[122.771, 116.746, 104.094],
-        std=[68.501, 66.632, 70.323],
+        mean=[122.7709383, 116.7460125, 104.09373615],
+        std=[68.5005327, 66.6321579, 70.32316305],
         format_shape='NCTHW'))

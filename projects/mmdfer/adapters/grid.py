@@ -34,7 +34,8 @@ class TokenGrid:
             ValueError: naming what was expected.
         """
         if x.ndim != 3 or x.shape[1] != self.tokens or x.shape[0] % self.frames:
-            raise ValueError(f'tokens {tuple(x.shape)} do not fit {self}: expected (B·{self.frames}, {self.tokens}, C)')
+            raise ValueError(f'tokens {tuple(x.shape)} do not fit {self}: expected (B·{self.frames}, {self.tokens}, '
+                             'C)')
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens (B·T, L, C) as leading, patch and trailing tokens.

@@ -78,8 +78,8 @@ def share_adapters(owner: nn.Module, guest: nn.Module) -> int:
     owners, guests = ([module for module in tower.modules() if isinstance(module, SharedAdapter)]
                       for tower in (owner, guest))
     if not owners or len(owners) != len(guests):
-        raise ValueError(f'the towers have {len(owners)} and {len(guests)} adapters of type SharedAdapter: sharing pairs '
-                         'them in order, so list them with as many blocks in both (blocks="1-12")')
+        raise ValueError(f'the towers have {len(owners)} and {len(guests)} adapters of type SharedAdapter: sharing '
+                         'pairs them in order, so list them with as many blocks in both (blocks="1-12")')
     for first, second in zip(owners, guests):
         second.share_with(first)
     return len(owners)

@@ -34,8 +34,8 @@ class TemporalModelingAdapter(nn.Module):
         self.spatial = BottleneckAdapter(dim, width, reduction, skip=False)
         width = self.spatial.down.out_features
         if num_heads < 1 or width % num_heads:
-            raise ValueError(f'TemporalModelingAdapter: num_heads={num_heads} does not divide the width {width}; choose '
-                             'a divisor')
+            raise ValueError(f'TemporalModelingAdapter: num_heads={num_heads} does not divide the width {width}; '
+                             'choose a divisor')
         self.down = nn.Linear(dim, width)
         self.act = nn.GELU()
         self.attn = MultiheadAttention(width, num_heads, qkv_bias=False)

@@ -11,7 +11,7 @@ from mmdfer.text import tokenize
 from ..conftest import ROOT
 from ..test_text import clip_models as clip
 
-CONFIGS = {32: ROOT / 'configs/baselines/dfer_clip_vitb32_dfew.py', 16: ROOT / 'configs/baselines/dfer_clip_vitb16_dfew.py'}
+CONFIGS = {patch: ROOT / f'configs/baselines/dfer_clip_vitb{patch}_dfew.py' for patch in (32, 16)}
 BLOCK = 4 * (768**2 + 768) + 2 * 4 * 768**2 + 5 * 768 + 4 * 768
 TEMPORAL = 512 + 17 * 512 + 4 * 512**2 + 512 + 2 * 512 * 1024 + 1024 + 512 + 4 * 512
 
@@ -59,7 +59,8 @@ def test_one_clip_file_starts_both_towers(tmp_path):
     model.eval()
     images, tokens = torch.randn(2, 3, 32, 32), tokenize('happy')
     torch.testing.assert_close(model.backbone(images), theirs.encode_image(images), rtol=0, atol=1e-5)
-    torch.testing.assert_close(model.cls_head.text_encoder.encode_text(tokens), theirs.encode_text(tokens), rtol=0, atol=1e-5)
+    features = model.cls_head.text_encoder.encode_text(tokens)
+    torch.testing.assert_close(features, theirs.encode_text(tokens), rtol=0, atol=1e-5)
 
 
 def test_a_step_moves_what_trains_and_a_clip_ignores_the_rest_of_its_batch():

@@ -113,7 +113,8 @@ def test_transformers_models(tmp_path, how):
     scale = assert_features(path, *expected, layer_cfg=right)
     assert scale == theirs.logit_scale.item()
     u, v = (nn.functional.normalize(x, dim=-1) for x in expected)
-    torch.testing.assert_close(torch.tensor(scale).exp() * u @ v.T, theirs(tokens, IMAGES).logits_per_image, rtol=0, atol=1e-5)
+    logits = torch.tensor(scale).exp() * u @ v.T
+    torch.testing.assert_close(logits, theirs(tokens, IMAGES).logits_per_image, rtol=0, atol=1e-5)
     convert_clip(path, tmp_path / 'ours.safetensors')
     for source in (path, tmp_path / 'ours.safetensors'):
         with pytest.raises(CheckpointError, match='GELU, the model computes with .*GELU; set layer_cfg=dict'):
@@ -149,7 +150,7 @@ def test_long_clip(tmp_path):
         torch.testing.assert_close(text.encode_text(tokens), theirs.encode_text(tokens), rtol=0, atol=1e-5)
         torch.testing.assert_close(vision(IMAGES), theirs.encode_image(IMAGES), rtol=0, atol=1e-5)
         convert_clip(tmp_path / 'x.pt', tmp_path / 'ours.safetensors', force=True)
-    with pytest.raises(CheckpointError, match="248 text positions, the model 77; set the text encoder's context_length=248"):
+    with pytest.raises(CheckpointError, match="248 text positions, the model 77; set the .* context_length=248"):
         load_clip_text(clip.our_text(), tmp_path / 'x.pt')
 
 
@@ -175,7 +176,8 @@ def test_sizes_come_from_the_file_on_request(tmp_path):
     text = clip.our_text(None, init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'x.pt')))
     text.init_weights()
     with torch.no_grad():
-        torch.testing.assert_close(text.encode_text(tokenize(TEXTS)), theirs.encode_text(tokenize(TEXTS)), rtol=0, atol=1e-5)
+        expected = theirs.encode_text(tokenize(TEXTS))
+        torch.testing.assert_close(text.encode_text(tokenize(TEXTS)), expected, rtol=0, atol=1e-5)
 
 
 def test_a_tower_without_projection_leaves_it_out_and_says_so(tmp_path):
@@ -190,7 +192,7 @@ def state_without(*parts):
 
 
 @pytest.mark.parametrize('load, message', [
-    (lambda path: load_vit(clip.our_vision(dict(clip.VISION, embed_dims=128)), path), 'another architecture.*patch_size'),
+    (lambda path: load_vit(clip.our_vision(dict(clip.VISION, embed_dims=128)), path), 'architecture.*patch_size'),
     (lambda path: load_vit(clip.our_vision(dict(clip.VISION, num_layers=2)), path), 'another depth'),
     (lambda path: load_vit(clip.our_vision(dict(clip.VISION, num_layers=4)), path), 'lacks 12 weights'),
     (lambda path: load_vit(clip.our_vision(patch_size=16), path), 'another architecture'),
@@ -256,7 +258,8 @@ def test_the_tool_converts(tmp_path):
     done = subprocess.run([sys.executable, str(ROOT / 'tools' / 'convert' / 'clip.py'), str(tmp_path / 'x.pt'),
                            str(tmp_path / 'y.safetensors')], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert 'vision tower (width 64, 3 blocks, patches of 8x8, 16 of them), text tower (width 64' in done.stdout + done.stderr
+    told = done.stdout + done.stderr
+    assert 'vision tower (width 64, 3 blocks, patches of 8x8, 16 of them), text tower (width 64' in told
     assert read_checkpoint(tmp_path / 'y.safetensors')['meta']['format'] == 'mmdfer-clip-1'
     with pytest.raises(CheckpointError, match='is there already'):
         convert_clip(tmp_path / 'x.pt', tmp_path / 'y.safetensors')

@@ -1,6 +1,6 @@
 """Convert a CLIP model of OpenAI, open_clip, transformers or Long-CLIP to safetensors under the names used here.
 
-``python tools/convert/clip.py ViT-B-16.pt clip_vitb16.safetensors``; a folder of transformers or open_clip will do, too.
+``python tools/convert/clip.py ViT-B-16.pt clip_vitb16.safetensors``; a folder of transformers or open_clip will do.
 """
 import argparse
 import os

@@ -53,6 +53,7 @@ def convert_release(kind: str, source: str | os.PathLike, target: str | os.PathL
     settings = {f'model.{key}': str(value) for key, value in release.settings.items()}
     if release.tokens:
         settings['model.cls_head.texts.file'] = str(_write_texts(release.tokens, target, dataset, force))
+        settings['model.cls_head.texts.templates'] = '{}'
     options = ' '.join(f'{key}={value}' for key, value in settings.items())
     write_converted(release.state, target, dict(format=FORMAT, release=kind, source=str(source), config=release.config,
                                                 settings=settings))
@@ -66,8 +67,8 @@ def _write_texts(tokens: list[list[int]], target: str | os.PathLike, dataset: st
     """The class texts as a file of ``class name: text``."""
     names, path = class_names(dataset), Path(target).with_suffix('.texts.yaml')
     if len(names) != len(tokens):
-        raise ValueError(f'--dataset {dataset}: has {len(names)} classes, the release {len(tokens)}; give the set that it '
-                         'was trained on')
+        raise ValueError(f'--dataset {dataset}: has {len(names)} classes, the release {len(tokens)}; give the set '
+                         'that it was trained on')
     if path.exists() and not force:
         raise CheckpointError(f'{path}: is there already; give another name, or write over it by --force')
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -45,8 +45,8 @@ def text_architecture(arch: str | dict) -> dict:
 
 def _sizes_in_file(init_cfg: dict | None) -> dict:
     if (init_cfg or {}).get('type') != 'Pretrained':
-        raise ValueError('arch=None reads the sizes from a file: give init_cfg=dict(type="Pretrained", checkpoint=...), or '
-                         f'arch as one of {", ".join(TEXT_ARCHITECTURES)}')
+        raise ValueError('arch=None reads the sizes from a file: give init_cfg=dict(type="Pretrained", checkpoint=...), '
+                         f'or arch as one of {", ".join(TEXT_ARCHITECTURES)}')
     return text_sizes(init_cfg['checkpoint'])
 
 
@@ -60,9 +60,10 @@ class CLIPTextEncoder(AdapterTower, BaseModule):
         adapters=[dict(type='BottleneckAdapter', slot='ffn_out', reduction=8)]
 
     ``init_cfg=dict(type='Pretrained', checkpoint=...)`` reads any format that
-    :func:`mmdfer.weights.load_clip_text` knows. Prompt learners work on embeddings: ``embed`` gives them, ``forward`` takes them back. Parameter names are
-    ``token_embedding``, ``pos_embed``, mmpretrain's within ``layers.<i>``, ``ln_final`` and ``out_proj``;
-    ``logit_scale`` is a buffer, the logarithm of the factor that CLIP was trained with.
+    :func:`mmdfer.weights.load_clip_text` knows. Prompt learners work on embeddings: ``embed`` gives them,
+    ``forward`` takes them back. Parameter names are ``token_embedding``, ``pos_embed``, mmpretrain's within
+    ``layers.<i>``, ``ln_final`` and ``out_proj``; ``logit_scale`` is a buffer, the logarithm of the factor
+    that CLIP was trained with.
 
     Args:
         arch: ``'ViT-B/32'``, ``'ViT-B/16'``, ``'ViT-L/14'``, or a dict with ``embed_dims``, ``num_layers``,
@@ -137,8 +138,8 @@ class CLIPTextEncoder(AdapterTower, BaseModule):
         length = embeddings.shape[1]
         if embeddings.ndim != 3 or embeddings.shape[2] != self.embed_dims or length > self.context_length:
             raise ValueError(f'CLIPTextEncoder expects embeddings (N, L, {self.embed_dims}) of at most '
-                             f'{self.context_length} tokens, got {tuple(embeddings.shape)}: shorten the texts or prompts, '
-                             "and use the encoder's own width")
+                             f'{self.context_length} tokens, got {tuple(embeddings.shape)}: shorten the texts or '
+                             "prompts, and use the encoder's own width")
         x = embeddings + self.pos_embed[:, :length]
         x = self.run_blocks(x, TokenGrid(frames=1, height=0, width=0, leading=length), deep_prompts, start=1)
         x = x[torch.arange(len(x), device=x.device), ends]         # (N, L, C) -> (N, C)

@@ -49,8 +49,8 @@ def tokenize(texts: str | Sequence[str], context_length: int = 77, truncate: boo
 def _tell_too_long(text: str, length: int, context_length: int, truncate: bool) -> None:
     problem = f'the text {text[:60] + "..." if len(text) > 60 else text!r} has {length} tokens with its start and end'
     if not truncate:
-        raise ValueError(f'{problem}, over the context of {context_length}: shorten it, set truncate=True to cut it, or '
-                         'use Long-CLIP, whose context is 248')
+        raise ValueError(f'{problem}, over the context of {context_length}: shorten it, set truncate=True to cut it, '
+                         'or use Long-CLIP, whose context is 248')
     print_log(f'{problem} and was cut to {context_length}', logger='current')
 
 
@@ -68,5 +68,6 @@ def decode(tokens: Sequence[int]) -> str:
     tokenizer = _tokenizer()
     text = tokenizer.decode(tokens).strip()
     if tokenizer.encode(text) != list(tokens):
-        raise ValueError(f'the tokens of {text!r} are not those that the tokenizer gives it; they cannot be written as text')
+        raise ValueError(f'the tokens of {text!r} are not those that the tokenizer gives it, so they cannot be written '
+                         'as text')
     return text

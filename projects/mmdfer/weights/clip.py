@@ -38,9 +38,11 @@ _TRANSFORMERS_TOWER = (
     (r'^encoder\.layers\.(\d+)\.self_attn\.qkv\.', r'layers.\1.attn.qkv.'),
     (r'^encoder\.layers\.(\d+)\.self_attn\.out_proj\.', r'layers.\1.attn.proj.'),
     (r'^encoder\.layers\.(\d+)\.mlp\.fc1\.', r'layers.\1.ffn.layers.0.0.'),
-    (r'^encoder\.layers\.(\d+)\.mlp\.fc2\.', r'layers.\1.ffn.layers.1.'), (r'^embeddings\.class_embedding$', 'cls_token'),
+    (r'^encoder\.layers\.(\d+)\.mlp\.fc2\.', r'layers.\1.ffn.layers.1.'),
+    (r'^embeddings\.class_embedding$', 'cls_token'),
     (r'^embeddings\.position_embedding\.weight$', 'pos_embed'),
-    (r'^embeddings\.patch_embedding\.', 'patch_embed.projection.'), (r'^embeddings\.token_embedding\.', 'token_embedding.'),
+    (r'^embeddings\.patch_embedding\.', 'patch_embed.projection.'),
+    (r'^embeddings\.token_embedding\.', 'token_embedding.'),
     (r'^pre_layrnorm\.', 'pre_norm.'), (r'^post_layernorm\.', 'ln1.'), (r'^final_layer_norm\.', 'ln_final.'))
 _SCALARS = re.compile(r'(^|\.)(input_resolution|context_length|vocab_size|attn_mask|position_ids)$')
 # What no tower here computes, by a key that shows it.
@@ -61,8 +63,8 @@ class ClipFile:
 
     def __getitem__(self, part: str) -> TowerFile:
         if part not in self.towers:
-            raise CheckpointError(f'{self.path}: has no {part} tower, only {", ".join(self.towers)}; choose the file of '
-                                  'the whole model')
+            raise CheckpointError(f'{self.path}: has no {part} tower, only {", ".join(self.towers)}; choose the file '
+                                  'of the whole model')
         return self.towers[part]
 
 
@@ -139,8 +141,8 @@ def to_clip(read: ClipRead) -> ClipFile:
             raise CheckpointError(f'{read.path}: is {what}, which the towers here do not compute; {remedy}')
     known = _format(state)
     if known is None:
-        raise CheckpointError(f'{read.path}: no CLIP model is recognised in its keys (such as {sorted(state)[:4]}); known '
-                              f'formats: {", ".join(name for name, _, _ in _FORMATS)}')
+        raise CheckpointError(f'{read.path}: no CLIP model is recognised in its keys (such as {sorted(state)[:4]}); '
+                              f'known formats: {", ".join(name for name, _, _ in _FORMATS)}')
     name, _, split = known
     towers = {}
     for part, tower in split(state).items():
@@ -150,8 +152,8 @@ def to_clip(read: ClipRead) -> ClipFile:
             quick_gelu = True if name == 'Long-CLIP' else read.quick_gelu
             file = TowerFile(settle(tower), name, scalars, quick_gelu=quick_gelu)
             if quick_gelu is None:
-                file.notes.append('the file does not tell whether it computes with QuickGELU (OpenAI\'s do) or GELU (most '
-                                  'of open_clip\'s own); the config must')
+                file.notes.append('the file does not tell whether it computes with QuickGELU (OpenAI\'s do) or GELU '
+                                  '(most of open_clip\'s own); the config must')
             towers[part] = file
     if 'text' in towers and 'logit_scale' not in towers['text'].state:
         towers['text'].state['logit_scale'] = torch.tensor(math.log(100))
@@ -203,8 +205,8 @@ def load_clip_text(encoder: CLIPTextEncoder, path: str | os.PathLike) -> LoadRep
         file.state['pos_embed'] = stretch_positions(positions)
         file.notes.append(f'its {CONTEXT} positions were stretched to {LONG_CONTEXT}, which want training')
     elif positions is not None and positions.shape[1] != encoder.context_length:
-        raise CheckpointError(f'{path}: has {positions.shape[1]} text positions, the model {encoder.context_length}; set '
-                              f"the text encoder's context_length={positions.shape[1]}")
+        raise CheckpointError(f'{path}: has {positions.shape[1]} text positions, the model {encoder.context_length}; '
+                              f"set the text encoder's context_length={positions.shape[1]}")
     return fill(encoder, file, path, _remedy, 'arch of the text encoder')
 
 

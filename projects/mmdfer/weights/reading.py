@@ -99,8 +99,8 @@ def _read_torchscript(path: Path, map_location) -> dict:
     with zipfile.ZipFile(path) as archive:
         asks = [name for name in archive.namelist() if name.endswith('.py') and b'__setstate__' in archive.read(name)]
     if asks and not is_trusted():
-        raise CheckpointError(f'{path}: refused, because reading it would run TorchScript stored in the file ({asks[0]} '
-                              f'has a __setstate__). If you trust its source, set {TRUST_VARIABLE}=1 (tools: '
+        raise CheckpointError(f'{path}: refused, because reading it would run TorchScript stored in the file '
+                              f'({asks[0]} has a __setstate__). If you trust its source, set {TRUST_VARIABLE}=1 (tools: '
                               '--trust-checkpoint), or convert it to safetensors elsewhere')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')                     # torch.jit.load is deprecated, without a successor

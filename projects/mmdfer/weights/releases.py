@@ -52,8 +52,8 @@ def read_release(kind: str, path: str | os.PathLike) -> Release:
     state = find_state_dict(read_checkpoint(path, records=_RECORDS if kind == 'dfer_clip' else ()), path)
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     if witness not in state:
-        raise CheckpointError(f'{path}: no checkpoint of {kind} is recognised in its keys (such as {sorted(state)[:4]}; '
-                              f'{witness} is missing); known releases: {", ".join(RELEASES)}')
+        raise CheckpointError(f'{path}: no checkpoint of {kind} is recognised in its keys (such as {sorted(state)[:4]}'
+                              f'; {witness} is missing); known releases: {", ".join(RELEASES)}')
     return convert(state, path)
 
 
@@ -113,8 +113,8 @@ def _spoken(suffix: Tensor, table: Tensor, path: str | os.PathLike) -> list[list
     known = {row.tobytes(): index for index, row in enumerate(table.float().numpy())}
     tokens = [[known.get(row.tobytes()) for row in rows] for rows in suffix.float().numpy()]
     if any(token is None for rows in tokens for token in rows):
-        raise CheckpointError(f'{path}: token_suffix holds embeddings that are not of its own tokens, so the texts of its '
-                              'classes cannot be told; choose the file as it was released')
+        raise CheckpointError(f'{path}: token_suffix holds embeddings that are not of its own tokens, so the texts of '
+                              'its classes cannot be told; choose the file as it was released')
     end = len(table) - 1
     spoken = []
     for row in tokens:

@@ -1,7 +1,6 @@
 """Image ViT checkpoints of other projects, brought to mmpretrain's key names."""
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Callable

@@ -1,5 +1,6 @@
 """Transforms that MMAction2 and mmpretrain do not have."""
 from .clip import ClipDecode, ClipInit, SampleSegments
 from .image import CropFaceBox
+from .jitter import ClipColorJitter
 
-__all__ = ['ClipDecode', 'ClipInit', 'CropFaceBox', 'SampleSegments']
+__all__ = ['ClipColorJitter', 'ClipDecode', 'ClipInit', 'CropFaceBox', 'SampleSegments']

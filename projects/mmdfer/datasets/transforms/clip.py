@@ -5,14 +5,13 @@ import os
 import re
 from collections.abc import Callable
 
-import cv2
-import mmcv
 import numpy as np
 from mmaction.datasets.transforms import DecordDecode, DecordInit, SampleFrames
 from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
 from ..errors import BadClipError
+from .decoding import decode_image
 
 FRAME_SUFFIXES = ('.jpg', '.jpeg', '.png')
 
@@ -117,12 +116,8 @@ class ClipDecode(BaseTransform):
         return results
 
 
-# What the last bytes of a whole file hold: libjpeg and libpng fill in grey where a file was cut short.
-_ENDINGS = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND'}
-
-
-def read_frame(path: str) -> np.ndarray:
-    """An image file as an RGB array (H, W, 3).
+def read_frame(path: str, min_size: int | None = None) -> np.ndarray:
+    """An image file as an RGB array (H, W, 3); ``min_size`` is :func:`decode_image`'s.
 
     Raises:
         BadClipError: if it is missing, cut short or does not decode.
@@ -132,15 +127,7 @@ def read_frame(path: str) -> np.ndarray:
             data = file.read()
     except OSError as error:
         raise BadClipError(f'{path}: cannot be read ({error.strerror})') from None
-    ending = _ENDINGS.get(data[:2])
-    if ending is not None and ending not in data[-1024:]:
-        raise BadClipError(f'{path}: the image is cut short; extract the clip again, or leave it out by '
-                           '--skip-bad-clips')
-    try:
-        return mmcv.imfrombytes(data, channel_order='rgb')
-    except cv2.error:
-        raise BadClipError(f'{path}: does not decode as an image; extract the clip again, or leave it out by '
-                           '--skip-bad-clips') from None
+    return decode_image(data, path, min_size)
 
 
 def _reading(clip: str, step: Callable[[dict], dict], results: dict) -> dict:

@@ -5,10 +5,11 @@ from .dfew import DFEWDataset
 from .errors import BadClipError, DatasetError
 from .fer_dataset import StaticFERDataset
 from .ferplus import FERPlusDataset
+from .packed import Pack, PackError
 from .rafdb import RAFDBDataset
 from .transforms import *  # noqa: F401,F403
 
 __all__ = [
     'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'DFERDataset', 'DFEWDataset', 'DatasetError',
-    'FERPlusDataset', 'RAFDBDataset', 'StaticFERDataset'
+    'FERPlusDataset', 'Pack', 'PackError', 'RAFDBDataset', 'StaticFERDataset'
 ]

@@ -39,7 +39,7 @@ def main() -> None:
         return tqdm(items, total=total, desc=args.out, unit='clip', disable=not sys.stderr.isatty())
 
     cfg = load_config(args.config)
-    set_data(cfg, args.data_root, args.fold)
+    set_data(cfg, args.data_root, args.fold, args.skip_bad_clips)
     start = time.perf_counter()
     if args.verify:
         print(f'{args.out}: {verify(args.out, cfg, progress)} clips, all as they were packed')

@@ -98,7 +98,9 @@ def _apply(colours: tuple[np.ndarray, np.ndarray] | None, frame: np.ndarray, out
 def _hue_shift(shift: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """What to subtract from, and what to add to, the bytes of an HSV frame to turn its hue; 0 for S and V."""
     back = -shift % HUES
-    return tuple(np.broadcast_to(np.array([value, 0, 0], np.uint8), shape).copy() for value in (back, HUES - back))
+    row = np.zeros((2, *shape[1:]), np.uint8)
+    row[:, :, 0] = [[back], [HUES - back]]
+    return tuple(np.repeat(one[None], shape[0], axis=0) for one in row)
 
 
 def _turn_hue(frame: np.ndarray, back: np.ndarray, forth: np.ndarray) -> None:

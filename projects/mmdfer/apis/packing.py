@@ -96,7 +96,7 @@ def listed_clips(cfg: Config, skip_bad_clips: bool = False, workers: int = 2) ->
     for options in dataset_configs(cfg):
         if not issubclass(DATASETS.get(options.type), DFERDataset):
             raise DatasetError(f'{options.type} has no clips to pack')
-        options = dict(options, pipeline=[], packed=None, indices=None)
+        options = dict(options, pipeline=[], packed=None, indices=None, serialize_data=False)
         if skip_bad_clips:
             options.update(skip_bad_clips=True, test_mode=False)
         dataset = DATASETS.build(options)
@@ -189,7 +189,7 @@ def verify(path: str, cfg: Config, progress: Progress = lambda items, total: ite
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     packed = Pack(path)
     for options in dataset_configs(cfg):
-        DATASETS.build(dict(options, pipeline=[], packed=os.path.abspath(path)))
+        DATASETS.build(dict(options, pipeline=[], packed=os.path.abspath(path), serialize_data=False))
     for _ in progress(packed.verify(), len(packed)):
         pass
     return len(packed)

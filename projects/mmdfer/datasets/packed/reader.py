@@ -79,16 +79,20 @@ class Pack:
             PackError: if the bytes have changed.
             BadClipError: if a stored file does not decode.
         """
-        place, length, checksum, height, width = self.frames[index].item()
+        place, length, _, height, width = self.frames[index].item()
         data = self._bytes[place:place + length]
         if not self._checked[index]:
-            if zlib.crc32(data) != checksum:
-                raise PackError(f'{self.path}: {name} does not match its checksum: the pack is damaged; '
-                                f'{how_to_build(self.command)}')
+            self._check(index, name)
             self._checked[index] = True
         if self.store == 'raw':
             return np.array(data).reshape(height, width, 3)
         return decode_image(data.tobytes(), name, min_size)
+
+    def _check(self, index: int, name: str) -> None:
+        place, length, checksum, *_ = self.frames[index].item()
+        if zlib.crc32(self._bytes[place:place + length]) != checksum:
+            raise PackError(f'{self.path}: {name} does not match its checksum: the pack is damaged; '
+                            f'{how_to_build(self.command)}')
 
     def verify(self) -> Iterator[int]:
         """Try every frame's checksum, clip by clip, yielding the clip's row.
@@ -97,12 +101,9 @@ class Pack:
             PackError: at the first that has changed.
         """
         for row, name in enumerate(self._names):
-            first, count = self.clips[row]['first'], self.clips[row]['count']
-            for index in range(int(first), int(first + count)):
-                place, length, checksum, *_ = self.frames[index].item()
-                if zlib.crc32(self._bytes[place:place + length]) != checksum:
-                    raise PackError(f'{self.path}: frame {index - first} of clip {name} does not match its checksum: the '
-                                    f'pack is damaged; {how_to_build(self.command)}')
+            first, count, *_ = self.clips[row].item()
+            for index in range(count):
+                self._check(first + index, f'frame {index} of clip {name}')
             yield row
 
     def check_sources(self, rows: Iterable[int], clips: Iterable[str], threads: int = 8) -> None:

@@ -37,7 +37,8 @@ def exif():
 
 
 KINDS = {'4:2:0': dict(quality=75), '4:4:4': dict(quality=95, subsampling=0), 'progressive': dict(progressive=True),
-         'optimised': dict(optimize=True, quality=20), 'exif': dict(exif=exif()), 'restarts': dict(restart_marker_rows=2)}
+         'optimised': dict(optimize=True, quality=20), 'exif': dict(exif=exif()),
+         'restarts': dict(restart_marker_rows=2)}
 
 
 @pytest.mark.parametrize('kind', [*KINDS, 'grey', 'cmyk', 'png'])

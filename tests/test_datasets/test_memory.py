@@ -35,7 +35,7 @@ class Reporting(torch.utils.data.Dataset):
         self.turn += 1
         return private() if self.turn % every == 1 else 0.
 
-root, packed, every = sys.argv[1], sys.argv[2] or None, int(sys.argv[3])
+root, packed, every, epochs = sys.argv[1], sys.argv[2] or None, int(sys.argv[3]), int(sys.argv[4])
 init_default_scope('mmaction')
 pipeline = [dict(type='ClipInit'), dict(type='SampleSegments', num_frames=2), dict(type='ClipDecode'),
             dict(type='FormatShape', input_format='NCTHW'), dict(type='PackActionInputs', meta_keys=('video_id', ))]
@@ -48,13 +48,13 @@ sampler = DefaultSampler(dataset, shuffle=True)
 loader = torch.utils.data.DataLoader(Reporting(dataset), sampler=sampler, batch_size=100, num_workers=2,
                                      persistent_workers=True)
 main, worker = [], []
-for epoch in range(%d):
+for epoch in range(epochs):
     dataset.set_epoch(0, epoch)
     sampler.set_epoch(epoch)
     worker.append(max(float(batch.max()) for batch in loader))
     main.append(private() - before)
 print(json.dumps(dict(clips=len(dataset), listed=listed, main=main, worker=worker)))
-''' % EPOCHS
+'''
 
 
 def write_set(root, clips):
@@ -63,15 +63,16 @@ def write_set(root, clips):
     (root / 'Clip' / 'clip_224x224').mkdir(parents=True)
     for number in range(1, clips + 1):
         os.symlink(root / 'one', root / 'Clip' / 'clip_224x224' / f'{number:05d}')
-    (root / 'EmoLabel_DataSplit' / 'train(single-labeled)').mkdir(parents=True)
+    lists = root / 'EmoLabel_DataSplit' / 'train(single-labeled)'
+    lists.mkdir(parents=True)
     rows = [f'{number},{(number - 1) % 7 + 1}\n' for number in range(1, clips + 1)]
-    (root / 'EmoLabel_DataSplit' / 'train(single-labeled)' / 'set_1.csv').write_text('video_name,label\n' + ''.join(rows))
+    (lists / 'set_1.csv').write_text('video_name,label\n' + ''.join(rows))
     (root / 'few.csv').write_text('video_name,label\n' + ''.join(rows[:7]))
     return root
 
 
 def measure(root, packed='', every=50):
-    done = subprocess.run([sys.executable, '-c', PROGRAM, str(root), str(packed), str(every)], cwd=ROOT,
+    done = subprocess.run([sys.executable, '-c', PROGRAM, str(root), str(packed), str(every), str(EPOCHS)], cwd=ROOT,
                           env=dict(os.environ, OMP_NUM_THREADS='1'), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])

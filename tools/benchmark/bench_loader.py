@@ -1,4 +1,4 @@
-"""Clips a second and core: a PIL loader as published repositories write it, MMAction2's pipeline, ours, and ours packed.
+"""Clips a second and core: a PIL loader as published code has it, MMAction2's pipeline, ours, and ours packed.
 
 ``python tools/benchmark/bench_loader.py [--no-jitter] [--json]``
 """
@@ -109,11 +109,12 @@ def build(root: Path, folders: list[str], args: argparse.Namespace) -> dict:
     cfg = load_config(CONFIG, {f'{name}_dataloader.dataset.data_root': str(root) for name in ('train', 'val', 'test')})
     ours = cfg.train_dataloader.dataset
     ours.label_base = 1
-    stock = [dict(type='SampleFrames', clip_len=1, num_clips=FRAMES), dict(type='RawFrameDecode', decoding_backend='cv2')]
-    stock += [dict(type='RandomResizedCrop', area_range=AREA, aspect_ratio_range=RATIO),
-              dict(type='Resize', scale=(224, 224), keep_ratio=False), dict(type='Flip', flip_ratio=0.5),
-              dict(type='ColorJitter', **JITTER), dict(type='FormatShape', input_format='NCTHW'),
-              dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape'))]
+    stock = [dict(type='SampleFrames', clip_len=1, num_clips=FRAMES),
+             dict(type='RawFrameDecode', decoding_backend='cv2'),
+             dict(type='RandomResizedCrop', area_range=AREA, aspect_ratio_range=RATIO),
+             dict(type='Resize', scale=(224, 224), keep_ratio=False), dict(type='Flip', flip_ratio=0.5),
+             dict(type='ColorJitter', **JITTER), dict(type='FormatShape', input_format='NCTHW'),
+             dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape'))]
     if args.no_jitter:
         stock, ours.pipeline = ([step for step in steps if 'ColorJitter' not in step['type']]
                                 for steps in (stock, ours.pipeline))
@@ -153,12 +154,13 @@ def main() -> None:
                     dataset[index]
                 if turn:                                    # the first round warms up
                     rates[name].append(args.clips / (time.process_time() - start))
-    report = {name: dict(clips_per_s=round(statistics.median(rate), 1),
-                         low=round(min(rate), 1), high=round(max(rate), 1),
-                         times_pil=round(statistics.median(map(lambda one, pil: one / pil, rate, rates[PIL])), 2))
+    report = {name: dict(clips_per_s=round(statistics.median(rate), 1), low=round(min(rate), 1),
+                         high=round(max(rate), 1),
+                         times_pil=round(statistics.median(np.divide(rate, rates[PIL])), 2))
               for name, rate in rates.items()}
     print(f'{FRAMES} of {args.frames} frames of {args.size}x{args.size}, JPEG {args.quality}, crop, flip'
-          f'{"" if args.no_jitter else ", colour jitter"}; one core, median of {args.rounds} rounds of {args.clips} clips')
+          f'{"" if args.no_jitter else ", colour jitter"}; one core, median of {args.rounds} rounds of {args.clips} '
+          'clips')
     print(f'{"":28}{"clips/s":>9}{"low":>8}{"high":>8}{"x PIL":>8}')
     for name, row in report.items():
         print(f'{name:28}{row["clips_per_s"]:9.1f}{row["low"]:8.1f}{row["high"]:8.1f}{row["times_pil"]:8.2f}')

@@ -24,10 +24,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--store', choices=('files', 'raw'), default='files',
                         help="the frames' files, or their pixels: larger, and the fastest [files]")
     parser.add_argument('--size', type=int, help='resize raw frames to this shorter side; results then differ')
-    parser.add_argument('--skip-bad-clips', action='store_true', help='keep what cannot be read as such, for a training '
-                        'with the same option')
+    parser.add_argument('--skip-bad-clips', action='store_true',
+                        help='keep what cannot be read as such, for a training with the same option')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing pack')
-    parser.add_argument('--verify', action='store_true', help='check an existing pack, every byte of it, and write nothing')
+    parser.add_argument('--verify', action='store_true', help='check every byte of an existing pack, and write nothing')
     parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1), help='threads [%(default)s]')
     return parser.parse_args()
 
@@ -46,7 +46,8 @@ def main() -> None:
         return
     words = [word for word in sys.argv[1:] if word != '--overwrite']
     command = shlex.join(['python', 'tools/data/pack.py', *words, '--overwrite'])
-    made = pack(cfg, args.out, args.store, args.size, args.skip_bad_clips, args.overwrite, args.workers, command, progress)
+    made = pack(cfg, args.out, args.store, args.size, args.skip_bad_clips, args.overwrite, args.workers, command,
+                progress)
     print(f'{args.out}: {made["clips"]} clips, {made["frames"]} frames, {made["bytes"] / 2 ** 20:.0f} MiB in '
           f'{time.perf_counter() - start:.0f} s'
           + (f'; {made["resumed"]} clips were there already' if made['resumed'] else '')

@@ -52,7 +52,8 @@ class Source:
             stats = [os.stat(clip)]
         except FileNotFoundError:
             return None
-        return cls(len(stats), sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0))
+        newest = max((stat.st_mtime_ns for stat in stats), default=0)
+        return cls(len(stats), sum(stat.st_size for stat in stats), newest)
 
 
 def index_bytes(text: dict, clips: np.ndarray, frames: np.ndarray) -> bytes:

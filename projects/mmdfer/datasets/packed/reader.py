@@ -125,8 +125,8 @@ class Pack:
             if now.newest > newest:
                 raise PackError(f'{self.path}: is older than the frames of {clip}; {how_to_build(self.command)}')
             if (now.count, now.bytes) != (count, size):
-                raise PackError(f'{self.path}: was packed from other frames than those of {clip} ({count} frames of {size} '
-                                f'bytes, now {now.count} of {now.bytes}); {how_to_build(self.command)}')
+                raise PackError(f'{self.path}: was packed from other frames than those of {clip} ({count} frames of '
+                                f'{size} bytes, now {now.count} of {now.bytes}); {how_to_build(self.command)}')
         with ThreadPoolExecutor(threads) as pool:
             for _ in pool.map(check, rows, clips, chunksize=256):
                 pass

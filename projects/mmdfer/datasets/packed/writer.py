@@ -43,46 +43,45 @@ class PackWriter:
         self.settings = dict(store=store, size=size, command=command)
         self.done: dict[str, dict] = {}
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        end = self._resume()
-        self._file = open(self.part, 'r+b' if os.path.exists(self.part) else 'w+b')
+        self._file = os.fdopen(os.open(self.part, os.O_RDWR | os.O_CREAT, 0o666), 'r+b')
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self._file.close()
             raise DatasetError(f'{path}: another process is writing this pack') from None
+        end, lines = self._resume()
         self._file.truncate(end)
-        self._file.seek(0, os.SEEK_END)
-        if end == 0:
-            self._file.write(b'\0' * HEADER.size)
+        self._file.seek(end)
         self._lines = open(self.journal, 'a', encoding='utf-8')
+        self._lines.truncate(lines)
         if not self.done:
-            self._lines.truncate(0)
+            self._file.write(b'\0' * HEADER.size)
             self._note(self.settings)
 
-    def _resume(self) -> int:
-        """Read the journal; returns where the part's whole clips end."""
-        if not (os.path.exists(self.journal) and os.path.exists(self.part)):
-            return 0
-        entries, whole = [], 0
-        with open(self.journal, 'rb') as lines:
-            for line in lines:
+    def _resume(self) -> tuple[int, int]:
+        """Read the journal; returns where the part's whole clips and their lines in the journal end."""
+        if not os.path.exists(self.journal):
+            return 0, 0
+        end, lines, length = 0, 0, os.path.getsize(self.part)
+        with open(self.journal, 'rb') as journal:
+            for number, line in enumerate(journal):
                 if not line.endswith(b'\n'):
                     break                                           # the write that a kill cut short
-                entries.append(json.loads(line))
-                whole += len(line)
-        same = entries and {key: entries[0].get(key) for key in ('store', 'size')} == {
-            key: self.settings[key] for key in ('store', 'size')}
-        end, length = HEADER.size, os.path.getsize(self.part)
-        for entry in entries[1:] if same else ():
-            if entry['end'] > length:
-                break
-            self.done[entry['clip']] = _compact(entry)
-            end = entry['end']
-        os.truncate(self.journal, whole)                            # a cut line must not run into the next one
-        return end if self.done else 0
+                entry = json.loads(line)
+                if number == 0 and any(entry.get(key) != self.settings[key] for key in ('store', 'size')):
+                    break
+                if number > 0:
+                    if entry['end'] > length:
+                        break
+                    self.done[entry['clip']] = _compact(entry)
+                    end = entry['end']
+                lines += len(line)
+        return (end, lines) if self.done else (0, 0)
 
     def has(self, clip: str, source: Source) -> bool:
-        """Whether a clip is in already, from the frames that are on the disk now."""
-        return clip in self.done and tuple(self.done[clip]['source']) == astuple(source)
+        """Whether a clip is in already and can be read, from the frames that are on the disk now."""
+        entry = self.done.get(clip)
+        return entry is not None and entry['bad'] is None and tuple(entry['source']) == astuple(source)
 
     def add(self, clip: str, source: Source, frames: Sequence[StoredFrame], bad: str | None = None) -> None:
         """Append a clip; ``bad`` is why it cannot be read, to be said again when it is asked for."""
@@ -109,7 +108,8 @@ class PackWriter:
         entries = [self.done[clip] for clip in clips]
         counts = [len(entry['frames']) for entry in entries]
         first = np.cumsum([0, *counts])[:-1]
-        table = np.array([(start, count, *entry['source']) for start, count, entry in zip(first, counts, entries)], CLIPS)
+        rows = [(start, count, *entry['source']) for start, count, entry in zip(first, counts, entries)]
+        table = np.array(rows, CLIPS)
         frames = np.concatenate([np.empty(0, FRAMES), *(entry['frames'] for entry in entries)])
         bad = {clip: entry['bad'] for clip, entry in zip(clips, entries) if entry['bad'] is not None}
         self._file.write(b'\0' * (-self._file.tell() % ALIGNMENT))

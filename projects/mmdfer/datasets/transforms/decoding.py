@@ -72,7 +72,7 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
 
 @functools.cache
 def jpeg_decoder() -> Callable[[bytes, tuple[int, int], int], np.ndarray | None] | None:
-    """The fastest JPEG decoder installed beside OpenCV: (data, (height, width), scale) to RGB, ``None`` where it fails."""
+    """The fastest JPEG decoder beside OpenCV: (data, (height, width), scale) to RGB, or ``None`` if it fails."""
     return _simplejpeg() or _pyturbojpeg()
 
 

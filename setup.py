@@ -11,6 +11,7 @@ EXTRAS = {
     'face': ['mediapipe==0.10.21'],
     'captions': ['transformers>=4.49', 'nltk'],
     'text': ['open_clip_torch>=2.24'],
+    'fast': ['simplejpeg'],
     'test': ['pytest', 'timm'],
 }
 

@@ -60,11 +60,12 @@ def dataset_classes(dataset: ConfigDict) -> Sequence[str] | None:
     return metainfo.get('classes')
 
 
-def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None, skip_bad_clips: bool = False) -> None:
-    """Point every data set of a config to a folder and a fold.
+def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None, skip_bad_clips: bool = False,
+             packed: str | None = None) -> None:
+    """Point every data set of a config to a folder, a fold and a pack of its clips.
 
     Raises:
-        DatasetError: if the data root is missing, or the config's sets have no folds.
+        DatasetError: if the data root is missing, or the config's sets have no folds or read no packs.
     """
     for dataset in dataset_configs(cfg):
         if data_root is not None:
@@ -73,6 +74,10 @@ def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None,
             if 'fold' not in dataset:
                 raise DatasetError(f'--fold {fold}: {dataset.type} has no folds')
             dataset.fold = fold
+        if packed is not None:
+            if not issubclass(DATASETS.get(dataset.type), DFERDataset):
+                raise DatasetError(f'--packed {packed}: {dataset.type} reads no packs')
+            dataset.packed = os.path.abspath(packed)
         if skip_bad_clips and not dataset.get('test_mode', False):
             dataset.skip_bad_clips = True
         root = dataset.get('data_root', '')

@@ -5,11 +5,12 @@ from .dfew import DFEWDataset
 from .errors import BadClipError, DatasetError
 from .fer_dataset import StaticFERDataset
 from .ferplus import FERPlusDataset
+from .packed import Pack, PackError
 from .rafdb import RAFDBDataset
 from .sampler import BalancedSampler, class_counts
 from .transforms import *  # noqa: F401,F403
 
 __all__ = [
     'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'DFERDataset', 'DFEWDataset',
-    'DatasetError', 'FERPlusDataset', 'RAFDBDataset', 'StaticFERDataset', 'class_counts'
+    'DatasetError', 'FERPlusDataset', 'Pack', 'PackError', 'RAFDBDataset', 'StaticFERDataset', 'class_counts'
 ]

@@ -13,6 +13,7 @@ from torch.utils.data import get_worker_info
 
 from .errors import BadClipError, DatasetError
 from .inner_split import check_inner, validation_part
+from .packed import Pack
 from .seeding import EpochSeeded
 
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
@@ -31,6 +32,8 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
         pipeline: transforms, starting with ``ClipInit``.
         data_root: the set's folder.
         data_prefix: ``dict(clip=...)``, the folder of frame folders or videos below ``data_root``.
+        packed: a pack of these clips (``tools/data/pack.py``), absolute or below ``data_root``. Frames come from it,
+            to the same numbers; the clip folder may be gone, and must not have changed if it is there.
         skip_bad_clips: in training, go on past clips that cannot be read, and report them at the end. In
             testing nothing is ever skipped.
         inner: ``'train'`` or ``'val'``, a part of the list's clips: an epoch can be chosen by the validation part,
@@ -41,6 +44,7 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
 
     Raises:
         DatasetError: for a data root, folder or list that is missing or cannot be read.
+        PackError: for a pack that is damaged, lacks a listed clip, or is older than the frames.
         BadClipError: when a clip cannot be read and is not to be skipped.
     """
 
@@ -48,13 +52,15 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
 
     def __init__(self, ann_file: str, pipeline: Sequence[dict], data_root: str = '', data_prefix: dict | None = None,
                  skip_bad_clips: bool = False, inner: str | None = None, inner_share: float = 0.1, inner_seed: int = 0,
-                 **kwargs) -> None:
+                 packed: str | None = None, **kwargs) -> None:
         check_inner(inner, inner_share)
         self.inner, self.inner_share, self.inner_seed = inner, inner_share, inner_seed
         if data_root and not os.path.isdir(data_root):
             raise DatasetError(f'data_root={data_root!r}: no such folder; give the folder of the data set with '
                                '--data-root')
         self.skip_bad_clips = skip_bad_clips
+        self.missing: list[str] = []
+        self.pack = None if packed is None else Pack(os.path.join(data_root, packed))
         self.bad_clips_file: str | None = None
         self._bad = 0
         super().__init__(ann_file, pipeline, data_root=data_root, data_prefix=dict(data_prefix or dict(clip='')),
@@ -69,16 +75,16 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
             raise DatasetError(f'{self.ann_file}: no such list; check data_root and that the set was unpacked with its '
                                'official layout')
         pairs = self._inner_part(self.read_list())
-        clips = self._find_clips(Path(self.data_prefix['clip']))
-        found, missing = [], []
+        clips = self._clips(Path(self.data_prefix['clip']), [name for name, _ in pairs])
+        found, self.missing = [], []
         for name, label in pairs:
             path = clips.get(clip_key(name))
             if path is None:
-                missing.append(name)
+                self.missing.append(name)
             else:
                 found.append(dict(clip=path, video_id=name, label=label))
-        if missing:
-            self._report_missing(missing, len(pairs))
+        if self.missing:
+            self._report_missing(self.missing, len(pairs))
         if not found:
             raise DatasetError(f'{self.ann_file}: lists no clip')
         return found
@@ -89,6 +95,14 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
         names, labels = [clip_key(name) for name, _ in pairs], [label for _, label in pairs]
         chosen = validation_part(names, labels, self.inner_share, self.inner_seed)
         return [pair for pair, in_val in zip(pairs, chosen) if in_val == (self.inner == 'val')]
+
+    def _clips(self, folder: Path, names: Sequence[str]) -> dict[str, str]:
+        """Paths of clips by :func:`clip_key`: those on the disk, and with a pack those that it answers for."""
+        if self.pack is None:
+            return self._find_clips(folder)
+        missing = set(map(clip_key, self.pack.missing))
+        packed = {clip_key(name): str(folder / name) for name in names if clip_key(name) not in missing}
+        return dict(packed, **self._find_clips(folder)) if folder.is_dir() else packed
 
     def _find_clips(self, folder: Path) -> dict[str, str]:
         if not folder.is_dir():
@@ -105,6 +119,21 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
             raise DatasetError(f'{message}; complete the set'
                                + ('' if self.test_mode else ', or train without them by --skip-bad-clips'))
         print_log(f'{message}; trained without', logger='current', level=logging.WARNING)
+
+    def filter_data(self) -> list[dict]:
+        data_list = super().filter_data()
+        if self.pack is not None:
+            rows = self.pack.rows([info['video_id'] for info in data_list], clip_key, self.ann_file)
+            self.pack.check_sources(rows, [info['clip'] for info in data_list])
+            for info, row in zip(data_list, rows):
+                info['packed'] = row
+        return data_list
+
+    def get_data_info(self, idx: int) -> dict:
+        info = super().get_data_info(idx)
+        if self.pack is not None:
+            info['packed'] = self.pack.clip(info['packed'])
+        return info
 
     def prepare_data(self, idx: int) -> dict | None:
         try:

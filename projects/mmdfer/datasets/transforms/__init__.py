@@ -1,6 +1,7 @@
 """Transforms that MMAction2 and mmpretrain do not have."""
 from .clip import ClipDecode, ClipInit, SampleSegments
 from .image import CropFaceBox
+from .jitter import ClipColorJitter
 from .window import SampleWindow
 
-__all__ = ['ClipDecode', 'ClipInit', 'CropFaceBox', 'SampleSegments', 'SampleWindow']
+__all__ = ['ClipColorJitter', 'ClipDecode', 'ClipInit', 'CropFaceBox', 'SampleSegments', 'SampleWindow']

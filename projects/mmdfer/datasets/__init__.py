@@ -5,10 +5,15 @@ from .dfew import DFEWDataset
 from .errors import BadClipError, DatasetError
 from .fer_dataset import StaticFERDataset
 from .ferplus import FERPlusDataset
+from .ferv39k import FERV39kDataset
+from .listed_dataset import ListedDataset
+from .mafw import MAFWCompoundDataset, MAFWDataset
 from .rafdb import RAFDBDataset
 from .transforms import *  # noqa: F401,F403
+from .video_folder import VideoFolderDataset
 
 __all__ = [
     'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'DFERDataset', 'DFEWDataset', 'DatasetError',
-    'FERPlusDataset', 'RAFDBDataset', 'StaticFERDataset'
+    'FERPlusDataset', 'FERV39kDataset', 'ListedDataset', 'MAFWCompoundDataset', 'MAFWDataset', 'RAFDBDataset',
+    'StaticFERDataset', 'VideoFolderDataset'
 ]

@@ -41,10 +41,14 @@ class ListFile:
         """Whether it is of the kind ``folder frames label``."""
         return 'frames' in self.columns
 
-    def __str__(self) -> str:
+    @property
+    def form(self) -> str:
+        """How the file is written, in words."""
         header = 'with header' if self.has_header else 'no header'
-        return (f'{len(self.rows)} clips, {" ".join(self.columns)} separated by {self.separator}s, {header}, '
-                f'{self.encoding}, {self.line_ends}')
+        return f'{" ".join(self.columns)} separated by {self.separator}s, {header}, {self.encoding}, {self.line_ends}'
+
+    def __str__(self) -> str:
+        return f'{len(self.rows)} clips, {self.form}'
 
 
 def read_list_file(path: str) -> ListFile:

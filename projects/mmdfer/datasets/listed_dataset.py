@@ -42,7 +42,6 @@ class ListedDataset(DFERDataset):
         self.split = split
         self.is_official_list = ann_file is None
         self.dialect = Dialect(self.METAINFO['dataset'], self.TAKES_NAMES, self.OFFICIAL_BASE, label_base, class_order)
-        self.dialect_told = ''
         super().__init__(ann_file or self.list_of(split), pipeline, data_root=data_root, **kwargs)
 
     def list_of(self, split: str) -> str:
@@ -50,12 +49,18 @@ class ListedDataset(DFERDataset):
         raise NotImplementedError
 
     def read_list(self) -> list[tuple[str, int]]:
+        file, labels, told = self.read_rows()
+        print_log(f'{self.ann_file}: {file}; {told}', logger='current')
+        return [(self.name_of(row.clip), label) for row, label in zip(file.rows, labels)]
+
+    def read_rows(self) -> tuple[ListFile, list[int], str]:
+        """The list, the canonical label of each of its rows, and in words what the labels were."""
         file = read_list_file(self.ann_file)
-        labels, told = self.dialect.read(file, self.known_labels(file))
-        self.dialect_told = f'{file}; {told}'
-        print_log(f'{self.ann_file}: {self.dialect_told}', logger='current')
-        return [('/'.join(row.clip.strip('/').split('/')[-self.CLIP_DEPTH:]), label)
-                for row, label in zip(file.rows, labels)]
+        return file, *self.dialect.read(file, self.known_labels(file))
+
+    def name_of(self, clip: str) -> str:
+        """A listed clip without the folders above the set's own."""
+        return '/'.join(clip.strip('/').split('/')[-self.CLIP_DEPTH:])
 
     def known_labels(self, file: ListFile) -> dict[int, int]:
         """Canonical labels of rows, by their place, that the official lists of the same copy know by the clip."""

@@ -35,6 +35,7 @@ class VideoFolderDataset(DFERDataset):
     def __init__(self, pipeline: Sequence[dict], data_root: str = '', split: str = 'train', **kwargs) -> None:
         self.split = split
         super().__init__('', pipeline, data_root=data_root, data_prefix=dict(clip=split), **kwargs)
+        self._metainfo.setdefault('classes', find_classes(self.data_root))      # not loaded yet with lazy_init
 
     def load_data_list(self) -> list[dict]:
         folder = Path(self.data_root) / self.split

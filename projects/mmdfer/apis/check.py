@@ -50,15 +50,16 @@ def check_dataset(kind: str, root: str, clip: str | None = None, out: str | None
     reports = dict(tqdm(found, total=len(paths), desc='clips', unit='clip', mininterval=1))
     faults = find_faults(listings, clips, reports, folder, published)
     report = dict(
-        kind=kind, root=os.path.abspath(root), folder=folder, other_folders=other_folders(folder), decoded=decode,
-        lists=[_list_summary(listing) for listing in listings],
+        kind=kind, root=os.path.abspath(root), folder=folder, decoded=decode,
+        other_folders=other_folders(folder) if kind != 'folder' else [],
+        lists=[_list_summary(listing, published) for listing in listings],
         clips=dict(listed=len(listed), present=len(paths), **frame_summary(reports)),
         faults=[asdict(fault) for fault in faults if fault.level == 'fault'],
         notes=[asdict(fault) for fault in faults if fault.level == 'note'])
     write_json(report, os.path.join(out, 'report.json'))
     print(format_report(report, faults))
     sheet = os.path.join(out, 'examples.png')
-    has_sheet = draw_examples(listings, clips, reports, sheet)
+    has_sheet = draw_examples(listings, clips, reports, folder, sheet)
     print(f'\nreport.json{" and examples.png are" if has_sheet else " is"} in {out}')
     return report
 
@@ -72,9 +73,10 @@ def other_folders(folder: str) -> list[str]:
         return sorted(entry.name for entry in entries if entry.is_dir() and entry.name != os.path.basename(folder))
 
 
-def _list_summary(listing: Listing) -> dict:
+def _list_summary(listing: Listing, published: bool) -> dict:
+    size = SIZES.get((listing.dataset, listing.setup, listing.split)) if published else None
     return dict(dataset=listing.dataset, setup=listing.setup, split=listing.split, path=listing.path,
-                clips=len(listing.rows), published=SIZES.get((listing.dataset, listing.setup, listing.split)),
+                clips=len(listing.rows), published=size,
                 classes=dict(zip(listing.classes, listing.counts())), dialect=listing.dialect, labels=listing.labelled,
                 error=listing.error)
 
@@ -129,25 +131,24 @@ def format_report(report: dict, faults: Sequence) -> str:
     return '\n'.join(lines)
 
 
-def draw_examples(listings: Sequence[Listing], clips: Mapping[str, str], reports: Mapping[str, dict], path: str) -> bool:
+def draw_examples(listings: Sequence[Listing], clips: Mapping[str, str], reports: Mapping[str, dict], folder: str,
+                  path: str) -> bool:
     """A sheet with the middle frames of some readable clips of each class, a row a class; False if there are none."""
     main = listings[0]
     columns = 8 if len(main.classes) <= 12 else 4
-    by_class: dict[int, list[tuple[str, str]]] = {label: [] for label in range(len(main.classes))}
+    by_class: dict[int, list[str]] = {label: [] for label in range(len(main.classes))}
     for listing in listings:
-        if listing.dataset != main.dataset or listing.setup != main.setup:
-            continue
-        for key, name, label in listing.rows:
-            clip = clips.get(key)
-            if clip is not None and not reports.get(clip, dict(error='unread'))['error']:
-                by_class[label].append((name, clip))
+        if listing.dataset == main.dataset and listing.setup == main.setup:
+            for key, _, label in listing.rows:
+                if not reports.get(clips.get(key), dict(error='unread'))['error']:
+                    by_class[label].append(clips[key])
     images, captions = [], []
     for label, found in by_class.items():
         step = max(1, len(found) // columns)
-        shown = [(name, _middle_frame(clip)) for name, clip in found[::step][:columns]]
-        shown = [(name, image) for name, image in shown if image is not None]
+        shown = [(clip, _middle_frame(clip)) for clip in found[::step][:columns]]
+        shown = [(clip, image) for clip, image in shown if image is not None]
         images += [image for _, image in shown] + [np.full((THUMB, THUMB), 255, np.uint8)] * (columns - len(shown))
-        captions += [f'{main.classes[label]}\n{os.path.basename(name)}' for name, _ in shown]
+        captions += [f'{main.classes[label]}\n{os.path.relpath(clip, folder)}' for clip, _ in shown]
         captions += [f'{main.classes[label]}: none\n' if not shown and not place else '\n'
                      for place in range(columns - len(shown))]
     if not any(by_class.values()):

@@ -51,8 +51,9 @@ def write_list(path: Path, lines: Iterable[str], ending: str = '\n', encoding: s
 
 
 def spread(counts: Sequence[int]) -> np.ndarray:
-    """Labels with these counts, mixed."""
-    return np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
+    """Labels with these counts, each class as evenly along the list as can be, so that any part has its share."""
+    places = np.concatenate([(np.arange(count) + 0.5) / count for count in counts])
+    return np.repeat(np.arange(len(counts)), counts)[np.argsort(places, kind='stable')]
 
 
 def rounds(total: int, classes: int) -> list[int]:

@@ -63,7 +63,7 @@ def read_list_file(path: str) -> ListFile:
             a line that is unlike the others.
     """
     text, encoding, line_ends = _read_text(path)
-    lines = [(number, line.strip()) for number, line in enumerate(re.split('\r\n|\n|\r', text), 1) if line.strip()]
+    lines = [(number, line.strip(' ')) for number, line in enumerate(re.split('\r\n|\n|\r', text), 1) if line.strip()]
     separator = _separator(lines[0][1] if lines else '')
     columns, has_header = _columns(path, lines, separator)
     places = _places(path, columns)
@@ -130,7 +130,7 @@ def _columns(path: str, lines: list[tuple[int, str]], separator: str) -> tuple[t
         counts = len(first) > 2 and all(cell.isdigit() for cell in tail)
         captions = len(first) > 3 and not first[1].isdigit() and '.' in first[0]
         return FORMS[3 if counts else 4 if captions else 2], False
-    if len(first) not in FORMS:
+    if len(first) not in FORMS or len(first) == 3 and not all(cell.lstrip('-').isdigit() for cell in first[1:]):
         raise DatasetError(f'{path}:{lines[0][0]}: has {len(first)} values; expected a header, or '
                            + ', or '.join(' '.join(form) for form in FORMS.values()))
     return FORMS[len(first)], False

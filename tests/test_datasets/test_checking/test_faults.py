@@ -139,7 +139,7 @@ def garble_a_frame(root):
 
 
 def empty_a_frame(root):
-    frames_of(root, 5)[3].write_bytes(b'')
+    frames_of(root, 5)[2].write_bytes(b'')
 
 
 def spoil_a_video(root):

@@ -155,8 +155,8 @@ def _scene_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
              if listing.setup == 'all scenes' and listing.rows}
     for split, keys in whole.items():
         scenes = [listing for listing in listings if listing.dataset == 'ferv39k' and listing.setup != 'all scenes'
-                  and listing.split == split and listing.rows]
-        if not scenes:
+                  and listing.split == split]
+        if not scenes or not all(listing.rows for listing in scenes):
             continue
         parts = {key: name for listing in scenes for key, name, _ in listing.rows}
         differing = sorted((parts.get(key) or keys[key]) for key in parts.keys() ^ keys.keys())

@@ -1,8 +1,8 @@
 """The whole check: what is printed and written, the exit status, and full-size copies of the official layouts."""
 import json
 import os
+import runpy
 import shutil
-import subprocess
 import sys
 import time
 
@@ -19,6 +19,13 @@ from ..official_layouts import write_dfew_copy, write_ferv39k_copy, write_folder
 @pytest.fixture(scope='module')
 def dfew(tmp_path_factory):
     return write_dfew_copy(tmp_path_factory.mktemp('data') / 'DFEW', (14, 14, 14, 14, 14), None, None)
+
+
+@pytest.fixture(autouse=True)
+def quick_sheet(request, monkeypatch):
+    """Drawing takes seconds: one test looks at the picture, the others go without."""
+    if 'picture' not in request.node.name:
+        monkeypatch.setattr('mmdfer.apis.check.draw_examples', lambda *args: False)
 
 
 def test_report_and_picture(dfew, tmp_path, capsys):
@@ -74,21 +81,24 @@ def test_the_order_of_a_copy_with_numbers_can_be_given(tmp_path, capsys):
     capsys.readouterr()
 
 
-def tool(*args):
-    return subprocess.run([sys.executable, 'tools/data/check_dataset.py', *map(str, args)], cwd=ROOT, capture_output=True,
-                          text=True, env=dict(os.environ, PYTHONPATH=str(ROOT / 'projects')))
-
-
-def test_exit_status(tmp_path):
+def test_exit_status(tmp_path, monkeypatch, capsys):
     root = write_folder_copy(tmp_path / 'AFEW', 2)
-    done = tool('folder', root, '--out', tmp_path / 'out', '--workers', 1)
-    assert done.returncode == 0 and '| folder | folders val | 14 |' in done.stdout, done.stderr
+    monkeypatch.delenv('MMDFER_TRACEBACK', raising=False)
+
+    def status(*args):
+        monkeypatch.setattr(sys, 'argv', ['check_dataset.py', *map(str, args), '--out', str(tmp_path / 'out')])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(ROOT / 'tools/data/check_dataset.py'), run_name='__main__')
+        return ended.value.code, capsys.readouterr()
+
+    code, said = status('folder', root)
+    assert code == 0 and '| folder | folders val | 14 |' in said.out
     for frame in (root / 'train' / 'Happy' / '000000001').iterdir():
         frame.unlink()
-    done = tool('folder', root, '--out', tmp_path / 'out', '--workers', 1)
-    assert done.returncode == 1 and 'fault: no frames' in done.stdout and '1 fault found' in done.stdout
-    done = tool('dfew', root, '--out', tmp_path / 'out')
-    assert done.returncode == 2 and 'error: ' in done.stderr and 'Traceback' not in done.stderr
+    code, said = status('folder', root, '--decode', 'none', '--workers', '1')
+    assert code == 1 and 'fault: no frames' in said.out and '1 fault found' in said.out
+    code, said = status('dfew', root)
+    assert code == 2 and 'error: ' in said.err and 'no such clip folder' in said.err
 
 
 @pytest.mark.slow
@@ -96,7 +106,7 @@ def test_exit_status(tmp_path):
                                                 ('ferv39k', write_ferv39k_copy, 38935)])
 def test_a_full_size_copy_passes(kind, write, clips, tmp_path, capsys):
     """Every list line of the official layout, with the published sizes."""
-    root = write(tmp_path / kind)
+    root = write(tmp_path / kind, frames=1)
     start = time.time()
     report = check_dataset(kind, str(root), out=str(tmp_path / 'out'), workers=2)
     assert report['faults'] == [], report['faults']

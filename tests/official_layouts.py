@@ -105,7 +105,8 @@ def write_ferv39k_copy(root: Path, train: dict[str, int] | None = None, test: in
     return root
 
 
-def write_mafw_copy(root: Path, tests: Sequence[int] = MAFW_TESTS, compound: int = MAFW_COMPOUND, frames: int = 2) -> Path:
+def write_mafw_copy(root: Path, tests: Sequence[int] = MAFW_TESTS, compound: int = MAFW_COMPOUND,
+                    frames: int = 2) -> Path:
     """MAFW with these sizes of the single set's test folds, and that many clips in the compound set."""
     singles = sum(tests)
     total = max(singles + singles // 10, compound) if singles != sum(MAFW_TESTS) else 10045

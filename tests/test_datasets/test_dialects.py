@@ -1,6 +1,4 @@
 """The same clip has the same label in every dialect of its set's lists; lists that cannot be told are refused."""
-import logging
-
 import pytest
 from mmaction.registry import DATASETS
 
@@ -12,6 +10,8 @@ from mmdfer.labels import class_names
 from ..official_layouts import write_dfew_copy, write_ferv39k_copy, write_list, write_mafw_copy
 
 DFEW_ORDER = ['happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear']
+NOUNS = dict(Angry='Anger', Disgust='disgust', Fear='fear', Happy='happiness', Neutral='neutral', Sad='sadness',
+             Surprise='surprised')
 MAFW_ORDERS = dict(
     official=['anger', 'disgust', 'fear', 'happiness', 'neutral', 'sadness', 'surprise', 'contempt', 'anxiety',
               'helplessness', 'disappointment'],
@@ -25,8 +25,7 @@ MAFW_ORDERS = dict(
 def copies(tmp_path_factory):
     root = tmp_path_factory.mktemp('copies')
     write_dfew_copy(root / 'dfew', tests=(7, 7, 7, 7, 7), classes=None, first_test=None)
-    write_ferv39k_copy(root / 'ferv39k', train={name: 3 for name in ('Angry', 'Disgust', 'Fear', 'Happy', 'Neutral', 'Sad',
-                                                                   'Surprise')}, test=7, scenes=('Action', 'Crime'))
+    write_ferv39k_copy(root / 'ferv39k', train={name: 3 for name in NOUNS}, test=7, scenes=('Action', 'Crime'))
     write_mafw_copy(root / 'mafw', tests=(11, 11, 11, 11, 11), compound=86)
     return root
 
@@ -98,11 +97,10 @@ def test_mixed_line_ends_and_blank_lines_are_read(tmp_path):
 
 FERV39K_DIALECTS = dict(
     official='{scene}/{folder}/{number} {folder}', with_commas='{scene}/{folder}/{number},{folder}',
-    other_names='{scene}/{folder}/{number} {noun}', dfer_clip='/data/x/2_ClipsforFaceCrop/{scene}/{folder}/{number} 99 {dfew}',
+    other_names='{scene}/{folder}/{number} {noun}',
+    dfer_clip='/data/x/2_ClipsforFaceCrop/{scene}/{folder}/{number} 99 {dfew}',
     s2d='{scene}/{folder}/{number},{alphabetical}', one_based='{scene}/{folder}/{number} {alphabetical1}',
     own_order='{scene}/{folder}/{number} {reversed}')
-NOUNS = dict(Angry='Anger', Disgust='disgust', Fear='fear', Happy='happiness', Neutral='neutral', Sad='sadness',
-             Surprise='surprised')
 
 
 @pytest.mark.parametrize('name', FERV39K_DIALECTS)
@@ -123,7 +121,7 @@ def test_ferv39k_numbers_that_contradict_the_folders_are_refused(copies, tmp_pat
     with pytest.raises(DatasetError, match='label 0 stands for both happy .* and sad'):
         named('FERV39kDataset', copies / 'ferv39k', ann_file=str(tmp_path / 'list'))
     write_list(tmp_path / 'list', ['Action/Happy/0000 Sad', 'Action/Sad/0000 Happy'])
-    with pytest.raises(DatasetError, match=r"2 of 2 labels are others .*'Sad' reads as sad, but Action/Happy/0000 is happy"):
+    with pytest.raises(DatasetError, match=r"2 of 2 labels are others .*'Sad' reads as sad, but Action/Happy/0"):
         named('FERV39kDataset', copies / 'ferv39k', ann_file=str(tmp_path / 'list'))
     write_list(tmp_path / 'list', ['Action/Happy/0000 0', 'Action/Fear/0000 2'])
     with pytest.raises(DatasetError, match='1 of 2 labels are others'):
@@ -150,7 +148,7 @@ def mafw_truth(copies):
 
 @pytest.mark.parametrize('order', MAFW_ORDERS)
 @pytest.mark.parametrize('form', ['/data/MAFW/frames/{stem} 99 {label}', '{stem}.mp4,{label}', '{stem}\t{label1}'])
-def test_mafw_orders_are_told_by_the_official_lists(copies, mafw_truth, tmp_path, caplog, order, form):
+def test_mafw_orders_are_told_by_the_official_lists(copies, mafw_truth, tmp_path, order, form):
     names = MAFW_ORDERS[order]
     write_list(tmp_path / 'list', [form.format(stem=clip[:5], label=names.index(name), label1=names.index(name) + 1)
                                    for clip, name in mafw_truth])
@@ -163,7 +161,7 @@ def test_mafw_orders_alone_need_the_users_word(mafw_truth, tmp_path, order):
     names = MAFW_ORDERS[order]
     write_list(tmp_path / 'list', [f'{clip} {names.index(name)}' for clip, name in mafw_truth])
     file = read_list_file(str(tmp_path / 'list'))
-    with pytest.raises(DatasetError, match="3 orders of the 11 classes circulate; set class_order to 'official', 'dfer_clip'"):
+    with pytest.raises(DatasetError, match="3 orders of the 11 classes circulate; set class_order to 'official',"):
         Dialect('mafw').read(file)
     for given in (order, names, [name.upper() for name in names]):
         labels, told = Dialect('mafw', class_order=given).read(file)
@@ -248,11 +246,10 @@ def test_bases_that_cannot_be_told(labels, message):
 
 def test_the_dialect_is_named_in_the_log(copies, monkeypatch):
     said = []
-    monkeypatch.setattr('mmdfer.datasets.listed_dataset.print_log', lambda text, *args, level=logging.INFO, **kw: said.append(text))
+    monkeypatch.setattr('mmdfer.datasets.listed_dataset.print_log', lambda text, *args, **kw: said.append(text))
     named('DFEWDataset', copies / 'dfew')
-    assert len(said) == 1 and said[0].endswith(
-        'set_1.csv: 28 clips, video_name label separated by commas, with header, UTF-8, CRLF; labels 1 to 7 in the official '
-        'order')
+    assert len(said) == 1 and said[0].endswith('set_1.csv: 28 clips, video_name label separated by commas, with header, '
+                                               'UTF-8, CRLF; labels 1 to 7 in the official order')
 
 
 def test_single_contradictions_are_warned_of(copies, dfew_truth, tmp_path, monkeypatch):

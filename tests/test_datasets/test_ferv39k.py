@@ -47,8 +47,9 @@ def test_all_scenes_and_one(ferv39k):
 
 
 def test_an_item_holds_its_frames(ferv39k):
-    item = build(ferv39k)[0]
-    assert item['inputs'].shape == (1, 3, 4, 16, 16) and item['data_samples'].video_id == infos(build(ferv39k))[0]['video_id']
+    dataset = build(ferv39k)
+    assert dataset[0]['inputs'].shape == (1, 3, 4, 16, 16)
+    assert dataset[0]['data_samples'].video_id == infos(dataset)[0]['video_id']
 
 
 def test_paths_of_another_machine_become_names(ferv39k, tmp_path):

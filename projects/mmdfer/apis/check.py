@@ -100,10 +100,12 @@ def format_report(report: dict, faults: Sequence) -> str:
     lines += [f'clips: {report["folder"]}{beside}', '', '| set | list | clips | published | clips a class |',
               '|---|---|---:|---:|---|']
     rows = report['lists']
-    shown = rows if len(rows) <= MOST_ROWS else [row for row in rows if row['published'] or row['error']] or rows[:MOST_ROWS]
+    shown = rows if len(rows) <= MOST_ROWS else [row for row in rows if row['published'] or row['error']]
+    shown = shown or rows[:MOST_ROWS]
     for row in shown:
         counts = list(row['classes'].values())
-        classes = ' '.join(map(str, counts)) if len(counts) <= 12 else f'{sum(map(bool, counts))} of {len(counts)} classes'
+        present = f'{sum(map(bool, counts))} of {len(counts)} classes'
+        classes = ' '.join(map(str, counts)) if len(counts) <= 12 else present
         lines.append(f'| {row["dataset"]} | {row["setup"]} {row["split"]} | {row["clips"]:,} | '
                      f'{"" if row["published"] is None else format(row["published"], ",")} | '
                      f'{"unreadable" if row["error"] else classes} |')

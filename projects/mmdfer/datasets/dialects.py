@@ -138,8 +138,9 @@ class Dialect:
         for number, found in seen.items():
             (first, count), *others = found.most_common(2)
             if count < CERTAIN * sum(found.values()):
-                raise DatasetError(f'{file.path}: label {number} stands for both {self.names[first]} ({count} clips) and '
-                                   f'{self.names[others[0][0]]} ({others[0][1]}), by {SOURCES}; use another list')
+                second, other = others[0]
+                raise DatasetError(f'{file.path}: label {number} stands for both {self.names[first]} ({count} clips) '
+                                   f'and {self.names[second]} ({other}), by {SOURCES}; use another list')
         if not seen or set(numbers) - set(seen):
             return None
         shown = {number: found.most_common(1)[0][0] for number, found in seen.items()}
@@ -163,8 +164,9 @@ class Dialect:
         if not wrong:
             return
         row, place = file.rows[wrong[0]], wrong[0]
-        message = (f'{file.path}: {len(wrong)} of {len(known)} labels are others by {SOURCES} (such as line {row.line}: '
-                   f'{row.label!r} reads as {self.names[labels[place]]}, but {row.clip} is {self.names[known[place]]})')
+        message = (f'{file.path}: {len(wrong)} of {len(known)} labels are others by {SOURCES} (such as line {row.line}, '
+                   f'{row.label!r} reads as {self.names[labels[place]]}, but {row.clip} is '
+                   f'{self.names[known[place]]})')
         if len(wrong) > (1 - CERTAIN) * len(known):
             raise DatasetError(f'{message}; check the list, and class_order and label_base if they are set')
         print_log(message, logger='current', level=logging.WARNING)
@@ -173,8 +175,8 @@ class Dialect:
         if isinstance(order, str):
             orders = ORDERS[self.dataset]
             if order not in orders:
-                raise DatasetError(f'class_order={order!r} is not known: choose one of {sorted(orders)}, or give the list '
-                                   'of all class names')
+                raise DatasetError(f'class_order={order!r} is not known: choose one of {sorted(orders)}, or give the '
+                                   'list of all class names')
             return orders[order]
         found = [self.find(name) for name in order]
         if None in found or sorted(found) != list(range(len(self.names))):

@@ -142,8 +142,8 @@ def _places(path: str, columns: tuple[str, ...]) -> dict[str, int]:
     for field, names in (('clip', CLIP_COLUMNS), ('label', ('label', ))):
         found = [lower.index(name) for name in names if name in lower]
         if not found:
-            raise DatasetError(f'{path}: has no column {names[0]!r} (its header is {",".join(columns)[:200]!r}); expected '
-                               "the header 'video_name,label'")
+            raise DatasetError(f'{path}: has no column {names[0]!r} (its header is {",".join(columns)[:200]!r}); '
+                               "expected the header 'video_name,label'")
         places[field] = found[0]
     places.update((name, lower.index(name)) for name in ('caption_zh', 'caption') if name in lower)
     return places

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from mmdfer.datasets import DatasetError
 from mmdfer.datasets.checking import clips as clips_module
 from mmdfer.datasets.checking import inspect_clip, inspect_clips
 
@@ -58,6 +59,17 @@ def test_processes_change_nothing(folders, tmp_path, workers):
     assert found == {folder: inspect_clip(folder, 'all') for folder in folders}
 
 
+def watch(monkeypatch):
+    """The clips that are looked into from now on."""
+    looked = []
+
+    def inspect(path, decode):
+        looked.append(path)
+        return inspect_clip(path, decode)
+    monkeypatch.setattr(clips_module, 'inspect_clip', inspect)
+    return looked
+
+
 def test_a_stopped_run_goes_on(folders, tmp_path, monkeypatch):
     """Stopped after 30 clips and within a line, it looks into the others alone."""
     store = tmp_path / 'store.jsonl'
@@ -69,8 +81,7 @@ def test_a_stopped_run_goes_on(folders, tmp_path, monkeypatch):
     assert text.count('\n') == 30
     store.write_text(text + text.splitlines()[0][:40])
 
-    looked = []
-    monkeypatch.setattr(clips_module, 'inspect_clip', lambda path, decode: looked.append(path) or inspect_clip(path, decode))
+    looked = watch(monkeypatch)
     found = dict(inspect_clips(folders, 'first', store))
     assert found == {folder: inspect_clip(folder) for folder in folders} and sorted(looked) == folders[30:]
     looked.clear()
@@ -88,9 +99,14 @@ def test_changed_and_broken_clips_are_looked_into_again(folders, tmp_path, monke
     store = tmp_path / 'store.jsonl'
     assert 'holds no frame' in dict(inspect_clips(folders, 'first', store))[folders[7]]['error']
     shutil.copy(os.path.join(folders[3], '00001.jpg'), os.path.join(folders[3], '00004.jpg'))
-    looked = []
-    monkeypatch.setattr(clips_module, 'inspect_clip', lambda path, decode: looked.append(path) or inspect_clip(path, decode))
+    looked = watch(monkeypatch)
     found = dict(inspect_clips(folders, 'first', store))
     assert sorted(looked) == [folders[3], folders[7]] and found[folders[3]]['frames'] == 4
     lines = [json.loads(line) for line in store.read_text().splitlines()]
     assert len(lines) == 72
+
+
+def test_a_killed_process_is_told(folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(clips_module, 'inspect_clip', lambda path, decode: os._exit(1))
+    with pytest.raises(DatasetError, match='a process was killed while it read a clip.*fewer --workers'):
+        dict(inspect_clips(folders, 'first', tmp_path / 'store.jsonl', workers=2))

@@ -7,13 +7,15 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from hashlib import blake2b
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ..errors import BadClipError
+from ..errors import BadClipError, DatasetError
 from ..transforms.clip import ClipDecode, ClipInit, list_frames, read_frame
 
 DECODE = ('all', 'first', 'none')
@@ -135,8 +137,12 @@ def _inspect_all(tasks: list[tuple[str, str]], workers: int) -> Iterator[tuple[s
             yield from map(_task, tasks)
             return
         methods = multiprocessing.get_all_start_methods()
-        with multiprocessing.get_context('fork' if 'fork' in methods else 'spawn').Pool(workers) as pool:
-            yield from pool.imap_unordered(_task, tasks, chunksize=16)
+        context = multiprocessing.get_context('fork' if 'fork' in methods else 'spawn')
+        with ProcessPoolExecutor(workers, context) as pool:
+            yield from pool.map(_task, tasks, chunksize=16)
+    except BrokenProcessPool:
+        raise DatasetError('a process was killed while it read a clip, by a lack of memory or a clip that the decoder '
+                           'does not survive; start again, with fewer --workers: 1 stops at the clip itself') from None
     finally:
         cv2.setNumThreads(threads)
 

@@ -4,27 +4,13 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from .fault import Fault, some
+from .folds import fold_faults
 from .listings import Listing
 from .published import CLASS_SIZES, SIZES, TOTALS
 
 SHORT = 16      # frames that the published models take from a clip
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One kind of fault at one place. A ``note`` is worth knowing and no fault."""
-    kind: str
-    where: str
-    message: str
-    examples: tuple[str, ...] = ()
-    count: int = 1
-    level: str = 'fault'
-
-    def __str__(self) -> str:
-        shown = f' (such as {", ".join(self.examples)})' if self.examples else ''
-        return f'{self.kind}: {self.where}: {self.message}{shown}'
 
 
 def find_faults(listings: Sequence[Listing], clips: Mapping[str, str], reports: Mapping[str, dict], folder: str,
@@ -38,16 +24,12 @@ def find_faults(listings: Sequence[Listing], clips: Mapping[str, str], reports: 
         folder: its clip folder.
         published: compare with the published sizes.
     """
-    faults = [*_list_faults(listings), *_label_faults(listings), *_fold_faults(listings)]
+    faults = [*_list_faults(listings), *_label_faults(listings), *fold_faults(listings)]
     if published:
         faults += _size_faults(listings)
     faults += [*_clip_faults(listings, clips, folder), *_frame_faults(reports, folder),
                *_same_content(listings, clips, reports)]
     return sorted(faults, key=lambda fault: fault.level == 'note')
-
-
-def _some(names: Sequence[str]) -> dict:
-    return dict(examples=tuple(map(str, names[:5])), count=len(names))
 
 
 def _list_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
@@ -67,7 +49,7 @@ def _list_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
             yield Fault('absent class', listing.path, f'no clip of {", ".join(absent)}', count=len(absent))
         if listing.uncaptioned:
             yield Fault('no caption', listing.path, f'{len(listing.uncaptioned)} clips lack a caption',
-                        **_some(listing.uncaptioned))
+                        **some(listing.uncaptioned))
     spoken: dict[tuple, list[Listing]] = defaultdict(list)
     for listing in listings:
         if listing.rows:
@@ -90,79 +72,14 @@ def _label_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
             seen[key] = label
             by_set[listing.dataset][key].add(listing.classes[label])
         if repeats:
-            yield Fault('listed twice', listing.path, f'{len(repeats)} clips are listed again', **_some(repeats))
+            yield Fault('listed twice', listing.path, f'{len(repeats)} clips are listed again', **some(repeats))
         if listing.misplaced:
             yield Fault('label and folder differ', listing.path,
-                        f"{len(listing.misplaced)} labels are not their clips' folders", **_some(listing.misplaced))
+                        f"{len(listing.misplaced)} labels are not their clips' folders", **some(listing.misplaced))
     for name, labels in by_set.items():
         torn = [f'{key} as {" and ".join(sorted(found))}' for key, found in labels.items() if len(found) > 1]
         if torn:
-            yield Fault('two labels', name, f'{len(torn)} clips have different labels in its lists', **_some(torn))
-
-
-def _fold_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
-    """Train and test of a setup must be disjoint; the folds' test sets too, and cover all clips."""
-    setups: dict[tuple[str, str], dict[str, Listing]] = defaultdict(dict)
-    for listing in listings:
-        if listing.rows:
-            setups[listing.dataset, listing.setup][listing.split] = listing
-    for (name, setup), splits in setups.items():
-        names = [(split, {key: shown for key, shown, _ in listing.rows}) for split, listing in splits.items()]
-        for place, (split, keys) in enumerate(names):
-            for other, others in names[place + 1:]:
-                shared = [keys[key] for key in keys.keys() & others.keys()]
-                if shared:
-                    yield Fault('in train and test', f'{name}, {setup}', f'{len(shared)} clips are in {split} and {other}',
-                                **_some(sorted(shared)))
-    for name in dict.fromkeys(listing.dataset for listing in listings):
-        for with_captions in (False, True):
-            yield from _coverage(f'{name}{", with captions" if with_captions else ""}', [
-                listing for listing in listings if listing.dataset == name and listing.setup.startswith('fold ')
-                and listing.with_captions == with_captions])
-    yield from _scene_faults(listings)
-
-
-def _coverage(where: str, folds: Sequence[Listing]) -> Iterator[Fault]:
-    """Faults between folds; what a list that cannot be read would hold is not missed."""
-    tested: dict[str, list[str]] = defaultdict(list)
-    members: dict[str, set[str]] = defaultdict(set)
-    names: dict[str, str] = {}
-    for listing in folds:
-        keys = {key: name for key, name, _ in listing.rows}
-        names.update(keys)
-        members[listing.setup] |= keys.keys()
-        if listing.split == 'test':
-            for key in keys:
-                tested[key].append(listing.setup)
-    several = sorted(f'{names[key]} in {" and ".join(found)}' for key, found in tested.items() if len(found) > 1)
-    if several:
-        yield Fault('in two test folds', where, f'{len(several)} clips are tested in more than one fold', **_some(several))
-    unread = {listing.setup for listing in folds if not listing.rows}
-    if not unread:
-        untested = sorted(names[key] for key in names.keys() - tested.keys())
-        if untested:
-            yield Fault('in no test fold', where, f'{len(untested)} clips are tested in no fold', **_some(untested))
-    for setup in members.keys() - unread:
-        lacking = sorted(names[key] for key in names.keys() - members[setup])
-        if lacking:
-            yield Fault('left out of a fold', f'{where}, {setup}', f'{len(lacking)} clips are in neither of its lists',
-                        **_some(lacking))
-
-
-def _scene_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
-    """FERV39k's scenes together are all scenes, split alike."""
-    whole = {listing.split: {key: name for key, name, _ in listing.rows} for listing in listings
-             if listing.setup == 'all scenes' and listing.rows}
-    for split, keys in whole.items():
-        scenes = [listing for listing in listings if listing.dataset == 'ferv39k' and listing.setup != 'all scenes'
-                  and listing.split == split]
-        if not scenes or not all(listing.rows for listing in scenes):
-            continue
-        parts = {key: name for listing in scenes for key, name, _ in listing.rows}
-        differing = sorted((parts.get(key) or keys[key]) for key in parts.keys() ^ keys.keys())
-        if differing:
-            yield Fault('scenes and all differ', f'ferv39k, {split}', f'{len(differing)} clips are in the lists of the '
-                        'scenes or in that of all scenes alone', **_some(differing))
+            yield Fault('two labels', name, f'{len(torn)} clips have different labels in its lists', **some(torn))
 
 
 def _size_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
@@ -188,10 +105,10 @@ def _clip_faults(listings: Sequence[Listing], clips: Mapping[str, str], folder: 
     missing = sorted(name for key, name in listed.items() if key not in clips)
     if missing:
         yield Fault('missing clip', folder, f'{len(missing)} of {len(listed)} listed clips have no folder or video',
-                    **_some(missing))
+                    **some(missing))
     unlisted = sorted(clips.keys() - listed.keys())
     if unlisted:
-        yield Fault('not listed', folder, f'{len(unlisted)} clips are in no list', level='note', **_some(unlisted))
+        yield Fault('not listed', folder, f'{len(unlisted)} clips are in no list', level='note', **some(unlisted))
 
 
 def _frame_faults(reports: Mapping[str, dict], folder: str) -> Iterator[Fault]:
@@ -210,7 +127,7 @@ def _frame_faults(reports: Mapping[str, dict], folder: str) -> Iterator[Fault]:
     if os.path.basename(os.path.normpath(folder)).endswith('_16f'):
         wrong = named(lambda report: report['frames'] != SHORT)
         if wrong:
-            yield Fault('not 16 frames', folder, f'{len(wrong)} clips have another number of frames', **_some(wrong))
+            yield Fault('not 16 frames', folder, f'{len(wrong)} clips have another number of frames', **some(wrong))
     for kind, condition, message in (
             ('short', lambda report: report['frames'] < SHORT, f'clips have fewer than {SHORT} frames; they are padded '
              'with their last one'),
@@ -218,7 +135,7 @@ def _frame_faults(reports: Mapping[str, dict], folder: str) -> Iterator[Fault]:
             ('mixed sizes', lambda report: len(report['sizes']) > 1, 'clips have frames of several sizes')):
         found = named(condition)
         if found:
-            yield Fault(kind, folder, f'{len(found)} {message}', level='note', **_some(found))
+            yield Fault(kind, folder, f'{len(found)} {message}', level='note', **some(found))
 
 
 def kind_of_error(error: str) -> str:
@@ -230,7 +147,8 @@ def kind_of_error(error: str) -> str:
     return 'unreadable clip'
 
 
-def _same_content(listings: Sequence[Listing], clips: Mapping[str, str], reports: Mapping[str, dict]) -> Iterator[Fault]:
+def _same_content(listings: Sequence[Listing], clips: Mapping[str, str],
+                  reports: Mapping[str, dict]) -> Iterator[Fault]:
     alike: dict[str, list[str]] = defaultdict(list)
     for key, path in clips.items():
         digest = reports.get(path, {}).get('digest')
@@ -249,4 +167,4 @@ def _same_content(listings: Sequence[Listing], clips: Mapping[str, str], reports
         leaks = [' = '.join(keys[:3]) for keys in groups
                  if len(Counter(splits[key] for key in keys if key in splits)) > 1]
         if leaks:
-            yield Fault('same content in train and test', f'{name}, {setup}', f'{len(leaks)} groups', **_some(leaks))
+            yield Fault('same content in train and test', f'{name}, {setup}', f'{len(leaks)} groups', **some(leaks))

@@ -48,7 +48,8 @@ class Listing:
         return counts
 
 
-def read_listings(kind: str, root: str, clip: str | None = None, **options) -> tuple[list[Listing], dict[str, str], str]:
+def read_listings(kind: str, root: str, clip: str | None = None,
+                  **options) -> tuple[list[Listing], dict[str, str], str]:
     """Every list of a copy, the clips of its clip folder by their keys, and that folder.
 
     Args:

@@ -61,19 +61,21 @@ def dataset_classes(dataset: ConfigDict) -> Sequence[str] | None:
 
 
 def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None, skip_bad_clips: bool = False,
-             packed: str | None = None) -> None:
-    """Point every data set of a config to a folder, a fold and a pack of its clips.
+             packed: str | None = None, scene: str | None = None) -> None:
+    """Point every data set of a config to a folder, a fold or scene, and a pack of its clips.
 
     Raises:
-        DatasetError: if the data root is missing, or the config's sets have no folds or read no packs.
+        DatasetError: if the data root is missing, or the config's sets have no folds or scenes or read no packs.
     """
     for dataset in dataset_configs(cfg):
         if data_root is not None:
             dataset.data_root = data_root
-        if fold is not None:
-            if 'fold' not in dataset:
-                raise DatasetError(f'--fold {fold}: {dataset.type} has no folds')
-            dataset.fold = fold
+        for name, value in (('fold', fold), ('scene', scene)):
+            if value is None:
+                continue
+            if name not in dataset:
+                raise DatasetError(f'--{name} {value}: {dataset.type} has no {name}s')
+            dataset[name] = value
         if packed is not None:
             if not issubclass(DATASETS.get(dataset.type), DFERDataset):
                 raise DatasetError(f'--packed {packed}: {dataset.type} reads no packs')
@@ -160,11 +162,12 @@ def differences(ours: dict[str, str], theirs: dict[str, str], most: int = 3) -> 
 
 
 def set_work_dir(cfg: Config, config_path: str | os.PathLike, work_dir: str | None = None) -> None:
-    """``work_dir`` if given, else the config's own, else ``work_dirs/<config stem>[/fold_<n>]``."""
+    """``work_dir`` if given, else the config's own, else ``work_dirs/<config stem>[/fold_<n>]`` or ``[/<scene>]``."""
     if work_dir is None and cfg.get('work_dir') is None:
         fold = current_fold(cfg)
-        folder = Path('work_dirs') / Path(config_path).stem
-        work_dir = str(folder if fold is None else folder / f'fold_{fold}')
+        scene = next((dataset.scene for dataset in dataset_configs(cfg) if dataset.get('scene')), None)
+        part = f'fold_{fold}' if fold is not None else scene or ''
+        work_dir = str(Path('work_dirs') / Path(config_path).stem / part)
     if work_dir is not None:
         cfg.work_dir = work_dir
 

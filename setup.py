@@ -11,6 +11,7 @@ EXTRAS = {
     'face': ['mediapipe==0.10.21'],
     'captions': ['transformers>=4.49', 'nltk'],
     'text': ['open_clip_torch>=2.24'],
+    'fast': ['simplejpeg'],
     'test': ['pytest', 'timm'],
 }
 
@@ -24,10 +25,11 @@ setup(
     python_requires='>=3.10',
     package_dir={'': 'projects'},
     packages=find_packages('projects'),
-    include_package_data=True,
+    package_data={'mmdfer': ['apis/*.yaml', 'visualization/report/templates/*']},
     install_requires=[
         'torch>=2.11', 'torchvision', 'mmengine>=0.10.7', 'mmaction2==1.2.0', 'mmpretrain==1.2.0', 'decord>=0.6.0',
-        'numpy', 'safetensors', 'scikit-learn', 'tensorboard', 'matplotlib',
+        'numpy', 'safetensors', 'scikit-learn', 'tensorboard', 'matplotlib', 'jinja2',
+        'pyyaml',
     ],
     extras_require=dict(EXTRAS, all=sorted({name for names in EXTRAS.values() for name in names})),
 )

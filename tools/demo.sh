@@ -47,4 +47,4 @@ say '5/5 results, and the prediction for a video'
     --out "$work/summary.json" --curves "$work/curves.png"
 "$python" tools/infer.py configs/demo/fe_adapter.py "$work/fe_adapter/last.safetensors" "$data/videos" \
     --image-checkpoint "$work/image_stage/best.pth" --out "$work/predictions"
-say "done in $((SECONDS - start)) s: table in $work/summary.md, curves and confusion matrices beside the runs in $work"
+say "done in $((SECONDS - start)) s: table in $work/summary.html, a report.html in the folder of each run in $work"

@@ -1,32 +1,24 @@
 """Train a config: ``python tools/train.py configs/fe_adapter_vitb_dfew.py --data-root /data/DFEW --fold 1``."""
 import argparse
 
-from mmdfer.apis import config, options
+from mmdfer.apis import options
 from mmdfer.apis.cli import run_tool
+from mmdfer.apis.report import leave_report
 from mmdfer.apis.running import train
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
-    options.add_run_options(parser)
-    parser.add_argument('--resume', nargs='?', const='auto', help="go on from a checkpoint, or from the work dir's last")
-    parser.add_argument('--skip-bad-clips', action='store_true', help='train past unreadable clips and report them')
-    parser.add_argument('--amp', action='store_true', help='mixed precision (CUDA)')
-    parser.add_argument('--seed', type=int, help='seed of the run')
-    parser.add_argument('--deterministic', action='store_true', help='deterministic kernels')
-    parser.add_argument('--name', help="the run's name in tables [the config's]")
+    options.add_train_options(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    cfg = options.run_config(args, args.skip_bad_clips)
-    config.set_resume(cfg, args.resume)
-    config.set_randomness(cfg, args.seed, args.deterministic)
-    if args.amp:
-        config.use_amp(cfg)
-    train(cfg, args.name)
+    cfg = options.train_config(args)
+    if train(cfg, args.name) and not args.no_report:
+        leave_report(cfg.work_dir)
 
 
 if __name__ == '__main__':

@@ -7,8 +7,10 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='AdapterCheckpointHook', interval=1, save_best='uar', max_keep_ckpts=2),
-    sampler_seed=dict(type='DistSamplerSeedHook'))
-custom_hooks = [dict(type='EpochSeedHook'), dict(type='BadClipsHook')]
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    class_counts=dict(type='ClassCountsHook'),
+    views=dict(type='DistinctViewsHook'))
+custom_hooks = [dict(type='EpochSeedHook'), dict(type='BadClipsHook'), dict(type='PredictionsHook')]
 
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -1,9 +1,3 @@
-_base_ = [
-    '../_base_/models/videomae_vitb.py', '../_base_/datasets/dfew.py', '../_base_/schedules/adamw_5e-4_100e.py',
-    '../_base_/default_runtime.py'
-]
+_base_ = ['videomae_vitb_fe_adapter_dfew.py']
 
-model = dict(
-    backbone=dict(
-        _delete_=True, type='AdaptedBackbone', backbone=_base_.model.backbone, layout='videomae',
-        pattern=r'blocks\.\d+', adapter=dict(type='STAdapter', width=384), freeze=True))
+model = dict(backbone=dict(adapter=dict(_delete_=True, type='STAdapter', width=384)))

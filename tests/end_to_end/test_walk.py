@@ -69,7 +69,7 @@ def result(work_dir):
 def test_a_run_leaves_what_it_promises(place):
     run_dir = place / 'run'
     names = {path.name for path in run_dir.iterdir()}
-    assert {'result.json', 'curves.png', 'confusion.png', 'best.pth', 'best.safetensors', 'last.safetensors',
+    assert {'result.json', 'report.html', 'report.md', 'report.json', 'curves.png', 'confusion.png', 'best.pth', 'best.safetensors', 'last.safetensors',
             'epoch_2.pth', 'epoch_3.pth'} <= names and 'epoch_1.pth' not in names
     found = result(run_dir)
     assert found['epoch'] == 3 and 0 <= found['uar'] <= 1 and found['tunable'] < found['total']

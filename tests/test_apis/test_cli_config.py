@@ -3,7 +3,8 @@ import pytest
 from mmengine.config import Config
 
 from mmdfer.apis.cli import run_tool
-from mmdfer.apis.config import current_fold, dataset_configs, load_config, set_data, set_image_checkpoint, set_work_dir
+from mmdfer.apis.config import (current_fold, dataset_configs, load_config, set_data, set_image_checkpoint, set_inner,
+                                 set_work_dir)
 from mmdfer.apis.inference import find_inputs, window_ranges
 from mmdfer.apis.running import check_classes
 from mmdfer.datasets import BadClipError
@@ -51,6 +52,18 @@ def test_options_reach_every_data_set(tmp_path):
     assert current_fold(cfg) == 4
     set_work_dir(cfg, 'configs/fe_adapter_vitb_dfew.py')
     assert cfg.work_dir == 'work_dirs/fe_adapter_vitb_dfew/fold_4'
+
+
+def test_a_validation_part_takes_the_place_of_the_test_set():
+    cfg = load_config(ROOT / 'configs/fe_adapter_vitb_dfew.py')
+    test = cfg.test_dataloader.to_dict()
+    set_inner(cfg, 0.2)
+    train, val = cfg.train_dataloader.dataset, cfg.val_dataloader.dataset
+    assert (train.inner, val.inner, train.split, val.split) == ('train', 'val', 'train', 'train')
+    assert train.inner_share == val.inner_share == 0.2 and val.test_mode and val.pipeline == cfg.test_pipeline
+    assert cfg.test_dataloader.to_dict() == test and cfg.val_dataloader.sampler == test['sampler']
+    with pytest.raises(ValueError, match='--inner-val 0.2: wants one training set of clips to split; the config has RAFDB'):
+        set_inner(load_config(ROOT / 'configs/image_fer/vitb_rafdb.py'), 0.2)
 
 
 def test_config_mistakes(tmp_path):

@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import HOOKS, MODELS
+from mmengine.registry import DATA_SAMPLERS, HOOKS, MODELS, STRATEGIES
 from mmengine.runner import set_random_seed
 from torch import nn
 
@@ -82,31 +82,39 @@ def test_gradients_are_clipped_to_their_norm():
     torch.testing.assert_close(step(clip_grad=dict(max_norm=1e3)), free)
 
 
-def readme_options():
-    """The config line of each option in ``configs/README.md``."""
-    text = (ROOT / 'configs' / 'README.md').read_text(encoding='utf-8')
-    section = text.split('## Options of training')[1].split('\n## ')[0]
-    return dict(re.findall(r'^\| ([^|]+?) \| `([^`]+)` \|', section, flags=re.MULTILINE))
+def readme_options(name='schedules'):
+    """The config line of each option in a README of ``configs/_base_``."""
+    text = (ROOT / 'configs' / '_base_' / name / 'README.md').read_text(encoding='utf-8')
+    table = text.split('| option | config line |')[1]
+    return dict(re.findall(r'^\| ([^|]+?) \| `([^`]+)` \|', table, re.MULTILINE))
 
 
-def with_option(name):
+def with_option(name, readme='schedules'):
     cfg = load_config(ROOT / 'configs/fe_adapter_vitb_dfew.py')
-    cfg.merge_from_dict(Config.fromstring(readme_options()[name], '.py')._cfg_dict.to_dict())
+    cfg.merge_from_dict(Config.fromstring(readme_options(readme)[name], '.py')._cfg_dict.to_dict())
     return cfg
 
 
-def test_every_line_of_the_readme_reaches_the_config():
-    assert {'EMA of the tunable parameters', 'Early stopping', 'Gradient accumulation', 'Gradient clipping',
-            'Compiled backbone'} <= set(readme_options())
+@pytest.mark.parametrize('readme, some', [
+    ('schedules', {'EMA of the tunable parameters', 'SWA of the tunable parameters', 'Early stopping',
+                   'Gradient accumulation', 'Gradient clipping', 'Compiled backbone', 'Layer-wise learning rates',
+                   'Deterministic mode', 'Weights spread over the processes'}),
+    ('augment', {'Mixup', 'CutMix', 'Label smoothing', 'Balanced epochs', 'Focal loss', 'Logit adjustment'})])
+def test_every_line_of_the_readme_reaches_the_config(readme, some):
+    assert some <= set(readme_options(readme))
     plain = load_config(ROOT / 'configs/fe_adapter_vitb_dfew.py')
-    for name in readme_options():
-        cfg = with_option(name)
+    for name in readme_options(readme):
+        cfg = with_option(name, readme)
         assert cfg.pretty_text != plain.pretty_text, name
         for hook in [*cfg.default_hooks.values(), *cfg.custom_hooks]:
             assert isinstance(HOOKS.build(hook), Hook)
         if cfg.optim_wrapper.type != 'AmpOptimWrapper' or torch.cuda.is_available():      # that one refuses CPUs
-            build_optim_wrapper(nn.Linear(1, 1), dict(cfg.optim_wrapper))
+            build_optim_wrapper(recognizer(), dict(cfg.optim_wrapper))
+        assert DATA_SAMPLERS.get(cfg.train_dataloader.sampler.type) is not None
+        assert 'strategy' not in cfg or STRATEGIES.get(cfg.strategy.type) is not None
         build_shapes(cfg.model)
+        if cfg.model.data_preprocessor.get('blending'):
+            MODELS.build(cfg.model.data_preprocessor)
     assert isinstance(HOOKS.build(with_option('EMA of the tunable parameters').default_hooks.ema), TunableEMAHook)
     assert isinstance(HOOKS.build(with_option('Compiled backbone').default_hooks.compile), CompileBackboneHook)
 

@@ -10,7 +10,7 @@ train_pipeline = [
     dict(type='RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.85, 1.18)),
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
-    dict(type='ColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05),
+    dict(type='ClipColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape'))
 ]

@@ -1,6 +1,7 @@
 """A run's config: read from a file, then set by the options that every tool shares."""
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -9,12 +10,18 @@ from pathlib import Path
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
-from ..datasets import DatasetError
+from ..datasets import DatasetError, DFERDataset
+from ..datasets.inner_split import check_inner
 from ..registry import DATASETS
 
 # Stock backbones take ``init_cfg`` and go past it in silence, or take none.
 READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# What decides a run's figures, and what below it does not.
+SETTINGS = ('model', 'train_dataloader', 'val_dataloader.dataset', 'test_dataloader.dataset', 'train_cfg', 'optim_wrapper',
+            'param_scheduler', 'auto_scale_lr', 'randomness', 'default_hooks', 'custom_hooks')
+NO_SETTINGS = ('data_root', 'num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory', 'fold',
+               'default_hooks.logger', 'default_hooks.timer', 'default_hooks.checkpoint')
 
 
 def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
@@ -34,9 +41,9 @@ def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
     return cfg
 
 
-def dataset_configs(cfg: Config) -> Iterator[ConfigDict]:
+def dataset_configs(cfg: Config, loaders: Sequence[str] = LOADERS) -> Iterator[ConfigDict]:
     """Configs of the data sets in the loaders, below wrappers such as ``RepeatDataset``."""
-    pending = [cfg[name].dataset for name in LOADERS if cfg.get(name)]
+    pending = [cfg[name].dataset for name in loaders if cfg.get(name)]
     while pending:
         dataset = pending.pop(0)
         inner = dataset.get('datasets') or ([dataset.dataset] if dataset.get('dataset') is not None
@@ -53,19 +60,26 @@ def dataset_classes(dataset: ConfigDict) -> Sequence[str] | None:
     return metainfo.get('classes')
 
 
-def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None, skip_bad_clips: bool = False) -> None:
-    """Point every data set of a config to a folder and a fold.
+def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None, skip_bad_clips: bool = False,
+             packed: str | None = None, scene: str | None = None) -> None:
+    """Point every data set of a config to a folder, a fold or scene, and a pack of its clips.
 
     Raises:
-        DatasetError: if the data root is missing, or the config's sets have no folds.
+        DatasetError: if the data root is missing, or the config's sets have no folds or scenes or read no packs.
     """
     for dataset in dataset_configs(cfg):
         if data_root is not None:
             dataset.data_root = data_root
-        if fold is not None:
-            if 'fold' not in dataset:
-                raise DatasetError(f'--fold {fold}: {dataset.type} has no folds')
-            dataset.fold = fold
+        for name, value in (('fold', fold), ('scene', scene)):
+            if value is None:
+                continue
+            if name not in dataset:
+                raise DatasetError(f'--{name} {value}: {dataset.type} has no {name}s')
+            dataset[name] = value
+        if packed is not None:
+            if not issubclass(DATASETS.get(dataset.type), DFERDataset):
+                raise DatasetError(f'--packed {packed}: {dataset.type} reads no packs')
+            dataset.packed = os.path.abspath(packed)
         if skip_bad_clips and not dataset.get('test_mode', False):
             dataset.skip_bad_clips = True
         root = dataset.get('data_root', '')
@@ -78,31 +92,111 @@ def current_fold(cfg: Config) -> int | None:
     return next((dataset.fold for dataset in dataset_configs(cfg) if 'fold' in dataset), None)
 
 
+def set_folds(cfg: Config) -> tuple[int, ...]:
+    """The folds of the config's set, such as 1 to 5; none for a set with one split."""
+    return next((tuple(getattr(DATASETS.get(dataset.type), 'FOLDS', ())) for dataset in dataset_configs(cfg)), ())
+
+
+def set_inner(cfg: Config, share: float | None) -> None:
+    """Validate on a part of the training clips, which is then not trained on, instead of on the test set.
+
+    Args:
+        cfg: a run's config.
+        share: of each class, in (0, 1); ``None`` to leave the config as it is.
+
+    Raises:
+        DatasetError: for a training set that is no single :class:`DFERDataset`.
+    """
+    if share is None:
+        return
+    found = list(dataset_configs(cfg, ('train_dataloader', )))
+    if len(found) != 1 or not issubclass(DATASETS.get(found[0].type), DFERDataset):
+        raise DatasetError(f'--inner-val {share}: wants one training set of clips to split; the config has '
+                           f'{", ".join(one.type for one in found)}')
+    check_inner('val', share)
+    train, = found
+    val = copy.deepcopy(train)
+    for key in ('skip_bad_clips', 'indices'):
+        val.pop(key, None)
+    for part, dataset in (('train', train), ('val', val)):
+        dataset.update(inner=part, inner_share=share)
+    val.update(pipeline=copy.deepcopy(cfg.val_dataloader.dataset.pipeline), test_mode=True)
+    cfg.val_dataloader = dict(copy.deepcopy(cfg.val_dataloader), dataset=val)
+
+
+def inner_share(cfg: Config) -> float | None:
+    """The share of the training clips that a config validates on, if it does not validate on the test set."""
+    return next((one.inner_share for one in dataset_configs(cfg, ('val_dataloader', )) if one.get('inner')), None)
+
+
+def settings_of(cfg: Config) -> dict[str, str]:
+    """The entries that decide a run's figures, by dotted name: not folders, the fold, workers or logging."""
+    flat: dict[str, str] = {}
+
+    def walk(name: str, value) -> None:
+        if name in NO_SETTINGS or name.rsplit('.', 1)[-1] in NO_SETTINGS:
+            return
+        if isinstance(value, dict) and value:
+            for key in value:
+                walk(f'{name}.{key}', value[key])
+        elif isinstance(value, (list, tuple)) and any(isinstance(one, dict) for one in value):
+            for index, one in enumerate(value):
+                walk(f'{name}.{index}', one)
+        else:
+            flat[name] = repr(list(value) if isinstance(value, tuple) else value)
+
+    for name in SETTINGS:
+        value = cfg
+        for part in name.split('.'):
+            value = (value or {}).get(part)
+        if value is not None:
+            walk(name, value)
+    return flat
+
+
+def differences(ours: dict[str, str], theirs: dict[str, str], most: int = 3) -> str:
+    """What differs between two runs' settings, in words; empty if nothing does."""
+    names = [name for name in [*theirs, *(name for name in ours if name not in theirs)] if ours.get(name) != theirs.get(name)]
+    told = [f'{name} is {theirs.get(name, "absent")} there and {ours.get(name, "absent")} here' for name in names[:most]]
+    return '; '.join(told) + (f'; and {len(names) - most} more' if len(names) > most else '')
+
+
 def set_work_dir(cfg: Config, config_path: str | os.PathLike, work_dir: str | None = None) -> None:
-    """``work_dir`` if given, else the config's own, else ``work_dirs/<config stem>[/fold_<n>]``."""
+    """``work_dir`` if given, else the config's own, else ``work_dirs/<config stem>[/fold_<n>]`` or ``[/<scene>]``."""
     if work_dir is None and cfg.get('work_dir') is None:
         fold = current_fold(cfg)
-        folder = Path('work_dirs') / Path(config_path).stem
-        work_dir = str(folder if fold is None else folder / f'fold_{fold}')
+        scene = next((dataset.scene for dataset in dataset_configs(cfg) if dataset.get('scene')), None)
+        part = f'fold_{fold}' if fold is not None else scene or ''
+        work_dir = str(Path('work_dirs') / Path(config_path).stem / part)
     if work_dir is not None:
         cfg.work_dir = work_dir
 
 
 def set_image_checkpoint(cfg: Config, path: str | None) -> None:
-    """Start the frozen backbone from an image model's weights.
+    """Start the backbone, and text towers where the model has any, from an image model's or a CLIP model's weights.
 
     Raises:
-        ValueError: if the file is missing, or the backbone is none that reads such files.
+        ValueError: if there is no such file or folder, or the backbone is none that reads such files.
     """
     if path is None:
         return
-    if not os.path.isfile(path):
+    if not os.path.exists(path):
         raise ValueError(f'--image-checkpoint {path}: no such file')
     kind = cfg.get('model', {}).get('backbone', {}).get('type')
     if kind not in READ_IMAGE_CHECKPOINTS:
         raise ValueError(f'--image-checkpoint: a backbone of type {kind} does not read one; give its weights as its class '
                          'wants them, by --cfg-options model.backbone.pretrained=... or load_from=...')
-    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
+    for tower in (cfg.model.backbone, *text_towers(cfg.model)):
+        tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
+
+
+def text_towers(model: ConfigDict | list) -> Iterator[ConfigDict]:
+    """Configs of the CLIP text towers in a model's config."""
+    for value in model.values() if isinstance(model, dict) else model:
+        if isinstance(value, dict) and value.get('type') == 'CLIPTextEncoder':
+            yield value
+        elif isinstance(value, (dict, list, tuple)):
+            yield from text_towers(value)
 
 
 def use_amp(cfg: Config) -> None:
@@ -113,6 +207,24 @@ def use_amp(cfg: Config) -> None:
         return
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def use_fsdp(cfg: Config) -> None:
+    """Spread every weight over the processes, by mmengine's ``FlexibleRunner``.
+
+    Raises:
+        ValueError: without several processes to spread over, or with averages, which need whole weights.
+    """
+    if cfg.get('launcher', 'none') == 'none':
+        raise ValueError('--fsdp: spreads the weights over several processes; start them by bash tools/dist_train.sh '
+                         'CONFIG PROCESSES --fsdp')
+    hooks = [*cfg.get('default_hooks', {}).values(), *cfg.get('custom_hooks', [])]
+    averaging = [hook.type for hook in hooks if hook and hook.type in ('TunableEMAHook', 'TunableSWAHook', 'EMAHook')]
+    if averaging:
+        raise ValueError(f'--fsdp: {averaging[0]} averages whole weights, of which a process has parts; leave one '
+                         'out')
+    cfg.runner_type = 'FlexibleRunner'
+    cfg.setdefault('strategy', dict(type='BlockFSDPStrategy'))
 
 
 def set_resume(cfg: Config, resume: str | None) -> None:

@@ -14,7 +14,7 @@ CHECKPOINT_HELP = 'full checkpoint (.pth), or the tunable part alone (.safetenso
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Options of every tool that builds a model from a config."""
-    parser.add_argument('--image-checkpoint', help='image ViT for the frozen backbone (.pth or .safetensors)')
+    parser.add_argument('--image-checkpoint', help='image ViT or CLIP model to start from (file or folder)')
     parser.add_argument('--trust-checkpoint', action='store_true', help='read torch files that run code; know the source')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config entries, as key=value')
 
@@ -23,7 +23,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Options of the tools that run over a data set, beside those of :func:`add_model_options`."""
     add_model_options(parser)
     parser.add_argument('--data-root', help="folder of the data set, instead of the config's")
+    parser.add_argument('--packed', help='read the clips from this pack, made by tools/data/pack.py')
     parser.add_argument('--fold', type=int, help='fold, for sets that have folds')
+    parser.add_argument('--scene', help='scene, for sets that have scenes [all]')
     parser.add_argument('--work-dir', help='where logs and checkpoints go [work_dirs/<config>/fold_<n>]')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
@@ -42,6 +44,34 @@ def run_config(args: argparse.Namespace, skip_bad_clips: bool = False) -> Config
     """The config under the options of :func:`add_run_options`."""
     cfg = model_config(args)
     cfg.launcher = args.launcher
-    config.set_data(cfg, args.data_root, args.fold, skip_bad_clips)
+    config.set_data(cfg, args.data_root, args.fold, skip_bad_clips, args.packed, args.scene)
     config.set_work_dir(cfg, args.config, args.work_dir)
+    return cfg
+
+
+def add_train_options(parser: argparse.ArgumentParser) -> None:
+    """Options of training, beside those of :func:`add_run_options`."""
+    add_run_options(parser)
+    parser.add_argument('--resume', nargs='?', const='auto', help="go on from a checkpoint, or from the work dir's last")
+    parser.add_argument('--skip-bad-clips', action='store_true', help='train past unreadable clips and report them')
+    parser.add_argument('--inner-val', type=float, nargs='?', const=0.1, metavar='SHARE',
+                        help='choose the epoch on this share of the training clips [0.1], and test it once')
+    parser.add_argument('--amp', action='store_true', help='mixed precision (CUDA)')
+    parser.add_argument('--fsdp', action='store_true', help='spread every weight over the processes (large backbones)')
+    parser.add_argument('--seed', type=int, help='seed of the run')
+    parser.add_argument('--deterministic', action='store_true', help='deterministic kernels')
+    parser.add_argument('--name', help="the run's name in tables [the config's]")
+    parser.add_argument('--no-report', action='store_true', help='leave no report.html, report.md and report.json')
+
+
+def train_config(args: argparse.Namespace) -> Config:
+    """The config under the options of :func:`add_train_options`."""
+    cfg = run_config(args, args.skip_bad_clips)
+    config.set_inner(cfg, args.inner_val)
+    config.set_resume(cfg, args.resume)
+    config.set_randomness(cfg, args.seed, args.deterministic)
+    if args.amp:
+        config.use_amp(cfg)
+    if args.fsdp or cfg.get('strategy'):
+        config.use_fsdp(cfg)
     return cfg

@@ -2,29 +2,37 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import sys
 import time
 from pathlib import Path
 
+import torch
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.device import get_device
+from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
+from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from .. import compat
 from ..backbones.freezing import count_parameters
+from ..engine import PredictionsHook
+from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..visualization import plot_confusion_matrix, plot_curves, read_scalars
 from ..weights import is_tunable_file, load_weights
-from .config import current_fold, dataset_classes, dataset_configs
+from .config import current_fold, dataset_classes, dataset_configs, differences, inner_share, settings_of
+from .lock import locked
 
 
 def build_runner(cfg: Config) -> Runner:
     """A runner for one process or many, with or without CUDA."""
     if cfg.get('launcher', 'none') == 'pytorch':
         compat.prepare_distributed_on_cpu(cfg)
-    return Runner.from_cfg(cfg)
+    return RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
 
 
 def bare_model(runner: Runner):
@@ -48,31 +56,75 @@ def check_classes(cfg: Config) -> None:
 
 
 def train(cfg: Config, name: str | None = None) -> dict:
-    """Train by mmengine's runner, draw the curves and the confusion matrix, and write ``result.json``.
+    """Train by mmengine's runner, draw the curves and the confusion matrix, and write ``result.json`` last.
+
+    A config that validates on a part of the training clips (``config.set_inner``) is tested once, at the
+    epoch that was best there; the figures of the result are then those of this test.
 
     Args:
         cfg: a run's config with ``work_dir`` set.
         name: the run's name in tables. Defaults to the config's file stem.
 
     Returns:
-        The content of ``result.json`` (main process; others get an empty dict).
+        The content of ``result.json`` (main process; others get an empty dict). Its entries are described in
+        :mod:`mmdfer.evaluation.fold_summary`.
+
+    Raises:
+        ValueError: if the config's parts do not fit, or another process trains in ``work_dir``.
     """
     check_classes(cfg)
     runner = build_runner(cfg)
-    model = bare_model(runner)
+    with locked(cfg.work_dir if is_main_process() else None):
+        return _train(cfg, runner, name or Path(cfg.filename or 'run').stem)
+
+
+def _train(cfg: Config, runner: Runner, name: str) -> dict:
     _warn_about_random_backbone(cfg, runner)
+    if is_main_process():
+        _write_settings(cfg)
     start = time.time()
     runner.train()
+    tunable, total = count_parameters(bare_model(runner))
+    if is_sharded(runner.model):
+        tunable, total = _sum_over_processes(tunable, total)
+    share, evaluator = inner_share(cfg), runner.val_evaluator
+    if share is not None:
+        tested = test(cfg, os.path.join(cfg.work_dir, 'best.pth'))
     if not is_main_process():
         return {}
-    tunable, total = count_parameters(model)
-    result = dict(name=name or Path(cfg.filename or 'run').stem, fold=current_fold(cfg), tunable=tunable, total=total,
-                  seconds=round(time.time() - start, 1), work_dir=cfg.work_dir, **validation_results(cfg.work_dir))
+    figures = validation_results(cfg.work_dir)
+    if share is not None:
+        inner = dict(share=share, **figures['best'])
+        chosen = dict(uar=tested['uar'], war=tested['war'], epoch=inner['epoch'])
+        figures = dict(chosen, best=chosen, inner=inner)
+    result = dict(name=name, fold=current_fold(cfg), tunable=tunable, total=total, seconds=round(time.time() - start, 1),
+                  processes=get_world_size(), work_dir=cfg.work_dir, rss_mib=peak_rss(), **figures)
+    plot_curves(cfg.work_dir, os.path.join(cfg.work_dir, 'curves.png'), title=name)
+    _draw_confusion(evaluator, cfg.work_dir, name)
     write_json(result, os.path.join(cfg.work_dir, 'result.json'))
-    plot_curves(cfg.work_dir, os.path.join(cfg.work_dir, 'curves.png'), title=result['name'])
-    _draw_confusion(runner.val_evaluator, cfg.work_dir, result['name'])
     print_log(f'curves, confusion matrix and result.json are in {cfg.work_dir}', logger='current')
     return result
+
+
+def peak_rss() -> int | None:
+    """Peak resident memory of this process so far, MiB; ``None`` on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak >> (20 if sys.platform == 'darwin' else 10)                 # bytes on macOS, else KiB
+
+
+def _write_settings(cfg: Config) -> None:
+    path, settings = os.path.join(cfg.work_dir, 'settings.json'), settings_of(cfg)
+    if cfg.get('resume') and os.path.isfile(path):
+        with open(path, encoding='utf-8') as file:
+            changed = differences(settings, json.load(file))
+        if changed:
+            print_log(f'the run goes on with other settings than it began with: {changed}', logger='current',
+                      level=logging.WARNING)
+    write_json(settings, path)
 
 
 def validation_results(work_dir: str) -> dict:
@@ -88,6 +140,8 @@ def validation_results(work_dir: str) -> dict:
 def test(cfg: Config, checkpoint: str, out: str | None = None) -> dict:
     """Evaluate a full checkpoint or a tunable file on the config's test set; nothing is skipped.
 
+    Writes ``metrics.json``, ``predictions.npz`` and ``confusion.png`` into ``out``, ``<work_dir>/test`` by default.
+
     Returns:
         The metrics, e.g. ``uar``, ``war`` and ``recall/<class>``.
 
@@ -95,29 +149,39 @@ def test(cfg: Config, checkpoint: str, out: str | None = None) -> dict:
         CheckpointError: if the file does not fit the config's model.
     """
     check_classes(cfg)
-    cfg.load_from, cfg.resume = None, False
+    cfg.load_from, cfg.resume, cfg.runner_type = None, False, 'Runner'       # sharded runs save whole weights
     runner = build_runner(cfg)
     load_into(bare_model(runner), checkpoint)
+    folder = out or os.path.join(cfg.work_dir, 'test')
+    for hook in runner.hooks:
+        if isinstance(hook, PredictionsHook):
+            hook.test_folder = folder
     metrics = runner.test()
     if is_main_process():
-        folder = out or os.path.join(cfg.work_dir, 'test')
         os.makedirs(folder, exist_ok=True)
         write_json(dict(metrics, checkpoint=str(checkpoint), fold=current_fold(cfg)), os.path.join(folder, 'metrics.json'))
         _draw_confusion(runner.test_evaluator, folder, Path(checkpoint).stem)
-        print_log(f'metrics.json and confusion.png are in {folder}', logger='current')
+        print_log(f'metrics.json, predictions and confusion.png are in {folder}', logger='current')
     return metrics
 
 
 def load_into(model, checkpoint: str) -> dict:
-    """Load either kind of file; for a tunable one the backbone's own ``init_cfg`` gives the frozen part.
+    """Load either kind of file; for a tunable one the towers' own ``init_cfg`` gives the frozen part.
 
     Raises:
         CheckpointError: if the file does not fit.
     """
-    backbone = getattr(model, 'backbone', None)
-    if is_tunable_file(checkpoint) and backbone is not None and getattr(backbone, 'init_cfg', None):
-        backbone.init_weights()
+    if is_tunable_file(checkpoint):
+        for module in model.modules():
+            if isinstance(getattr(module, 'init_cfg', None), dict) and module.init_cfg.get('type') == 'Pretrained':
+                module.init_weights()
     return load_weights(model, checkpoint)
+
+
+def _sum_over_processes(*numbers: int) -> list[int]:
+    sums = torch.tensor(numbers, device=get_device())
+    all_reduce(sums)
+    return sums.tolist()
 
 
 def _warn_about_random_backbone(cfg: Config, runner: Runner) -> None:

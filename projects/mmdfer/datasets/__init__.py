@@ -5,10 +5,17 @@ from .dfew import DFEWDataset
 from .errors import BadClipError, DatasetError
 from .fer_dataset import StaticFERDataset
 from .ferplus import FERPlusDataset
+from .ferv39k import FERV39kDataset
+from .listed_dataset import ListedDataset
+from .mafw import MAFWCompoundDataset, MAFWDataset
+from .packed import Pack, PackError
 from .rafdb import RAFDBDataset
+from .sampler import BalancedSampler, class_counts
 from .transforms import *  # noqa: F401,F403
+from .video_folder import VideoFolderDataset
 
 __all__ = [
-    'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'DFERDataset', 'DFEWDataset', 'DatasetError',
-    'FERPlusDataset', 'RAFDBDataset', 'StaticFERDataset'
+    'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'DFERDataset', 'DFEWDataset',
+    'DatasetError', 'FERPlusDataset', 'FERV39kDataset', 'ListedDataset', 'MAFWCompoundDataset', 'MAFWDataset', 'Pack',
+    'PackError', 'RAFDBDataset', 'StaticFERDataset', 'VideoFolderDataset', 'class_counts'
 ]

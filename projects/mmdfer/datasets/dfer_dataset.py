@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,39 +12,55 @@ from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
 from .errors import BadClipError, DatasetError
+from .inner_split import check_inner, validation_part
+from .list_files import VIDEO_SUFFIXES
+from .packed import Pack
 from .seeding import EpochSeeded
-
-VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
 
 
 class DFERDataset(EpochSeeded, BaseActionDataset):
     """Clips of a DFER set for MMAction2's pipelines.
 
     A subclass turns its list into ``(clip name, canonical label)`` pairs by :meth:`read_list`. A clip is a
-    folder of frames or a video file; both are found by one look into the clip folder. Each item of the
-    list carries ``clip`` (the path), ``video_id`` and ``label``; frames are counted on the disk when the
-    clip is opened, never taken from a list.
+    folder of frames or a video file; both are found by one look into the clip folder, ``CLIP_DEPTH`` levels
+    deep. Each item of the list carries ``clip`` (the path), ``video_id`` and ``label``; frames are counted on
+    the disk when the clip is opened, never taken from a list.
 
     Args:
         ann_file: the list, absolute or below ``data_root``.
         pipeline: transforms, starting with ``ClipInit``.
         data_root: the set's folder.
         data_prefix: ``dict(clip=...)``, the folder of frame folders or videos below ``data_root``.
+        packed: a pack of these clips (``tools/data/pack.py``), absolute or below ``data_root``. Frames come from it,
+            to the same numbers; the clip folder may be gone, and must not have changed if it is there.
         skip_bad_clips: in training, go on past clips that cannot be read, and report them at the end. In
             testing nothing is ever skipped.
+        inner: ``'train'`` or ``'val'``, a part of the list's clips: an epoch can be chosen by the validation part,
+            which training does not see, instead of by the test set. ``None`` for all clips.
+        inner_share: the validation part, of each class (:func:`~mmdfer.datasets.inner_split.validation_part`).
+        inner_seed: of the draw of the validation part.
         kwargs: ``BaseActionDataset``'s own arguments, such as ``indices`` and ``test_mode``.
 
     Raises:
         DatasetError: for a data root, folder or list that is missing or cannot be read.
+        PackError: for a pack that is damaged, lacks a listed clip, or is older than the frames.
         BadClipError: when a clip cannot be read and is not to be skipped.
     """
 
+    FOLDS: tuple[int, ...] = ()         # of a cross-validation; none for a set with one split
+    CLIP_DEPTH = 1
+
     def __init__(self, ann_file: str, pipeline: Sequence[dict], data_root: str = '', data_prefix: dict | None = None,
-                 skip_bad_clips: bool = False, **kwargs) -> None:
+                 skip_bad_clips: bool = False, inner: str | None = None, inner_share: float = 0.1, inner_seed: int = 0,
+                 packed: str | None = None, **kwargs) -> None:
+        check_inner(inner, inner_share)
+        self.inner, self.inner_share, self.inner_seed = inner, inner_share, inner_seed
         if data_root and not os.path.isdir(data_root):
             raise DatasetError(f'data_root={data_root!r}: no such folder; give the folder of the data set with '
                                '--data-root')
         self.skip_bad_clips = skip_bad_clips
+        self.missing: list[str] = []
+        self.pack = None if packed is None else Pack(os.path.join(data_root, packed))
         self.bad_clips_file: str | None = None
         self._bad = 0
         super().__init__(ann_file, pipeline, data_root=data_root, data_prefix=dict(data_prefix or dict(clip='')),
@@ -58,28 +74,48 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
         if not os.path.isfile(self.ann_file):
             raise DatasetError(f'{self.ann_file}: no such list; check data_root and that the set was unpacked with its '
                                'official layout')
-        pairs = self.read_list()
-        clips = self._find_clips(Path(self.data_prefix['clip']))
-        found, missing = [], []
+        pairs = self._inner_part(self.read_list())
+        clips = self._clips([name for name, _ in pairs])
+        found, self.missing = [], []
         for name, label in pairs:
-            path = clips.get(clip_key(name))
+            path = clips.get(self.key_of(name))
             if path is None:
-                missing.append(name)
+                self.missing.append(name)
             else:
                 found.append(dict(clip=path, video_id=name, label=label))
-        if missing:
-            self._report_missing(missing, len(pairs))
+        if self.missing:
+            self._report_missing(self.missing, len(pairs))
         if not found:
             raise DatasetError(f'{self.ann_file}: lists no clip')
         return found
 
-    def _find_clips(self, folder: Path) -> dict[str, str]:
+    def _inner_part(self, pairs: list[tuple[str, int]]) -> list[tuple[str, int]]:
+        if self.inner is None:
+            return pairs
+        names, labels = [self.key_of(name) for name, _ in pairs], [label for _, label in pairs]
+        chosen = validation_part(names, labels, self.inner_share, self.inner_seed)
+        return [pair for pair, in_val in zip(pairs, chosen) if in_val == (self.inner == 'val')]
+
+    def _clips(self, names: Sequence[str]) -> dict[str, str]:
+        """Paths of clips by their keys: those on the disk, and with a pack those that it answers for."""
+        if self.pack is None:
+            return self.find_clips()
+        folder, missing = Path(self.data_prefix['clip']), set(map(self.key_of, self.pack.missing))
+        packed = {self.key_of(name): str(folder / name) for name in names if self.key_of(name) not in missing}
+        return dict(packed, **self.find_clips()) if folder.is_dir() else packed
+
+    def find_clips(self) -> dict[str, str]:
+        """Paths of the frame folders and videos in the clip folder, by their keys."""
+        folder = Path(self.data_prefix['clip'])
         if not folder.is_dir():
             raise DatasetError(f'{folder}: no such clip folder; set data_prefix=dict(clip=...) to the folder of frame '
                                'folders or videos below data_root')
-        with os.scandir(folder) as entries:
-            return {clip_key(entry.name): entry.path for entry in entries
-                    if entry.name.lower().endswith(VIDEO_SUFFIXES) or entry.is_dir()}
+        return dict(walk_clips(str(folder), self.CLIP_DEPTH))
+
+    @classmethod
+    def key_of(cls, name: str) -> str:
+        """What a listed clip and its folder or file share: the last ``CLIP_DEPTH`` parts, each by :func:`clip_key`."""
+        return '/'.join(clip_key(part) for part in name.strip('/').split('/')[-cls.CLIP_DEPTH:])
 
     def _report_missing(self, missing: list[str], total: int) -> None:
         message = (f'{self.ann_file}: {len(missing)} of {total} listed clips have no folder or video in '
@@ -88,6 +124,21 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
             raise DatasetError(f'{message}; complete the set'
                                + ('' if self.test_mode else ', or train without them by --skip-bad-clips'))
         print_log(f'{message}; trained without', logger='current', level=logging.WARNING)
+
+    def filter_data(self) -> list[dict]:
+        data_list = super().filter_data()
+        if self.pack is not None:
+            rows = self.pack.rows([info['video_id'] for info in data_list], self.key_of, self.ann_file)
+            self.pack.check_sources(rows, [info['clip'] for info in data_list])
+            for info, row in zip(data_list, rows):
+                info['packed'] = row
+        return data_list
+
+    def get_data_info(self, idx: int) -> dict:
+        info = super().get_data_info(idx)
+        if self.pack is not None:
+            info['packed'] = self.pack.clip(info['packed'])
+        return info
 
     def prepare_data(self, idx: int) -> dict | None:
         try:
@@ -112,6 +163,17 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
                 file.write(f'{self.get_data_info(idx)["video_id"]}\t{error}\n')
         if get_worker_info() is None:
             print_log(f'skipped: {error}', logger='current', level=logging.WARNING)
+
+
+def walk_clips(folder: str, depth: int, prefix: str = '') -> Iterator[tuple[str, str]]:
+    """Key and path of each clip that lies that many levels below a folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if depth > 1:
+                if entry.is_dir():
+                    yield from walk_clips(entry.path, depth - 1, f'{prefix}{clip_key(entry.name)}/')
+            elif entry.name.lower().endswith(VIDEO_SUFFIXES) or entry.is_dir():
+                yield prefix + clip_key(entry.name), entry.path
 
 
 def clip_key(name: str) -> str:

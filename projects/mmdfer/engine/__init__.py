@@ -1,11 +1,17 @@
 """Hooks and the optimizer constructor."""
 from .adapter_checkpoint_hook import AdapterCheckpointHook
+from .class_counts_hook import ClassCountsHook
 from .compile_hook import CompileBackboneHook
 from .dataset_hooks import BadClipsHook, EpochSeedHook
+from .distinct_views_hook import DistinctViewsHook
+from .predictions_hook import PredictionsHook
+from .sharding import BlockFSDPStrategy
 from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
+from .tunable_swa import TunableSWAHook
 
 __all__ = [
-    'AdapterCheckpointHook', 'BadClipsHook', 'CompileBackboneHook', 'EpochSeedHook', 'TunableEMAHook',
-    'TunableOptimWrapperConstructor'
+    'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'CompileBackboneHook',
+    'DistinctViewsHook', 'EpochSeedHook', 'PredictionsHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor',
+    'TunableSWAHook'
 ]

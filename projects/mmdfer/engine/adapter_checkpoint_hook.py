@@ -13,6 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from ..registry import HOOKS
 from ..version import __version__
 from ..weights import frozen_digest, save_tunable
+from .sharding import is_sharded
 from .tunable_ema import evaluated_weights
 
 
@@ -41,13 +42,21 @@ class AdapterCheckpointHook(CheckpointHook):
                          max_keep_ckpts=max_keep_ckpts, **kwargs)
         self._digest: str | None = None
         self._has_frozen = False
+        self._position: dict = {}
+
+    def before_run(self, runner) -> None:
+        if is_main_process():
+            _complete_pointer(Path(runner.work_dir))            # before the runner looks into it
+        barrier()
 
     def before_train(self, runner) -> None:
         super().before_train(runner)
         model = _bare(runner.model)
         self._has_frozen = any(not parameter.requires_grad for parameter in model.parameters())
-        if is_main_process() and self._has_frozen:
-            self._digest = frozen_digest(model)
+        if self._has_frozen:
+            state = _gathered(runner)
+            if is_main_process():
+                self._digest = frozen_digest(model, state)
         if self._stopped_before_validation(runner):
             runner.logger.info(f'validating epoch {runner.epoch} again before the run goes on')
             runner.val_loop.run()
@@ -65,6 +74,16 @@ class AdapterCheckpointHook(CheckpointHook):
         runner.message_hub.update_info('last_validated_epoch', runner.epoch)
         super().after_val_epoch(runner, metrics)
 
+    def _save_checkpoint_with_step(self, runner, step, meta) -> None:
+        self._position = dict(epoch=step, iter=runner.iter) if self.by_epoch else dict(epoch=runner.epoch, iter=step)
+        super()._save_checkpoint_with_step(runner, step, meta)
+        self._position = {}
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        # The hook saves an epoch's checkpoint once more after a better validation; FlexibleRunner then counts it as one
+        # epoch and iteration later, which a resumed run would leave out.
+        checkpoint['meta'].update(self._position)
+
     def _save_checkpoint(self, runner) -> None:
         super()._save_checkpoint(runner)
         self._save_tunable(runner, 'last', runner.epoch + 1 if self.by_epoch else runner.iter + 1, {})
@@ -79,6 +98,7 @@ class AdapterCheckpointHook(CheckpointHook):
                 _point(Path(self.out_dir) / 'best.pth', Path(best).name)
 
     def _save_tunable(self, runner, name: str, step: int, metrics: dict) -> None:
+        state = _gathered(runner) if self._has_frozen else None
         if is_main_process() and self._has_frozen:
             backbone = runner.cfg.get('model', {}).get('backbone', {})
             with evaluated_weights(runner):
@@ -88,8 +108,13 @@ class AdapterCheckpointHook(CheckpointHook):
                     metrics={key: float(value) for key, value in metrics.items() if isinstance(value, (int, float))},
                     image_checkpoint=(backbone.get('init_cfg') or {}).get('checkpoint'),
                     frozen_digest=self._digest,
-                    time=time.strftime('%Y-%m-%dT%H:%M:%S')))
+                    time=time.strftime('%Y-%m-%dT%H:%M:%S')), state)
         barrier()
+
+
+def _gathered(runner) -> dict | None:
+    """The whole state dict of a sharded model, for which every process has to ask; it comes to the first."""
+    return runner.model.state_dict() if is_sharded(runner.model) else None
 
 
 def _bare(model):
@@ -102,3 +127,17 @@ def _point(link: Path, target: str) -> None:
     fresh.unlink(missing_ok=True)
     os.symlink(target, fresh)
     os.replace(fresh, link)
+
+
+def _complete_pointer(work_dir: Path) -> None:
+    """Name the newest checkpoint in a ``last_checkpoint`` that a run left empty, killed while mmengine wrote it."""
+    pointer = work_dir / 'last_checkpoint'
+    if not pointer.is_file() or pointer.read_text().strip():
+        return
+    saved = [path for path in work_dir.glob('*.pth') if path.stem.split('_')[0] in ('epoch', 'iter')]
+    if saved:
+        partial = pointer.with_suffix('.partial')
+        partial.write_text(str(max(saved, key=lambda path: int(path.stem.split('_')[1]))))
+        os.replace(partial, pointer)
+    else:
+        pointer.unlink()

@@ -12,6 +12,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from ..registry import OPTIM_WRAPPER_CONSTRUCTORS
+from ..weights import bare_name
+from .sharding import is_sharded
 
 _NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 _KNOWN = {'custom_keys', 'norm_decay_mult', 'bias_decay_mult', 'layer_decay_rate'}
@@ -64,14 +66,16 @@ class TunableOptimWrapperConstructor:
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
+                name = bare_name(name)
                 lr_mult, decay_mult = self._multipliers(name, id(parameter) in norms)
                 groups.setdefault((lr * lr_mult * scale_of(name), weight_decay * decay_mult), []).append(parameter)
         if not groups:
             raise ValueError('the model has no tunable parameter: add adapters or a head, or set freeze=False')
         for (group_lr, group_decay), parameters in groups.items():
             count = sum(parameter.numel() for parameter in parameters)
-            print_log(f'optimizer group: {count:,} parameters in {len(parameters)} tensors, lr {group_lr:g}, weight '
-                      f'decay {group_decay:g}', logger='current')
+            shards = ", in this process's shards" if is_sharded(model) else ''
+            print_log(f'optimizer group: {count:,} parameters in {len(parameters)} tensors{shards}, lr {group_lr:g}, '
+                      f'weight decay {group_decay:g}', logger='current')
         return [dict(params=parameters, lr=group_lr, weight_decay=group_decay)
                 for (group_lr, group_decay), parameters in groups.items()]
 

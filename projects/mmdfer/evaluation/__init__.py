@@ -1,4 +1,9 @@
-"""Metrics of dynamic facial expression recognition."""
+"""Metrics of dynamic facial expression recognition, a fold at a time and over the folds."""
+from .fold_summary import fold_row, markdown, shared_clips, summarize
+from .predictions import Predictions, load_predictions, save_predictions
 from .recall_metric import RecallMetric, confusion_matrix, per_class_recall, uar_war
 
-__all__ = ['RecallMetric', 'confusion_matrix', 'per_class_recall', 'uar_war']
+__all__ = [
+    'Predictions', 'RecallMetric', 'confusion_matrix', 'fold_row', 'load_predictions', 'markdown', 'per_class_recall',
+    'save_predictions', 'shared_clips', 'summarize', 'uar_war'
+]

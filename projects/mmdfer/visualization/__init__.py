@@ -1,7 +1,10 @@
 """Pictures of runs and predictions."""
+from .class_bars import plot_class_bars
 from .confusion import plot_confusion_matrix
 from .contact_sheet import contact_sheet
 from .curves import best_epoch, plot_curves, read_scalars
+from .film_strip import film_strip
 from .timeline import plot_timeline
 
-__all__ = ['best_epoch', 'contact_sheet', 'plot_confusion_matrix', 'plot_curves', 'plot_timeline', 'read_scalars']
+__all__ = ['best_epoch', 'contact_sheet', 'film_strip', 'plot_class_bars', 'plot_confusion_matrix', 'plot_curves',
+           'plot_timeline', 'read_scalars']

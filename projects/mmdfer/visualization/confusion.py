@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 RECALL_COLOUR = '#4169b0'
 
 
-def plot_confusion_matrix(matrix: np.ndarray | Sequence[Sequence[int]], classes: Sequence[str], path: str | Path,
+def plot_confusion_matrix(matrix: np.ndarray | Sequence[Sequence[int]], classes: Sequence[str], path: str | Path | None,
                           title: str | None = None) -> Figure:
     """Draw counts and row percentages of a confusion matrix, with each class's recall beside its row.
 
     Args:
         matrix: (K, K) counts, a row for each true class.
         classes: K names.
-        path: the picture's file.
+        path: the picture's file; ``None`` to draw without writing.
         title: a line above the line of UAR, WAR and number of clips.
 
     Returns:

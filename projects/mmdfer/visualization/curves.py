@@ -96,12 +96,12 @@ def best_epoch(records: Records) -> dict | None:
     return max(found, key=lambda record: record[_key(record, 'uar')], default=None)
 
 
-def plot_curves(runs: Run | Mapping[str, Run], path: str | Path, title: str | None = None) -> Figure:
+def plot_curves(runs: Run | Mapping[str, Run], path: str | Path | None, title: str | None = None) -> Figure:
     """Draw training loss, learning rate, and validation UAR and WAR with the best epoch marked.
 
     Args:
         runs: a work directory or its records, or a dict of them by name, to compare runs.
-        path: the picture's file.
+        path: the picture's file; ``None`` to draw without writing.
         title: a line above the panels.
 
     Returns:

@@ -21,8 +21,11 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: str | Path, dpi: int = 150) -> Figure:
-    """Write a figure, making the folder; the file's ending (.png, .pdf, .svg) decides the format."""
+def save(figure: Figure, path: str | Path | None, dpi: int = 150) -> Figure:
+    """Write a figure, making the folder; the file's ending (.png, .pdf, .svg) decides the format. Without a path
+    nothing is written."""
+    if path is None:
+        return figure
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=dpi)

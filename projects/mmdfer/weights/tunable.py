@@ -17,14 +17,22 @@ FORMAT = 'mmdfer-tunable-1'
 
 
 def tunable_names(model: nn.Module) -> set[str]:
-    """Names of the parameters that training changes."""
-    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    """Names of the parameters that training changes, one name for each."""
+    return {bare_name(name) for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def frozen_digest(model: nn.Module) -> str:
+def bare_name(name: str) -> str:
+    """A parameter's name without what FSDP puts between its parts."""
+    return name.replace('_fsdp_wrapped_module.', '')
+
+
+def frozen_digest(model: nn.Module, state: dict[str, Tensor] | None = None) -> str:
     """SHA-256 of names, types and bytes of everything in the state dict that is not tunable."""
-    tunable, digest = tunable_names(model), hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    # A module shared by two towers has names in both.
+    tunable = {bare_name(name) for name, parameter in model.named_parameters(remove_duplicate=False)
+               if parameter.requires_grad}
+    digest = hashlib.sha256()
+    for name, tensor in sorted((model.state_dict() if state is None else state).items()):
         if name not in tunable:
             tensor = tensor.detach().cpu().contiguous()
             digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}'.encode())
@@ -32,18 +40,19 @@ def frozen_digest(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def save_tunable(model: nn.Module, path: str | os.PathLike, meta: dict) -> None:
+def save_tunable(model: nn.Module, path: str | os.PathLike, meta: dict, state: dict[str, Tensor] | None = None) -> None:
     """Write the tunable parameters as safetensors, whole or not at all.
 
     Args:
         model: its frozen part is not written; its digest is.
         path: ends in ``.safetensors``.
         meta: JSON-able provenance, such as the config's text; ``frozen_digest`` is added if it lacks it.
+        state: the model's state dict, where the model itself holds parts of its weights.
     """
-    names = tunable_names(model)
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items() if name in names}
+    names, whole = tunable_names(model), model.state_dict() if state is None else state
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in whole.items() if name in names}
     meta = dict(meta, format=FORMAT)
-    meta.setdefault('frozen_digest', frozen_digest(model))
+    meta.setdefault('frozen_digest', frozen_digest(model, whole))
     partial = f'{path}.partial'
     save_file(state, partial, metadata={'mmdfer': json.dumps(meta)})
     os.replace(partial, path)

@@ -131,6 +131,8 @@ def _check_view(results: dict, frames: int) -> None:
 
 def _length(results: dict) -> int | None:
     """Frames of the whole clip, as far as the results tell."""
+    if 'packed' in results:
+        return len(results['packed'])
     if 'frame_names' in results:
         return len(results['frame_names'])
     return None if 'frame_range' in results else results.get('total_frames')

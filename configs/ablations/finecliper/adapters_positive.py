@@ -1,0 +1,5 @@
+_base_ = ['base_dfew.py']
+
+model = dict(
+    backbone=dict(adapters=[]),
+    cls_head=dict(negative_encoder=dict(adapters=[])))

@@ -1,0 +1,3 @@
+_base_ = ['base_dfew.py']
+
+model = dict(backbone=dict(adapters=[]))

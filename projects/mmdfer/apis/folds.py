@@ -1,0 +1,198 @@
+"""Cross-validation: every fold by ``tools/train.py``, and one table of them all."""
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from . import config, options
+from .fold_results import check_settings, is_finished, read_fold, summarize_folds
+from .processes import Places, Training
+
+OURS = ('--fold', '--launcher', '--resume', '--local_rank', '--local-rank')
+
+
+@dataclass(frozen=True)
+class FoldPlan:
+    """What is to be run, with all that can be wrong in it found before anything starts.
+
+    Args:
+        path: the config file.
+        rest: options of ``tools/train.py``, the same for every fold, so that every fold has the same seed.
+        out: folder of the folds; a fold's run is in ``<out>/fold_<k>``.
+        folds: those to run.
+        all_folds: those that the set has.
+        select: ``'last'``, ``'best'`` or ``'inner'``.
+    """
+    path: str
+    rest: tuple[str, ...]
+    out: str
+    folds: tuple[int, ...]
+    all_folds: tuple[int, ...]
+    select: str
+
+    def folder(self, fold: int) -> str:
+        return os.path.join(self.out, f'fold_{fold}')
+
+
+def parse_folds(text: str | None, known: Sequence[int]) -> tuple[int, ...]:
+    """``'1-3,5'`` as (1, 2, 3, 5); all folds for ``None``.
+
+    Raises:
+        ValueError: for a text that is no list of folds, or a fold that does not exist.
+    """
+    if text is None:
+        return tuple(known)
+    folds: set[int] = set()
+    for part in text.split(','):
+        first, dash, last = part.strip().partition('-')
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise ValueError(f'--folds {text}: expected numbers and ranges, such as 1-5 or 1,3')
+        folds.update(range(int(first), int(last or first) + 1))
+    unknown = sorted(folds - set(known))
+    if not folds:
+        raise ValueError(f'--folds {text}: names no fold; a range goes from the smaller to the larger')
+    if unknown:
+        raise ValueError(f'--folds {text}: fold {", ".join(map(str, unknown))} does not exist; the set has folds '
+                         f'{", ".join(map(str, known))}')
+    return tuple(sorted(folds))
+
+
+def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: str | None = None,
+               select: str | None = None, to_train: bool = True) -> FoldPlan:
+    """Read the config under the options of ``tools/train.py`` and settle folds, folder and figure.
+
+    Args:
+        path: the config file.
+        rest: options of ``tools/train.py``.
+        folds: as for :func:`parse_folds`.
+        out: folder of the folds. Defaults to the config's ``work_dir``, else to ``work_dirs/<config>`` or, with a
+            validation part, ``work_dirs/<config>_inner``.
+        select: the figure to quote. Defaults to ``'inner'`` with a validation part, else to ``'last'``.
+        to_train: look for the data and compare with runs that are there; without, folds are only summarised.
+
+    Raises:
+        ValueError: for an option that belongs to single runs, a set without folds, a fold that does not exist,
+            a config whose runs would lack figures or predictions, or a fold's folder that holds a run of other
+            settings.
+    """
+    names = {word.split('=')[0] for word in rest}
+    for option in OURS:
+        if option in names:
+            raise ValueError(f'{option} is for one run: train_folds.py runs the folds of --folds, resumes each, and '
+                             'starts its processes by --gpus and --parallel')
+    if select == 'inner' and '--inner-val' not in names:
+        rest = ['--inner-val', '0.1', *rest]
+    args = _train_args(path, rest)
+    cfg = config.load_config(path, args.cfg_options)
+    own, known = cfg.get('work_dir'), config.set_folds(cfg)
+    if not known:
+        kinds = ', '.join(sorted({dataset.type for dataset in config.dataset_configs(cfg)}))
+        raise ValueError(f'{path}: {kinds} has one split and no folds; use tools/train.py')
+    chosen = parse_folds(folds, known)
+    if to_train:
+        cfg = options.train_config(args)
+    else:
+        config.set_inner(cfg, args.inner_val)
+    inner = config.inner_share(cfg) is not None
+    if inner and select not in (None, 'inner'):
+        raise ValueError(f'--select {select}: with --inner-val the epoch is chosen on the validation part; leave '
+                         '--select out')
+    out = out or own or str(Path('work_dirs') / (Path(path).stem + ('_inner' if inner else '')))
+    plan = FoldPlan(path, tuple(rest), out, chosen, known, select or ('inner' if inner else 'last'))
+    if to_train:
+        _check_that_figures_are_kept(cfg)
+        for fold in chosen:
+            check_settings(plan.folder(fold), config.settings_of(cfg))
+    return plan
+
+
+def _check_that_figures_are_kept(cfg: Config) -> None:
+    evaluators = cfg.get('val_evaluator') or []
+    if 'RecallMetric' not in [one.get('type') for one in (evaluators if isinstance(evaluators, list) else [evaluators])]:
+        raise ValueError("val_evaluator: UAR and WAR of the folds need dict(type='RecallMetric')")
+    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or [])]
+    if 'PredictionsHook' not in [hook.get('type') for hook in hooks if hook]:
+        raise ValueError("custom_hooks: the summary of the folds needs dict(type='PredictionsHook'), which keeps what was "
+                         'said of each clip')
+
+
+def _train_args(path: str, rest: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='train_folds.py', allow_abbrev=False)
+    parser.add_argument('config')
+    options.add_train_options(parser)
+    return parser.parse_args([path, *rest])
+
+
+def run_folds(plan: FoldPlan, tool: str | os.PathLike, gpus: int = 1, parallel: int = 1) -> dict:
+    """Run every fold that is not finished, each from where it stopped, and summarise.
+
+    Args:
+        plan: of :func:`plan_folds`.
+        tool: path of ``tools/train.py``.
+        gpus: processes a fold, on a GPU each where there are GPUs.
+        parallel: folds at a time.
+
+    Returns:
+        The content of ``folds.json``.
+
+    Raises:
+        ValueError: if a fold fails; no further one is started, and it names the log.
+    """
+    places = Places(gpus, parallel)
+    waiting: list[int] = []
+    for fold in plan.folds:
+        if is_finished(plan.folder(fold)):
+            print(f'fold {fold}: done before; {_outcome(plan, fold)}', flush=True)
+        else:
+            waiting.append(fold)
+    running: dict[int, tuple[int, Training]] = {}
+    complaints: list[str] = []
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that the processes below are ended too
+    try:
+        while waiting or running:
+            for slot in range(parallel):
+                if slot not in running and waiting:
+                    fold = waiting.pop(0)
+                    running[slot] = fold, _start(plan, fold, tool, gpus, places.environment(slot))
+            time.sleep(0.2)
+            for slot, (fold, training) in list(running.items()):
+                if not training.ended():
+                    continue
+                del running[slot]
+                if training.failed():
+                    waiting.clear()
+                    complaints.append(f'fold {fold} failed: {training.complaint()}')
+                    print(complaints[-1], flush=True)
+                    continue
+                print(f'fold {fold}: {_outcome(plan, fold)}', flush=True)
+                if waiting or running:
+                    summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select, allow_missing=True)
+    finally:
+        for _, training in running.values():
+            training.end()
+        signal.signal(signal.SIGTERM, previous)
+    if complaints:
+        raise ValueError('; '.join(complaints))
+    return summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select)
+
+
+def _start(plan: FoldPlan, fold: int, tool: str | os.PathLike, gpus: int, environment: dict[str, str]) -> Training:
+    folder = plan.folder(fold)
+    training = Training(tool, [plan.path, '--fold', str(fold), '--work-dir', folder, '--resume', *plan.rest], folder, gpus,
+                        environment)
+    print(f'fold {fold}: training; log in {training.log}', flush=True)
+    return training
+
+
+def _outcome(plan: FoldPlan, fold: int) -> str:
+    result = read_fold(plan.folder(fold), fold)
+    chosen = result['best'] if plan.select == 'best' else result
+    return f'UAR {100 * chosen["uar"]:.2f}, WAR {100 * chosen["war"]:.2f} at epoch {chosen["epoch"]}'

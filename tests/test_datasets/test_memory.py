@@ -1,0 +1,109 @@
+"""What 40,000 listed clips cost a process and its workers, by the kernel's own count of private pages."""
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ..conftest import ROOT, write_clip
+
+CLIPS, FEW, EPOCHS = 40_000, 200, 3
+
+# Runs alone, so that nothing of the tests is in its memory. Private pages are those of no other process; the loader's
+# own process shares most of its pages with the workers, so there all anonymous ones count.
+PROGRAM = '''
+import gc, json, os, sys
+import torch
+from mmaction.registry import DATASETS
+from mmengine.dataset import DefaultSampler
+from mmengine.registry import init_default_scope
+import mmdfer
+
+def memory(kind):
+    gc.collect()
+    with open('/proc/self/smaps_rollup') as file:
+        return sum(int(line.split()[1]) for line in file if line.startswith(kind)) / 1024
+
+class Reporting(torch.utils.data.Dataset):
+    """Says the worker's memory beside the clip."""
+    def __init__(self, dataset):
+        self.dataset, self.turn = dataset, 0
+    def __len__(self):
+        return len(self.dataset)
+    def __getitem__(self, index):
+        self.dataset[index]
+        self.turn += 1
+        return memory('Private_') if self.turn % every == 1 else 0.
+
+root, packed, every, epochs = sys.argv[1], sys.argv[2] or None, int(sys.argv[3]), int(sys.argv[4])
+init_default_scope('mmaction')
+pipeline = [dict(type='ClipInit'), dict(type='SampleSegments', num_frames=16)]             # frames come and go
+options = dict(type='DFEWDataset', data_root=root, pipeline=pipeline)
+DATASETS.build(dict(options, ann_file='few.csv'))[0]                    # libraries are loaded
+before = memory('Anonymous:')
+dataset = DATASETS.build(dict(options, packed=packed))
+listed = memory('Anonymous:') - before
+sampler = DefaultSampler(dataset, shuffle=True)
+loader = torch.utils.data.DataLoader(Reporting(dataset), sampler=sampler, batch_size=100, num_workers=2,
+                                     persistent_workers=True)
+main, worker = [], []
+for epoch in range(epochs):
+    dataset.set_epoch(0, epoch)
+    sampler.set_epoch(epoch)
+    worker.append(max(float(batch.max()) for batch in loader))
+    main.append(memory('Anonymous:') - before)
+print(json.dumps(dict(clips=len(dataset), listed=listed, main=main, worker=worker)))
+'''
+
+
+def write_set(root, clips):
+    """Every clip's folder is a link to one and the same."""
+    write_clip(root / 'one', 3, size=8)
+    (root / 'Clip' / 'clip_224x224').mkdir(parents=True)
+    for number in range(1, clips + 1):
+        os.symlink(root / 'one', root / 'Clip' / 'clip_224x224' / f'{number:05d}')
+    lists = root / 'EmoLabel_DataSplit' / 'train(single-labeled)'
+    lists.mkdir(parents=True)
+    rows = [f'{number},{(number - 1) % 7 + 1}\n' for number in range(1, clips + 1)]
+    (lists / 'set_1.csv').write_text('video_name,label\n' + ''.join(rows))
+    (root / 'few.csv').write_text('video_name,label\n' + ''.join(rows[:7]))
+    return root
+
+
+def measure(root, packed='', every=50):
+    done = subprocess.run([sys.executable, '-c', PROGRAM, str(root), str(packed), str(every), str(EPOCHS)], cwd=ROOT,
+                          env=dict(os.environ, OMP_NUM_THREADS='1'), capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists('/proc/self/smaps_rollup'), reason='private memory is counted by Linux alone')
+@pytest.mark.parametrize('store', ['folder', 'pack'])
+def test_forty_thousand_clips_are_listed_in_little_memory(tmp_path, store):
+    found = {}
+    for clips in (FEW, CLIPS):
+        root, packed = write_set(tmp_path / str(clips), clips), ''
+        if store == 'pack':
+            packed = root / 'clips.pack'
+            write_pack(str(packed), root, clips)
+        found[clips] = measure(root, packed, every=max(1, clips // 16))
+    many, few = found[CLIPS], found[FEW]
+    print(json.dumps(many), json.dumps(few))
+    assert many['clips'] == CLIPS
+    assert max(many['listed'], *many['main']) < 150, 'MiB that the list and the sampler add'
+    assert max(many['worker']) - max(few['worker']) < 40, 'MiB that a worker has of its own'
+    assert many['main'][-1] - many['main'][0] < 8 and many['worker'][-1] - many['worker'][0] < 8, 'growth over epochs'
+
+
+def write_pack(path, root, clips):
+    from mmdfer.datasets.packed import PackWriter
+    from mmdfer.datasets.packed.layout import Source
+    from mmdfer.datasets.packed.writer import StoredFrame
+    files = [StoredFrame((root / 'one' / f'{number:05d}.jpg').read_bytes()) for number in (1, 2, 3)]
+    source = Source.of(str(root / 'one'), ('.jpg', ))
+    writer = PackWriter(path)
+    for number in range(1, clips + 1):
+        writer.add(str(number), source, files)
+    writer.finish([str(number) for number in range(1, clips + 1)])

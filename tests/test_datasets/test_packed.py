@@ -1,0 +1,372 @@
+"""A pack gives the folder's frames, and is refused where it could give others."""
+import copy
+import gc
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmaction.registry import DATASETS
+
+from mmdfer.apis.config import load_config, set_data
+from mmdfer.apis.packing import pack, verify
+from mmdfer.apis.running import train
+from mmdfer.datasets import BadClipError, DatasetError, Pack, PackError
+from mmdfer.datasets.packed import PackWriter
+from mmdfer.datasets.packed.layout import Source
+from mmdfer.datasets.packed.writer import StoredFrame
+from mmdfer.visualization import read_scalars
+from mmdfer.weights import read_checkpoint
+
+from ..conftest import ROOT, write_dfew
+from .test_dfew import PIPELINE, spoil
+
+TOOL = ROOT / 'tools' / 'data' / 'pack.py'
+
+
+def config(root, **options):
+    cfg = load_config(ROOT / 'configs' / 'fe_adapter_vitb_dfew.py')
+    set_data(cfg, str(root), **options)
+    return cfg
+
+
+def build(root, split='train', **kwargs):
+    return DATASETS.build(dict(dict(type='DFEWDataset', data_root=str(root), split=split, pipeline=PIPELINE), **kwargs))
+
+
+@pytest.fixture(autouse=True, scope='module')
+def few_objects():
+    """Building a data set collects garbage, which takes a third of a second of every object imported so far."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+def copied(tmp_path, dfew):
+    shutil.copytree(dfew, tmp_path / 'DFEW')
+    return tmp_path / 'DFEW'
+
+
+@pytest.fixture(params=['files', 'raw'])
+def packed(request, copied):
+    path = str(copied / 'clips.pack')
+    pack(config(copied), path, request.param)
+    return copied, path
+
+
+# The same numbers
+
+
+@pytest.mark.parametrize('split', ['train', 'test'])
+@pytest.mark.parametrize('gone', [False, True])
+def test_items_are_the_folders_own(packed, split, gone):
+    root, path = packed
+    expected = build(root, split, test_mode=False)
+    expected.set_epoch(3, 1)
+    expected = [expected[index] for index in range(len(expected))]
+    if gone:
+        shutil.rmtree(root / 'Clip')
+    found = build(root, split, test_mode=False, packed='clips.pack')        # below data_root
+    found.set_epoch(3, 1)
+    assert len(found) == len(expected)
+    for index, item in enumerate(expected):
+        again = found[index]
+        assert torch.equal(again['inputs'], item['inputs'])
+        assert again['data_samples'].video_id == item['data_samples'].video_id
+        assert torch.equal(again['data_samples'].gt_label, item['data_samples'].gt_label)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('store', ['files', 'raw'])
+def test_training_gives_the_same_losses_and_weights(tmp_path, copied, store):
+    path = str(tmp_path / 'clips.pack')
+    pack(config(copied), path, store)
+
+    def run(name, packed):
+        cfg = load_config(ROOT / 'configs' / 'demo' / 'fe_adapter.py', {
+            'model.backbone.init_cfg': None, 'train_cfg.max_epochs': 2, 'train_dataloader.batch_size': 4,
+            'default_hooks.logger.interval': 1, 'train_dataloader.num_workers': 1, 'val_dataloader.num_workers': 1,
+            'work_dir': str(tmp_path / name), 'experiment_name': f'{store}_{name}'})
+        jitter = dict(type='ClipColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05)
+        cfg.train_dataloader.dataset.pipeline.insert(6, jitter)
+        set_data(cfg, str(copied), packed=packed)
+        result = train(cfg)
+        losses = [record['loss'] for record in read_scalars(cfg.work_dir) if 'loss' in record]
+        weights = read_checkpoint(os.path.join(cfg.work_dir, 'epoch_2.pth'))['state_dict']
+        return result['uar'], losses, weights
+    uar, losses, weights = run('folder', None)
+    again = run('pack', path)
+    assert (uar, losses) == again[:2] and len(losses) == 8
+    assert all(torch.equal(again[2][key], value) for key, value in weights.items())
+
+
+def test_raw_frames_of_videos(tmp_path):
+    root = write_dfew(tmp_path / 'DFEW', folds=(1, ))
+    folder = root / 'Clip' / 'video'
+    folder.mkdir()
+    for number in range(1, 22):
+        writer = cv2.VideoWriter(str(folder / f'{number}.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 25, (40, 32))
+        for frame in range(70):
+            writer.write(np.full((32, 40, 3), 3 * frame, np.uint8))
+        writer.release()
+    cfg = config(root)
+    for name in ('train', 'val', 'test'):
+        cfg[f'{name}_dataloader'].dataset.data_prefix = dict(clip='Clip/video')
+    with pytest.raises(DatasetError, match='1.mp4: is a video; pack videos with --store raw'):
+        pack(cfg, str(tmp_path / 'files.pack'))
+    pack(cfg, str(tmp_path / 'raw.pack'), 'raw')
+    prefix = dict(data_prefix=dict(clip='Clip/video'))
+    one, other = build(root, **prefix), build(root, packed=str(tmp_path / 'raw.pack'), **prefix)
+    for dataset in (one, other):
+        dataset.set_epoch(0, 0)
+    assert torch.equal(one[5]['inputs'], other[5]['inputs'])
+
+
+def test_resized_frames(packed):
+    root, path = packed
+    pack(config(root), path, 'raw', size=20, overwrite=True)
+    assert Pack(path).frame(0, 'frame').shape == (20, 20, 3)
+    with pytest.raises(DatasetError, match="size=20: only raw frames are resized.*store='raw'"):
+        pack(config(root), path, 'files', size=20, overwrite=True)
+
+
+def test_frames_are_ones_own(packed):
+    made = Pack(packed[1])
+    frame = made.frame(0, 'frame')
+    before = frame.copy()
+    frame[:] = 0
+    np.testing.assert_array_equal(made.frame(0, 'frame'), before)
+
+
+def test_a_pack_survives_being_copied_to_a_worker(packed):
+    made = Pack(packed[1])
+    for again in (pickle.loads(pickle.dumps(made)), copy.deepcopy(made)):
+        np.testing.assert_array_equal(again.frame(7, 'frame'), made.frame(7, 'frame'))
+    assert len(pickle.dumps(made)) < 1000
+
+
+@pytest.mark.parametrize('how', ['no frames', 'cut short', 'garbage'])
+def test_bad_clips_are_as_bad_as_in_the_folder(copied, tmp_path, how):
+    spoil(copied, how)
+    shutil.rmtree(copied / 'Clip' / 'clip_224x224' / '00005')
+    with pytest.raises(DatasetError, match=r'1 of 14 listed clips.*\(such as 5\)'):
+        pack(config(copied), str(tmp_path / 'clips.pack'))
+    for store in ('files', 'raw'):
+        path = str(tmp_path / f'{store}.pack')
+        if store == 'raw' or how == 'no frames':
+            with pytest.raises(BadClipError, match='00003'):
+                pack_without(copied, path, store)
+        made = pack(config(copied, skip_bad_clips=True), path, store, skip_bad_clips=True)
+        assert (made['clips'], made['missing'], made['bad']) == (20, 1, int(store == 'raw' or how == 'no frames'))
+        for gone in ('', 'Clip'):
+            root = tmp_path / f'{store}{gone}'
+            shutil.copytree(copied / 'EmoLabel_DataSplit', root / 'EmoLabel_DataSplit')
+            if not gone:
+                (root / 'Clip').symlink_to(copied / 'Clip')
+            with pytest.raises(DatasetError, match='1 of 14 listed clips have no folder'):
+                build(root, packed=path)
+            one, other = build(copied, skip_bad_clips=True), build(root, packed=path, skip_bad_clips=True)
+            for dataset in (one, other):
+                dataset.set_epoch(1, 2)
+                dataset.bad_clips_file = str(tmp_path / 'bad.tsv')
+            assert len(one) == len(other) == 13
+            for index in range(13):
+                assert torch.equal(one[index]['inputs'], other[index]['inputs'])
+            assert other.pack.rows(['3'], str, 'list') == [2]
+            shutil.rmtree(root)
+
+
+def pack_without(root, path, store):
+    """Pack with the missing clip off the list, so that the bad one is met."""
+    place = root / 'EmoLabel_DataSplit' / 'train(single-labeled)' / 'set_1.csv'
+    kept = place.read_bytes()
+    place.write_bytes(b'\r\n'.join(line for line in kept.split(b'\r\n') if not line.startswith(b'5,')))
+    try:
+        pack(config(root), path, store)
+    finally:
+        place.write_bytes(kept)
+
+
+# Refused
+
+
+def refused(root, path, message, **kwargs):
+    with pytest.raises(PackError, match=message) as caught:
+        dataset = build(root, packed=path, **kwargs)
+        for index in range(len(dataset)):
+            dataset[index]
+    assert 'build it again: python tools/data/pack.py' in str(caught.value)
+
+
+@pytest.mark.parametrize('keep, message', [(0, 'is no pack'), (10, 'is no pack'), (63, 'is no pack'),
+                                           (64, 'cut short'), (1000, 'cut short'), (-1, 'cut short')])
+def test_a_pack_that_was_cut_short(packed, keep, message):
+    root, path = packed
+    data = open(path, 'rb').read()
+    with open(path, 'wb') as file:
+        file.write(data[:keep])
+    refused(root, path, message)
+
+
+def change(path, place):
+    data = bytearray(open(path, 'rb').read())
+    data[place] ^= 1
+    with open(path, 'wb') as file:
+        file.write(data)
+
+
+@pytest.mark.parametrize('place, message', [(0, 'is no pack'), (8, 'is a pack of version 0'), (16, 'cut short'),
+                                            (33, 'index does not match its checksum'),
+                                            (-1, 'index does not match its checksum')])
+def test_a_pack_with_a_changed_byte(packed, place, message):
+    root, path = packed
+    change(path, place)
+    refused(root, path, message)
+
+
+def test_a_changed_frame_is_noticed_when_it_is_read(packed):
+    root, path = packed
+    made = Pack(path)
+    index = int(made.clips[3]['first']) + 2
+    place, length = made.frames[index]['place'], made.frames[index]['length']
+    change(path, int(place + length // 2))
+    with pytest.raises(PackError, match='frame 2 of clip 4 does not match its checksum'):
+        Pack(path).clip(3).frame(2)
+    with pytest.raises(PackError, match='frame 2 of clip 4 does not match its checksum'):
+        verify(path, config(root))
+
+
+def test_frames_that_changed_since(packed):
+    root, path = packed
+    assert verify(path, config(root)) == 21
+    frame = root / 'Clip' / 'clip_224x224' / '00004' / '00003.jpg'
+    stat, data = frame.stat(), frame.read_bytes()
+    later = time.time() + 10
+    os.utime(frame, (later, later))
+    refused(root, path, 'is older than the frames of .*00004')
+    with pytest.raises(PackError, match='is older than'):
+        verify(path, config(root))
+    frame.write_bytes(data[:-5])
+    os.utime(frame, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    refused(root, path, 'other frames than those of .*00004')
+    frame.unlink()
+    refused(root, path, 'other frames than those of .*00004')
+    (root / 'EmoLabel_DataSplit' / 'train(single-labeled)' / 'set_1.csv').write_text('video_name,label\n1,1\n7,7\n')
+    assert len(build(root, packed=path)) == 2                    # of clips that this list does not name
+
+
+def test_clips_of_another_list(packed):
+    root, path = packed
+    shutil.copytree(root / 'Clip' / 'clip_224x224' / '00001', root / 'Clip' / 'clip_224x224' / '00077')
+    place = root / 'EmoLabel_DataSplit' / 'train(single-labeled)' / 'set_1.csv'
+    place.write_text('video_name,label\n1,1\n7,7\n00077,7\n')
+    refused(root, path, r'lacks 1 of the 3 clips of .*set_1.csv \(such as 00077\): it was made from another list')
+    shutil.rmtree(root / 'Clip')
+    refused(root, path, 'lacks 1 of the 3 clips')
+
+
+def test_no_pack_at_all(packed):
+    root, _ = packed
+    refused(root, 'nothing.pack', 'nothing.pack: no such pack')
+    refused(root, 'EmoLabel_DataSplit', 'no such pack')
+
+
+def test_sets_that_read_no_packs():
+    cfg = load_config(ROOT / 'configs' / 'image_fer' / 'vitb_rafdb.py')
+    with pytest.raises(DatasetError, match='--packed a.pack: RAFDBDataset reads no packs'):
+        set_data(cfg, packed='a.pack')
+
+
+# Writing
+
+
+def frames(rng, count):
+    return [StoredFrame(rng.integers(0, 255, 100, dtype=np.uint8).tobytes()) for _ in range(count)]
+
+
+@pytest.mark.parametrize('cut', [0, 1, 40, 100])
+def test_an_interrupted_pack_goes_on_to_the_same_bytes(tmp_path, cut):
+    rng, source = np.random.default_rng(0), Source(3, 300, 5)
+    clips = {f'clip {number}': frames(rng, 3) for number in range(4)}
+
+    def write(path, names):
+        writer = PackWriter(path, 'files', command='make')
+        for name in names:
+            if not writer.has(name, source):
+                writer.add(name, source, clips[name])
+        return writer
+    whole, halted = str(tmp_path / 'whole'), str(tmp_path / 'halted')
+    write(whole, clips).finish(list(clips))
+    write(halted, list(clips)[:3]).close()
+    with open(f'{halted}.journal', 'r+b') as journal:            # a kill in the midst of a write
+        journal.truncate(os.path.getsize(f'{halted}.journal') - cut)
+    with open(f'{halted}.part', 'ab') as part:
+        part.write(b'half a frame')
+    assert not os.path.exists(halted)
+    writer = write(halted, clips)
+    assert len(writer.done) == 4
+    writer.finish(list(clips))
+    assert open(whole, 'rb').read() == open(halted, 'rb').read()
+    assert sorted(os.listdir(tmp_path)) == ['halted', 'whole']
+
+
+def test_clips_that_changed_meanwhile_are_packed_anew(tmp_path):
+    rng, path = np.random.default_rng(0), str(tmp_path / 'pack')
+    writer = PackWriter(path)
+    writer.add('a', Source(1, 100, 5), frames(rng, 1))
+    writer.close()
+    writer = PackWriter(path)
+    assert writer.has('a', Source(1, 100, 5)) and not writer.has('a', Source(1, 100, 6))
+    new = frames(rng, 1)
+    writer.add('a', Source(1, 100, 6), new)
+    writer.finish(['a'])
+    made = Pack(path)
+    place, length = made.frames[0].item()[:2]
+    assert open(path, 'rb').read()[place:place + length] == new[0].data
+
+
+def test_other_settings_start_anew_and_two_writers_do_not_mix(tmp_path):
+    path = str(tmp_path / 'pack')
+    writer = PackWriter(path, 'files')
+    writer.add('a', Source(1, 100, 5), frames(np.random.default_rng(0), 1))
+    with pytest.raises(DatasetError, match='another process is writing this pack'):
+        PackWriter(path, 'files')
+    writer.close()
+    assert not PackWriter(path, 'raw').done
+
+
+def test_too_small_a_disk_is_said_before(monkeypatch, copied):
+    monkeypatch.setattr('mmdfer.apis.packing.free_space', lambda path: 10 ** 6)
+    with pytest.raises(DatasetError, match=r'about 0.0 GB are needed and 0.0 GB are free; the default store=files'):
+        pack(config(copied), str(copied / 'clips.pack'), 'raw')
+    assert not list(copied.glob('clips.pack*'))
+
+
+@pytest.mark.slow
+def test_the_tool_killed_and_called_again(tmp_path):
+    root = write_dfew(tmp_path / 'DFEW', train=120, test=20, frames=60, size=120, folds=(1, ))
+    out = tmp_path / 'clips.pack'
+    argv = [sys.executable, str(TOOL), 'configs/fe_adapter_vitb_dfew.py', '--data-root', str(root), '--out', str(out),
+            '--store', 'raw', '--workers', '1']
+    environment = dict(os.environ, OMP_NUM_THREADS='1')
+    process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    journal, deadline = tmp_path / 'clips.pack.journal', time.time() + 120
+    while not (journal.exists() and len(journal.read_bytes().splitlines()) > 5) and time.time() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not out.exists() and 5 <= len(journal.read_bytes().splitlines())
+    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0 and 'clips were there already' in done.stdout, done.stderr
+    whole = subprocess.run([*argv, '--verify'], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
+    assert '140 clips, all as they were packed' in whole.stdout
+    again = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
+    assert again.returncode == 2 and again.stderr.strip().endswith(f'error: {out}: exists; replace it by --overwrite')
+    assert '--store raw' in Pack(str(out)).command

@@ -100,8 +100,7 @@ def test_several_faces_and_one_at_the_border(finder, drawn):
     alone = np.full((260, 480, 3), 90, np.uint8)
     alone[68:, 150:342] = frame
     cut = analyse_clip([alone[:, 200:].copy()], finder)
-    if cut.state[0] == FOUND:
-        assert cut.notes[0] & NOTES['border']
+    assert cut.state[0] == FOUND and cut.notes[0] & NOTES['border']
 
 
 class Scripted:

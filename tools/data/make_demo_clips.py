@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mmdfer.datasets.synthetic import Options, make_dataset
+from mmdfer.datasets.synthetic import Options, make_dataset, write_maps
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,6 +32,8 @@ def parse_args() -> argparse.Namespace:
                         help='edge of the frames in pixels (default: %(default)s)')
     parser.add_argument('--sixteen', action='store_true',
                         help='write the folder of 16 frames a clip too')
+    parser.add_argument('--maps', action='store_true',
+                        help='write the face maps of the clips too, from their geometry')
     parser.add_argument('--workers', type=int, default=os.cpu_count(),
                         help='processes; they change the time alone (default: %(default)s)')
     parser.add_argument('--overwrite', action='store_true',
@@ -52,6 +54,9 @@ def main() -> None:
     except (FileExistsError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(f'{args.out}: {"made" if made else "already there"}, {options.clips} clips')
+    if args.maps:
+        written = write_maps(args.out, options, args.workers, progress)
+        print(f'{args.out}: face maps of {written} clips and videos')
 
 
 if __name__ == '__main__':

@@ -24,6 +24,12 @@ def draw_clip(item: Item, options: Options) -> Tuple[Performance, np.ndarray, Sc
     return performance, render_clip(who, scene, performance.frames, options.size, rng), scene
 
 
+def clip_geometry(item: Item, options: Options) -> Tuple[Identity, Performance]:
+    """Who is seen in a clip or a video and what happens in it, without drawing it."""
+    rng, who, _ = _who_and_where(item, options)
+    return who, sample_performance(item.name, _sample_length(item.stream, rng), rng)
+
+
 def draw_sitting(items: List[Item],
                  options: Options) -> Tuple[List[Performance], np.ndarray, Scene]:
     """Draw static pictures of one subject in one place, each from a performance of its own.

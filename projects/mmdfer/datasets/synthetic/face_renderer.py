@@ -22,7 +22,7 @@ FACE_UNIT = 0.46
 CENTRE = (0.5, 0.48)
 """Place of the face's centre in the frame, without shift."""
 
-_SHIFT = 4  # fractional bits of OpenCV's polygon coordinates
+SHIFT = 4  # fractional bits of OpenCV's polygon coordinates
 _SKIN = ('hair_back', 'ear', 'concha', 'face', 'stubble', 'mole', 'beard', 'nostril', 'lid',
          'eye_white', 'iris', 'pupil', 'glint', 'lash', 'brow', 'mouth_inside', 'tongue', 'teeth',
          'upper_lip', 'lower_lip', 'mouth_line')
@@ -47,12 +47,8 @@ def render_clip(who: Identity, scene: Scene, frames: np.ndarray, size: int,
         (T, size, size, 3) uint8 frames, RGB.
     """
     edge = size * SUPERSAMPLING
-    units, pose = np.split(frames, [len(ACTION_UNITS)], axis=1)
-    pose = dict(zip(POSE, pose.T))
-    sides = 1 + np.array([[1.0], [-1.0]]) * who.asymmetry  # (2, units)
-    parts = build_face(who, (units[:, None] * sides).clip(0, 1.1),
-                       np.stack([pose['gaze_x'], pose['gaze_y']], axis=1))
-    parts = _project(parts, pose, edge)
+    units, pose = split_frames(who, frames)
+    parts = project(build_face(who, units, gaze_of(pose)), pose, edge)
     background = cv2.resize(scene.background, (edge, edge), interpolation=cv2.INTER_CUBIC)
     background = background.clip(0, 255).astype(np.uint8)
     colours = _palette(who, scene)
@@ -68,6 +64,18 @@ def render_clip(who: Identity, scene: Scene, frames: np.ndarray, size: int,
         relief = _strokes(parts.relief, t, edge // 2, 1, edge / 64)
         picture[:] = _photograph(_shade(canvas, folds, relief, scene, now), scene, size, rng)
     return pictures
+
+
+def split_frames(who: Identity, frames: np.ndarray) -> Tuple[np.ndarray, Pose]:
+    """Frames (T, len(COLUMNS)) as unit intensities (T, 2, units) on either side, and the pose."""
+    units, pose = np.split(frames, [len(ACTION_UNITS)], axis=1)
+    sides = 1 + np.array([[1.0], [-1.0]]) * who.asymmetry  # (2, units)
+    return (units[:, None] * sides).clip(0, 1.1), dict(zip(POSE, pose.T))
+
+
+def gaze_of(pose: Pose) -> np.ndarray:
+    """(T, 2) direction of the eyes."""
+    return np.stack([pose['gaze_x'], pose['gaze_y']], axis=1)
 
 
 def _palette(who: Identity, scene: Scene) -> Dict[str, Colour]:
@@ -88,7 +96,7 @@ def _palette(who: Identity, scene: Scene) -> Dict[str, Colour]:
     return {name: tuple(np.clip(colour, 0.0, 255.0).tolist()) for name, colour in colours.items()}
 
 
-def _project(parts: FaceParts, pose: Pose, edge: int) -> FaceParts:
+def project(parts: FaceParts, pose: Pose, edge: int) -> FaceParts:
     """Turn all polygons by the head's pose: face units to OpenCV's fixed-point canvas pixels."""
     lists = list(parts.shapes.values())
     flat = [polygon for polygons in lists for polygon in polygons]
@@ -101,7 +109,7 @@ def _project(parts: FaceParts, pose: Pose, edge: int) -> FaceParts:
     points *= (FACE_UNIT * edge * pose['scale'])[:, None, None]
     shift = np.stack([pose['shift_x'], pose['shift_y']], axis=-1)[:, None]
     points += edge * (np.array(CENTRE) + shift)
-    points = np.rint(points * (1 << _SHIFT)).astype(np.int32)
+    points = np.rint(points * (1 << SHIFT)).astype(np.int32)
     ends = np.cumsum([polygon.shape[1] for polygon in flat])[:-1]
     pieces = iter(np.ascontiguousarray(piece) for piece in np.split(points, ends, axis=1))
     return FaceParts(
@@ -129,7 +137,7 @@ def _paint(canvas: np.ndarray, parts: FaceParts, t: int, colours: Dict[str, Colo
            names: Tuple[str, ...]) -> None:
     for name in names:
         for polygon in parts.shapes.get(name, ()):
-            cv2.fillPoly(canvas, [polygon[t]], colours[name], cv2.LINE_AA, _SHIFT)
+            cv2.fillPoly(canvas, [polygon[t]], colours[name], cv2.LINE_AA, SHIFT)
 
 
 def _paint_body(canvas: np.ndarray, colours: Dict[str, Colour], pose: Pose, who: Identity) -> None:
@@ -138,9 +146,9 @@ def _paint_body(canvas: np.ndarray, colours: Dict[str, Colour], pose: Pose, who:
     place = np.array(CENTRE) + (pose['shift_x'], pose['shift_y'])
     for name, half, top in (('neck', 0.62 * who.face_width, 0.5), ('clothes', 1.25, 1.08)):
         outline = np.array([(-0.8 * half, top), (0.8 * half, top), (half, 2.0), (-half, 2.0)])
-        outline = (outline * FACE_UNIT + place) * edge * (1 << _SHIFT)
+        outline = (outline * FACE_UNIT + place) * edge * (1 << SHIFT)
         outline = np.rint(outline).astype(np.int32)
-        cv2.fillPoly(canvas, [outline], colours[name], cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(canvas, [outline], colours[name], cv2.LINE_AA, SHIFT)
 
 
 def _strokes(marks: List[Tuple[np.ndarray, np.ndarray]], t: int, edge: int, halvings: int,
@@ -158,7 +166,7 @@ def _strokes(marks: List[Tuple[np.ndarray, np.ndarray]], t: int, edge: int, halv
     for polygon, strength in marks:
         if abs(strength[t]) > 0.02:
             value = 128 * (1 - min(float(strength[t]), 0.85))
-            cv2.fillPoly(layer, [polygon[t]], value, cv2.LINE_AA, _SHIFT + halvings)
+            cv2.fillPoly(layer, [polygon[t]], value, cv2.LINE_AA, SHIFT + halvings)
     return cv2.GaussianBlur(layer, (0, 0), blur)
 
 

@@ -1,0 +1,66 @@
+"""Face crops with the eyes and the mouth in one place, as the frames of DFER sets have them."""
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .boxes import cut, square, to_crop
+from .landmarks import EYES, MOUTH
+from .store import ClipFaces
+
+EDGE = 224
+PLACES = np.array([(0.33, 0.40), (0.67, 0.40), (0.50, 0.75)])
+"""Left eye, right eye and mouth, as shares of the crop's edge."""
+JPEG_QUALITY = 95
+
+
+def alignment(landmarks: np.ndarray, edge: int = EDGE) -> np.ndarray:
+    """The similarity (2, 3) that brings a face's eyes and mouth nearest to :data:`PLACES`.
+
+    Args:
+        landmarks: (68, 2) in pixels of the frame.
+        edge: of the crop.
+    """
+    parts = np.array([landmarks[part].mean(axis=0) for part in (*EYES, MOUTH)], float)
+    # As complex numbers a turn and a scale are one factor: w = a·z + b, by least squares.
+    z, w = (points @ (1, 1j) for points in (parts, PLACES * edge))
+    (a, b), *_ = np.linalg.lstsq(np.stack([z, np.ones_like(z)], axis=1), w, rcond=None)
+    return np.array([(a.real, -a.imag, b.real), (a.imag, a.real, b.imag)])
+
+
+def aligned_crop(frame: np.ndarray, landmarks: np.ndarray, edge: int = EDGE) -> np.ndarray:
+    """The upright face of a frame (H, W, 3) with landmarks (68, 2), as a picture (edge, edge, 3)."""
+    box = square(np.concatenate([landmarks.min(axis=0), landmarks.max(axis=0)]), 1.5)
+    part, shown = cut(frame, box, 2 * edge)             # reduced first: a warp alone would skip pixels
+    points = to_crop(landmarks, shown, part.shape[1])
+    matrix = alignment(points, edge)
+    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5    # OpenCV's pixel centres are integers
+    return cv2.warpAffine(part, matrix, (edge, edge), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def write_crops(frames: Iterable[np.ndarray], faces: ClipFaces, folder: Path) -> None:
+    """Write the aligned faces of a clip as a folder of JPEG frames, whole or not at all.
+
+    Frames keep their numbers, from 1; those without a face are left out, and a clip without any has no folder.
+    """
+    seen = np.isfinite(faces.landmarks).all(axis=(1, 2))
+    if not seen.any():
+        return
+    partial = folder.with_name(f'.{folder.name}.{os.getpid()}.partial')
+    partial.mkdir(parents=True)
+    try:
+        for index, frame in enumerate(frames):
+            if seen[index]:
+                crop = aligned_crop(frame, faces.landmarks[index])
+                path = partial / f'{index + 1:05d}.jpg'
+                if not cv2.imwrite(str(path), crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+                    raise OSError(f'{path}: cannot be written')
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

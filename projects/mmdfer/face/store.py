@@ -1,0 +1,210 @@
+"""What is known of the faces of one clip, and the file that keeps it beside the frames.
+
+The maps of ``Clip/clip_224x224/00001`` lie in ``Clip/clip_224x224_faces/00001.npz``: a folder's name with
+``_faces``, and below it the clips' own paths. Label maps are kept as lossless PNG, so that a reader
+decodes the frames that it needs and no others.
+"""
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+FORMAT = 'mmdfer-face-maps'
+VERSION = 1
+"""To be raised with every change of the file or of what its numbers mean."""
+
+SUFFIX = '_faces'
+MAP_EDGE = 224
+FOUND, INTERPOLATED, MISSING = range(3)
+STATES = ('found', 'interpolated', 'missing')
+NOTES = dict(several=1, border=2, tiny=4)
+"""Bits of a frame's notes: several faces in it, a face that the frame's border cuts, a tiny face."""
+
+
+class FaceMapsError(ValueError):
+    """Maps that are missing, of another version, cut short, or of another clip."""
+
+
+@dataclass
+class ClipFaces:
+    """The main face of a clip over its T frames; lengths in pixels of the frames.
+
+    Args:
+        size: height and width of the frames.
+        state: (T,) uint8, an index into :data:`STATES`.
+        notes: (T,) uint8, bits of :data:`NOTES`.
+        boxes: (T, 4) float32 x1, y1, x2, y2 around the face; not a number where it is missing, as below.
+        landmarks: (T, 68, 2) float32.
+        mesh: (T, 478, 3) float32, depth in the scale of x; or ``None``.
+        map_boxes: (T, 4) float32, the part of the frame that a label map shows.
+        parsing: (T, 224, 224) uint8 region ids, 0 where the face is missing; or ``None``.
+        source: what made landmarks and parsing, with versions.
+    """
+    size: tuple[int, int]
+    state: np.ndarray
+    notes: np.ndarray
+    boxes: np.ndarray
+    landmarks: np.ndarray
+    map_boxes: np.ndarray
+    mesh: np.ndarray | None = None
+    parsing: np.ndarray | None = None
+    source: dict = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    def counts(self) -> dict[str, int]:
+        """Frames, frames of each state and frames with each note."""
+        states = {name: int((self.state == index).sum()) for index, name in enumerate(STATES)}
+        notes = {name: int((self.notes & bit > 0).sum()) for name, bit in NOTES.items()}
+        return dict(frames=len(self), **states, **notes)
+
+
+def maps_path(clip: str | Path, below: str | Path, out: str | Path | None = None) -> Path:
+    """The file of a clip's maps.
+
+    Args:
+        clip: its folder of frames, or its video.
+        below: the folder in which the set's clips lie, at whatever depth.
+        out: folder of the maps; by default that of the clips with :data:`SUFFIX`.
+    """
+    clip, below = Path(os.path.abspath(clip)), Path(os.path.abspath(below))
+    folder = below.with_name(below.name + SUFFIX) if out is None else Path(out)
+    inside = clip.relative_to(below)
+    return folder / inside.with_name(f'{inside.name if clip.is_dir() else inside.stem}.npz')
+
+
+def find_maps(clip: str, root: str | None = None) -> Path | None:
+    """The file of a clip's maps, found from the clip's path alone; ``None`` if there is none.
+
+    Args:
+        clip: its folder of frames, or its video.
+        root: folder of the maps, if it is not beside the clips.
+    """
+    clip = Path(os.path.abspath(clip))
+    name = clip.name if clip.is_dir() else clip.stem
+    inside = Path(f'{name}.npz')
+    for parent in list(clip.parents)[:5]:
+        folder = parent.with_name(parent.name + SUFFIX) if root is None else Path(root)
+        if (folder / inside).is_file():
+            return folder / inside
+        inside = Path(parent.name) / inside
+    return None
+
+
+def save_faces(faces: ClipFaces, path: str | Path) -> None:
+    """Write a clip's faces whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = dict(state=faces.state, notes=faces.notes, boxes=faces.boxes, landmarks=faces.landmarks,
+                  map_boxes=faces.map_boxes)
+    if faces.mesh is not None:
+        arrays['mesh'] = faces.mesh
+    if faces.parsing is not None:
+        pictures = [cv2.imencode('.png', labels)[1] for labels in faces.parsing]
+        arrays['parsing'] = np.concatenate(pictures)
+        arrays['parsing_ends'] = np.cumsum([len(picture) for picture in pictures])
+    meta = dict(format=FORMAT, version=VERSION, size=list(faces.size), source=faces.source, counts=faces.counts(),
+                what=[name for name in ('landmarks', 'parsing', 'mesh') if getattr(faces, name) is not None])
+    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    try:
+        with open(partial, 'wb') as file:
+            np.savez_compressed(file, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_meta(path: str | Path) -> dict:
+    """``size``, ``source`` and ``counts`` of a file of maps.
+
+    Raises:
+        FaceMapsError: if it is no such file, is cut short, or has another version.
+    """
+    with _open(path) as file:
+        return _meta(file, path)
+
+
+def load_faces(path: str | Path, frames: Sequence[int] | None = None, what: Sequence[str] = ('landmarks', 'parsing'),
+               total: int | None = None) -> ClipFaces:
+    """Read the faces of a clip.
+
+    Args:
+        path: its file.
+        frames: indices of the frames to read, which may repeat; all by default.
+        what: of ``landmarks``, ``parsing`` and ``mesh``, those that are needed. Landmarks are always read.
+        total: frames that the clip has, where it is known.
+
+    Raises:
+        FaceMapsError: if the file is unusable, lacks what is needed, or belongs to a clip of another length.
+    """
+    with _open(path) as file:
+        meta = _meta(file, path)
+        lacking = [name for name in what if name not in file.files]
+        if lacking:
+            raise FaceMapsError(f'{path}: holds no {" and no ".join(lacking)}; run tools/data/extract_faces.py with '
+                                f'--what {" ".join(what)}')
+        length = meta['counts']['frames']
+        if total is not None and total != length:
+            raise FaceMapsError(f'{path}: has maps of {length} frames, the clip has {total}; the clip was changed: '
+                                'delete the file and run tools/data/extract_faces.py again')
+        index = np.arange(length) if frames is None else np.asarray(frames)
+        arrays = {name: file[name][index] for name in ('state', 'notes', 'boxes', 'landmarks', 'map_boxes')}
+        arrays['mesh'] = file['mesh'][index] if 'mesh' in what else None
+        arrays['parsing'] = _decode(file, index) if 'parsing' in what else None
+    return ClipFaces(size=tuple(meta['size']), source=meta['source'], **arrays)
+
+
+def _decode(file: np.lib.npyio.NpzFile, index: np.ndarray) -> np.ndarray:
+    data, ends = file['parsing'], file['parsing_ends']
+    starts = ends - np.diff(ends, prepend=0)
+    decoded = {i: cv2.imdecode(data[starts[i]:ends[i]], cv2.IMREAD_UNCHANGED) for i in set(index.tolist())}
+    return np.stack([decoded[i] for i in index.tolist()])
+
+
+class _open:
+    """An .npz file for the length of a ``with``; its many errors become one that names the file."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> np.lib.npyio.NpzFile:
+        try:
+            self.file = np.load(self.path)
+            if not isinstance(self.file, np.lib.npyio.NpzFile):
+                raise ValueError
+        except FileNotFoundError:
+            raise FaceMapsError(f'{self.path}: no such file of face maps; run tools/data/extract_faces.py') from None
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            raise FaceMapsError(f'{self.path}: is no file of face maps, or is cut short; delete it and run '
+                                'tools/data/extract_faces.py again') from None
+        return self.file
+
+    def __exit__(self, kind, error, trace) -> None:
+        self.file.close()
+        if isinstance(error, (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError)):
+            raise FaceMapsError(f'{self.path}: is damaged ({error}); delete it and run tools/data/extract_faces.py '
+                                'again') from None
+
+
+def _meta(file: np.lib.npyio.NpzFile, path: str | Path) -> dict:
+    try:
+        meta = json.loads(file['meta'].tobytes())
+    except (KeyError, ValueError):
+        meta = None
+    if not isinstance(meta, dict) or meta.get('format') != FORMAT:
+        raise FaceMapsError(f'{path}: is no file of face maps; expected one written by tools/data/extract_faces.py')
+    if meta.get('version') != VERSION:
+        raise FaceMapsError(f'{path}: has version {meta.get("version")} of the maps, this mmdfer reads {VERSION}; run '
+                            'tools/data/extract_faces.py with --overwrite')
+    return meta

@@ -9,7 +9,8 @@ from mmdfer.apis.running import test
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config that the checkpoint was trained with')
-    parser.add_argument('checkpoint', help=options.CHECKPOINT_HELP)
+    parser.add_argument('checkpoint', nargs='?',
+                        help=f'{options.CHECKPOINT_HELP}; none for a model that needs no training')
     options.add_run_options(parser)
     parser.add_argument('--out', help='folder for metrics.json and confusion.png [<work dir>/test]')
     return parser.parse_args()

@@ -4,7 +4,6 @@ import os
 import runpy
 import shutil
 import sys
-import time
 
 import cv2
 import pytest
@@ -107,10 +106,8 @@ def test_exit_status(tmp_path, monkeypatch, capsys):
 def test_a_full_size_copy_passes(kind, write, clips, tmp_path, capsys):
     """Every list line of the official layout, with the published sizes."""
     root = write(tmp_path / kind, frames=1)
-    start = time.time()
     report = check_dataset(kind, str(root), out=str(tmp_path / 'out'), workers=2)
     assert report['faults'] == [], report['faults']
     assert report['clips']['listed'] == report['clips']['readable'] == clips
-    assert time.time() - start < 300
     shutil.rmtree(root)
     capsys.readouterr()

@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 
-from mmdfer.apis.config import load_config, set_image_checkpoint, text_towers
+from mmdfer.apis.config import load_config, set_image_checkpoint, towers
 from mmdfer.apis.counting import count_config
 from mmdfer.registry import MODELS
 from mmdfer.text import tokenize
@@ -52,7 +52,7 @@ def test_one_clip_file_starts_both_towers(tmp_path):
     theirs = clip.open_clip_model()
     torch.save(theirs.state_dict(), tmp_path / 'clip.pt')
     cfg = small()
-    assert [tower.arch for tower in text_towers(cfg.model)] == [clip.TEXT]
+    assert [tower.type for tower in towers(cfg.model)] == ['AdapterViT', 'CLIPTextEncoder']
     set_image_checkpoint(cfg, str(tmp_path / 'clip.pt'))
     model = MODELS.build(cfg.model)
     model.init_weights()

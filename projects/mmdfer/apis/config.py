@@ -16,6 +16,8 @@ from ..registry import DATASETS
 
 # Stock backbones take ``init_cfg`` and go past it in silence, or take none.
 READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
+TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
+CLIP_CONTEXT = 77
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # What decides a run's figures, and what below it does not.
 SETTINGS = ('model', 'train_dataloader', 'val_dataloader.dataset', 'test_dataloader.dataset', 'train_cfg', 'optim_wrapper',
@@ -173,7 +175,7 @@ def set_work_dir(cfg: Config, config_path: str | os.PathLike, work_dir: str | No
 
 
 def set_image_checkpoint(cfg: Config, path: str | None) -> None:
-    """Start the backbone, and text towers where the model has any, from an image model's or a CLIP model's weights.
+    """Start the image towers, and text towers where the model has any, from an image model's or a CLIP model's weights.
 
     Raises:
         ValueError: if there is no such file or folder, or the backbone is none that reads such files.
@@ -186,17 +188,34 @@ def set_image_checkpoint(cfg: Config, path: str | None) -> None:
     if kind not in READ_IMAGE_CHECKPOINTS:
         raise ValueError(f'--image-checkpoint: a backbone of type {kind} does not read one; give its weights as its class '
                          'wants them, by --cfg-options model.backbone.pretrained=... or load_from=...')
-    for tower in (cfg.model.backbone, *text_towers(cfg.model)):
+    for tower in towers(cfg.model):
         tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
 
 
-def text_towers(model: ConfigDict | list) -> Iterator[ConfigDict]:
-    """Configs of the CLIP text towers in a model's config."""
+def set_long_clip_checkpoint(cfg: Config, path: str | None) -> None:
+    """Start the text towers of long texts from a Long-CLIP model's weights, instead of CLIP's stretched ones.
+
+    Raises:
+        ValueError: if there is no such file, or the model has no such tower.
+    """
+    if path is None:
+        return
+    if not os.path.exists(path):
+        raise ValueError(f'--long-clip-checkpoint {path}: no such file')
+    long = [tower for tower in towers(cfg.model) if tower.get('context_length', CLIP_CONTEXT) > CLIP_CONTEXT]
+    if not long:
+        raise ValueError(f'--long-clip-checkpoint {path}: the model has no text tower with a context over {CLIP_CONTEXT}')
+    for tower in long:
+        tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
+
+
+def towers(model: ConfigDict | list) -> Iterator[ConfigDict]:
+    """Configs of the image and text towers in a model's config that read weight files."""
+    if isinstance(model, dict) and model.get('type') in TOWERS:
+        yield model
     for value in model.values() if isinstance(model, dict) else model:
-        if isinstance(value, dict) and value.get('type') == 'CLIPTextEncoder':
-            yield value
-        elif isinstance(value, (dict, list, tuple)):
-            yield from text_towers(value)
+        if isinstance(value, (dict, list, tuple)):
+            yield from towers(value)
 
 
 def use_amp(cfg: Config) -> None:

@@ -37,6 +37,7 @@ def model_config(args: argparse.Namespace) -> Config:
         os.environ[TRUST_VARIABLE] = '1'
     cfg = config.load_config(args.config, args.cfg_options)
     config.set_image_checkpoint(cfg, args.image_checkpoint)
+    config.set_long_clip_checkpoint(cfg, args.long_clip_checkpoint)
     return cfg
 
 

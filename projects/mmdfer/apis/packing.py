@@ -13,7 +13,6 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from ..datasets import BadClipError, DatasetError, DFERDataset, Pack
-from ..datasets.dfer_dataset import clip_key
 from ..datasets.packed import PackWriter
 from ..datasets.packed.layout import Source
 from ..datasets.packed.writer import StoredFrame, free_space
@@ -103,7 +102,7 @@ def listed_clips(cfg: Config, skip_bad_clips: bool = False, workers: int = 2) ->
         missing.update(dict.fromkeys(dataset.missing))
         for index in range(len(dataset)):
             info = dataset.get_data_info(index)
-            name, path = paths.setdefault(clip_key(info['video_id']), (info['video_id'], info['clip']))
+            name, path = paths.setdefault(dataset.key_of(info['video_id']), (info['video_id'], info['clip']))
             if path != info['clip']:
                 raise DatasetError(f'{name} is two clips, {path} and {info["clip"]}: pack their lists one by one')
     with ThreadPoolExecutor(workers) as pool:

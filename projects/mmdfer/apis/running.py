@@ -24,7 +24,7 @@ from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..visualization import plot_confusion_matrix, plot_curves, read_scalars
 from ..weights import is_tunable_file, load_weights
-from .config import current_fold, dataset_classes, dataset_configs, differences, inner_share, settings_of
+from .config import current_fold, dataset_classes, dataset_configs, differences, inner_share, settings_of, towers
 from .lock import locked
 
 
@@ -137,21 +137,26 @@ def validation_results(work_dir: str) -> dict:
                 best=dict(uar=best['uar'], war=best['war'], epoch=best['step']))
 
 
-def test(cfg: Config, checkpoint: str, out: str | None = None) -> dict:
+def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
     """Evaluate a full checkpoint or a tunable file on the config's test set; nothing is skipped.
 
     Writes ``metrics.json``, ``predictions.npz`` and ``confusion.png`` into ``out``, ``<work_dir>/test`` by default.
+    Without a checkpoint the towers' own weights are evaluated, as for CLIP without training.
 
     Returns:
         The metrics, e.g. ``uar``, ``war`` and ``recall/<class>``.
 
     Raises:
         CheckpointError: if the file does not fit the config's model.
+        ValueError: without a checkpoint, if a part of the model would be random.
     """
     check_classes(cfg)
     cfg.load_from, cfg.resume, cfg.runner_type = None, False, 'Runner'       # sharded runs save whole weights
     runner = build_runner(cfg)
-    load_into(bare_model(runner), checkpoint)
+    if checkpoint is None:
+        _start_untrained(cfg, bare_model(runner))
+    else:
+        load_into(bare_model(runner), checkpoint)
     folder = out or os.path.join(cfg.work_dir, 'test')
     for hook in runner.hooks:
         if isinstance(hook, PredictionsHook):
@@ -159,10 +164,25 @@ def test(cfg: Config, checkpoint: str, out: str | None = None) -> dict:
     metrics = runner.test()
     if is_main_process():
         os.makedirs(folder, exist_ok=True)
-        write_json(dict(metrics, checkpoint=str(checkpoint), fold=current_fold(cfg)), os.path.join(folder, 'metrics.json'))
-        _draw_confusion(runner.test_evaluator, folder, Path(checkpoint).stem)
+        write_json(dict(metrics, checkpoint=checkpoint and str(checkpoint), fold=current_fold(cfg)), os.path.join(folder, 'metrics.json'))
+        _draw_confusion(runner.test_evaluator, folder, Path(checkpoint or cfg.filename or 'untrained').stem)
         print_log(f'metrics.json, predictions and confusion.png are in {folder}', logger='current')
     return metrics
+
+
+def _start_untrained(cfg: Config, model) -> None:
+    """Give a model that needs no training the weights of its towers.
+
+    Raises:
+        ValueError: if the model has parts to train, or a tower without weights.
+    """
+    tunable, _ = count_parameters(model)
+    if tunable:
+        raise ValueError(f'no checkpoint is given, and the model has {tunable:,} parameters to train: give the file that '
+                         'training left')
+    if not all(tower.get('init_cfg') for tower in towers(cfg.model)):
+        raise ValueError('the towers have random weights: give a CLIP model by --clip-checkpoint')
+    model.init_weights()
 
 
 def load_into(model, checkpoint: str) -> dict:
@@ -185,11 +205,15 @@ def _sum_over_processes(*numbers: int) -> list[int]:
 
 
 def _warn_about_random_backbone(cfg: Config, runner: Runner) -> None:
-    backbone = cfg.get('model', {}).get('backbone', {})
-    frozen = backbone.get('freeze', backbone.get('type') in ('AdapterViT', 'AdaptedBackbone'))
-    given = [part.get(key) for part in (backbone, backbone.get('backbone') or {}) for key in ('init_cfg', 'pretrained')]
-    if frozen and not any(given) and not cfg.get('load_from') and not cfg.get('resume'):
-        runner.logger.warning('the frozen backbone has random weights: give an image model by --image-checkpoint')
+    if cfg.get('load_from') or cfg.get('resume'):
+        return
+    for tower in towers(cfg.get('model', {})):
+        frozen = tower.get('freeze', tower.type != 'ImageViT')
+        given = [part.get(key) for part in (tower, tower.get('backbone') or {}) for key in ('init_cfg', 'pretrained')]
+        if frozen and not any(given):
+            runner.logger.warning('a frozen tower has random weights: give an image model by --image-checkpoint, or a CLIP '
+                                  'model by --clip-checkpoint')
+            return
 
 
 def _draw_confusion(evaluator, folder: str, title: str) -> None:

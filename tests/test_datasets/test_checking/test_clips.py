@@ -2,6 +2,9 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -110,3 +113,29 @@ def test_a_killed_process_is_told(folders, tmp_path, monkeypatch):
     monkeypatch.setattr(clips_module, 'inspect_clip', lambda path, decode: os._exit(1))
     with pytest.raises(DatasetError, match='a process was killed while it read a clip.*fewer --workers'):
         dict(inspect_clips(folders, 'first', tmp_path / 'store.jsonl', workers=2))
+
+
+def test_workers_end_with_a_killed_run(folders, tmp_path):
+    """The run is killed while its workers look into clips; none is left behind, and the next run goes on."""
+    code = (f'import os, sys, time\n'
+            f'from mmdfer.datasets.checking import clips\n'
+            f'inspect = clips.inspect_clip\n'
+            f'def slow(path, decode):\n'
+            f'    open(os.path.join({str(tmp_path)!r}, f"pid_{{os.getpid()}}"), "w").close()\n'
+            f'    time.sleep(0.05)\n'
+            f'    return inspect(path, decode)\n'
+            f'clips.inspect_clip = slow\n'
+            f'list(clips.inspect_clips({folders!r} * 20, "none", {str(tmp_path / "store")!r}, 2))\n')
+    run = subprocess.Popen([sys.executable, '-c', code])
+    deadline = time.time() + 120
+    while not list(tmp_path.glob('pid_*')) and time.time() < deadline:
+        time.sleep(0.1)
+    workers = [int(path.name[4:]) for path in tmp_path.glob('pid_*')]
+    run.kill()
+    run.wait()
+    assert workers
+    while any(os.path.exists(f'/proc/{worker}') and 'Z' not in open(f'/proc/{worker}/stat').read().split()[2]
+              for worker in workers) and time.time() < deadline:
+        time.sleep(0.2)
+    assert time.time() < deadline
+    assert len(dict(inspect_clips(folders, 'none', tmp_path / 'store'))) == len(folders)

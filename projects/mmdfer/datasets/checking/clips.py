@@ -5,6 +5,8 @@ import json
 import multiprocessing
 import os
 import re
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -113,9 +115,9 @@ def inspect_clips(paths: Iterable[str], decode: str, store: str | os.PathLike, w
     known = _read_store(store, decode)
     times = {path: os.stat(path).st_mtime_ns for path in paths}
     pending = []
-    for path, time in times.items():
-        if (path, time) in known:
-            yield path, known[path, time]
+    for path, changed in times.items():
+        if (path, changed) in known:
+            yield path, known[path, changed]
         else:
             pending.append((path, decode))
     if not pending:
@@ -138,13 +140,22 @@ def _inspect_all(tasks: list[tuple[str, str]], workers: int) -> Iterator[tuple[s
             return
         methods = multiprocessing.get_all_start_methods()
         context = multiprocessing.get_context('fork' if 'fork' in methods else 'spawn')
-        with ProcessPoolExecutor(workers, context) as pool:
+        with ProcessPoolExecutor(workers, context, _end_with_parent, (os.getpid(), )) as pool:
             yield from pool.map(_task, tasks, chunksize=16)
     except BrokenProcessPool:
         raise DatasetError('a process was killed while it read a clip, by a lack of memory or a clip that the decoder '
                            'does not survive; start again, with fewer --workers: 1 stops at the clip itself') from None
     finally:
         cv2.setNumThreads(threads)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Let a worker end when the run is killed: it would wait for work for ever."""
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(2)
+        os._exit(1)
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _task(task: tuple[str, str]) -> tuple[str, dict]:

@@ -5,6 +5,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..transforms.clip import natural_key
 from .fault import Fault, some
 from .folds import fold_faults
 from .listings import Listing
@@ -106,7 +107,7 @@ def _clip_faults(listings: Sequence[Listing], clips: Mapping[str, str], folder: 
     if missing:
         yield Fault('missing clip', folder, f'{len(missing)} of {len(listed)} listed clips have no folder or video',
                     **some(missing))
-    unlisted = sorted(clips.keys() - listed.keys())
+    unlisted = sorted(clips.keys() - listed.keys(), key=natural_key)
     if unlisted:
         yield Fault('not listed', folder, f'{len(unlisted)} clips are in no list', level='note', **some(unlisted))
 

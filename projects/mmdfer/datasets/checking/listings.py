@@ -97,7 +97,7 @@ def _mafw(root: str, options: dict) -> Iterator[tuple[Listing, ListedDataset]]:
     for kind in (MAFWDataset, MAFWCompoundDataset):
         for lists in MAFW_LISTS:
             parts = [_pair(kind, f'fold {fold}', root, split, options, fold=fold, lists=lists)
-                     for fold in DFEWDataset.FOLDS for split in SPLITS]
+                     for fold in kind.FOLDS for split in SPLITS]
             is_main = kind is MAFWDataset and lists == 'no_caption'
             if is_main or any(os.path.isfile(listing.path) for listing, _ in parts):
                 yield from parts

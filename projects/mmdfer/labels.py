@@ -5,7 +5,10 @@ one of its release, 0-based.
 """
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -105,3 +108,32 @@ def _emotion(key: str) -> Emotion:
 
 def _and(words: list[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def labels_of(dataset: Sized) -> np.ndarray:
+    """The label of each item of a data set or of a wrapper such as ``RepeatDataset``, without reading any clip.
+
+    Raises:
+        ValueError: for items without a single label.
+    """
+    labels = []
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        label = np.atleast_1d(info.get('label', info.get('gt_label', ())))
+        if label.shape != (1, ):
+            raise ValueError(f'{type(dataset).__name__}: item {index} has no single label (label or gt_label): '
+                               'classes cannot be counted')
+        labels.append(int(label[0]))
+    return np.array(labels)
+
+
+def class_counts(dataset: Sized) -> np.ndarray:
+    """Items of each class (K, ), K being the number of classes of the data set's metainfo.
+
+    Raises:
+        ValueError: for items without a single label, or a data set that does not name its classes.
+    """
+    classes = dataset.metainfo.get('classes')
+    if classes is None:
+        raise ValueError(f"{type(dataset).__name__}: metainfo has no 'classes' to count by")
+    return np.bincount(labels_of(dataset), minlength=len(classes))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmdfer.datasets.synthetic import Options, draw_clip
-from mmdfer.datasets.synthetic.face_maps import clip_faces
+from mmdfer.apis.demo_maps import clip_faces
 from mmdfer.datasets.synthetic.plan import Item
 from mmdfer.face.analysis import analyse_clip
 from mmdfer.face.landmarks import MIRRORED

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mmdfer.datasets.synthetic import Options, make_dataset, write_maps
+from mmdfer.apis.demo_maps import write_maps
+from mmdfer.datasets.synthetic import Options, make_dataset
 
 
 def parse_args() -> argparse.Namespace:

@@ -79,10 +79,8 @@ def _of_emotions(dataset: str | None, name: str, source: str) -> list[str]:
 
 def _emotions(dataset: str | None, name: str) -> list:
     parts = name.split('_')
-    try:
-        return [emotion_of(dataset, name)] if dataset is not None else [EMOTIONS[part] for part in parts]
-    except KeyError:
-        pass
+    if dataset is not None and len(parts) == 1:
+        return [emotion_of(dataset, name)]
     unknown = [part for part in parts if part not in EMOTIONS]
     if unknown:
         raise ValueError(f'texts: class {name!r} is no emotion known here ({", ".join(EMOTIONS)}): give its texts in a '

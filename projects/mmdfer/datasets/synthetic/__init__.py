@@ -6,10 +6,9 @@ alone. Nothing here needs the deep learning stack.
 """
 from .action_units import ACTION_UNITS, AU_INDEX, CLASSES
 from .drawing import draw_clip, draw_sitting
-from .face_maps import write_maps
 from .performance import COLUMNS, Performance, sample_performance
 from .plan import Options
 from .writer import make_dataset
 
 __all__ = ['ACTION_UNITS', 'AU_INDEX', 'CLASSES', 'COLUMNS', 'Options', 'Performance', 'draw_clip',
-           'draw_sitting', 'make_dataset', 'sample_performance', 'write_maps']
+           'draw_sitting', 'make_dataset', 'sample_performance']

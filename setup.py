@@ -12,7 +12,7 @@ EXTRAS = {
     'captions': ['transformers>=4.49', 'nltk'],
     'text': ['open_clip_torch>=2.24'],
     'fast': ['simplejpeg'],
-    'test': ['pytest', 'timm'],
+    'test': ['pytest', 'pytest-xdist', 'timm'],
 }
 
 setup(

@@ -7,7 +7,9 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='AdapterCheckpointHook', interval=1, save_best='uar', max_keep_ckpts=2),
-    sampler_seed=dict(type='DistSamplerSeedHook'))
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    class_counts=dict(type='ClassCountsHook'),
+    views=dict(type='DistinctViewsHook'))
 custom_hooks = [dict(type='EpochSeedHook'), dict(type='BadClipsHook')]
 
 env_cfg = dict(

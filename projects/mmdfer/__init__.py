@@ -13,9 +13,11 @@ from . import compat  # noqa: E402
 
 compat.apply()
 
-from . import adapters, backbones, datasets, engine, evaluation, heads, ops, weights  # noqa: E402
+from . import (  # noqa: E402
+    adapters, backbones, blending, datasets, engine, evaluation, heads, losses, ops, recognizers, text, weights)
 from .version import __version__  # noqa: E402
 
 __all__ = [
-    '__version__', 'adapters', 'backbones', 'compat', 'datasets', 'engine', 'evaluation', 'heads', 'ops', 'weights'
+    '__version__', 'adapters', 'backbones', 'blending', 'compat', 'datasets', 'engine', 'evaluation', 'heads', 'losses',
+    'ops', 'recognizers', 'text', 'weights'
 ]

@@ -42,6 +42,8 @@ def test_fe_adapter_has_the_papers_count():
     ([dict(type='STAdapter', slot='before_attn'), dict(type='STAdapter', slot='before_ffn')], 14_220_288),
     ([dict(type='STAdapter', slot='before_ffn', kernel_size=3)], pytest.approx(7.221e6, abs=5e2)),
     ([dict(type='BottleneckAdapter', slot='attn_out', blocks=1)], 295_872),
+    ([dict(type='TemporalDynamicAdapter', slot='ffn_out')], 12 * 206_497),
+    ([dict(type='TemporalModelingAdapter', slot='before_attn')], 8_891_136),
     ([dict(type='BottleneckAdapter', slot=slot) for slot in ('temporal_attn', 'attn_out', 'parallel_ffn')], 10_651_392),
     ([], 0),
 ])
@@ -52,6 +54,13 @@ def test_adapters_have_the_papers_counts(adapters, expected):
     slots = {f'backbone.adapters.{adapter["slot"]}' for adapter in adapters}
     assert {name for name in report['modules'] if '.' in name} == slots
     assert sum(report['modules'][name]['tunable'] for name in slots) == report['tunable_adapters']
+
+
+def test_lora_has_a_row_and_counts_among_the_adapters():
+    report = count([], **{'model.backbone.lora.rank': 8})
+    assert report['tunable_adapters'] == 12 * 8 * (768 + 3 * 768)
+    assert report['modules']['backbone.lora.qkv'] == dict(tunable=294_912, total=294_912)
+    assert report['tunable'] == 294_912 + HEAD
 
 
 def test_top_level_modules_add_up_and_a_shared_parameter_counts_once():
@@ -89,6 +98,9 @@ def test_flops_of_adapters_add_to_the_backbones():
     # Down and up, 27 taps, the size predictor's 27 taps, and 5·5·5 reads of a voxel.
     fe_adapter = 2 * voxels * (2 * 768 * 116 + 27 * 116 * 116 + 27 * 116 * 3 + 125 * 116)
     assert count(full=True)['flops'] == plain + 12 * fe_adapter
+    # The gate, down and up, and a GRU's three products of its input and three of its state.
+    tda = 2 * 16 * 197 * (768 + 2 * 768 * 96 + 6 * 96 * 96)
+    assert count([dict(type='TemporalDynamicAdapter', slot='ffn_out')], full=True)['flops'] == plain + 12 * tda
 
 
 def test_flops_are_the_same_with_and_without_values():

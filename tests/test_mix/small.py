@@ -11,6 +11,8 @@ _VIT = {'model.backbone.backbone.img_size': SIDE, 'model.backbone.backbone.patch
         'model.backbone.backbone.num_frames': 4, 'model.backbone.adapter.width': 4, 'model.cls_head.in_channels': 24}
 _VIDEOMAE = dict(_VIT, **{'model.backbone.backbone.depth': 2})
 _TIMESFORMER = dict(_VIT, **{'model.backbone.backbone.num_transformer_layers': 2})
+_CLIP = {'model.backbone.arch': 'tiny', 'model.backbone.img_size': SIDE, 'model.backbone.patch_size': 8,
+         'model.cls_head.in_channels': 192}
 _R3D18 = {'model.backbone.base_channels': 4, 'model.cls_head.in_channels': 32}
 
 
@@ -39,8 +41,19 @@ SMALL = {
     'baselines/r3d18_dfew': (_R3D18, 8),
     'baselines/videomae_vitb_dfew': (_stock(_VIDEOMAE), 4),
     'baselines/timesformer_vitb_dfew': (_stock(_TIMESFORMER), 4),
+    'baselines/aim_vitb16_dfew': (dict(_CLIP, **{'model.backbone.temporal_embedding': 4}), 4),
+    'baselines/st_adapter_12x384_vitb16_dfew': (_CLIP, 4),
+    'baselines/st_adapter_24x384_vitb16_dfew': (_CLIP, 4),
+    'baselines/s2d_tma_vitb16_dfew': (_CLIP, 4),
+    'baselines/adaptformer_vitb16_dfew': (_CLIP, 4),
+    'baselines/houlsby_vitb16_dfew': (_CLIP, 4),
+    'baselines/lora_vitb16_dfew': (_CLIP, 4),
+    'baselines/linear_probe_vitb16_dfew': (_CLIP, 4),
+    'baselines/full_finetuning_vitb16_dfew': (_CLIP, 4),
 }
 ADAPTED = [name for name, (options, _) in SMALL.items() if 'model.backbone.adapter.width' in options]
+# On CLIP's image encoder alone, with a linear head.
+CLIP_LINEAR = [name for name in SMALL if '_vitb16_' in name]
 
 
 def path(name: str) -> Path:

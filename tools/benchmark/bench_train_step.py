@@ -28,12 +28,28 @@ from mmdfer.heads import LinearVideoHead
 from mmengine.registry import init_default_scope
 
 FULL = 'full fine-tuning'
+
+
+def _tda(recurrence: str) -> dict:
+    return dict(adapters=[dict(type='TemporalDynamicAdapter', slot='ffn_out', recurrence=recurrence)])
+
+
 # Backbone arguments of each row, and whether the frozen model must hand a gradient to its input.
 ROWS = {
     FULL: (dict(freeze=False), False),
     'frozen, input gradient': (dict(), True),
     'FE-Adapter': (dict(adapters=[dict(type='FEAdapter', slot='before_attn')]), False),
     'ST-Adapter': (dict(adapters=[dict(type='STAdapter', slot='before_ffn')]), False),
+    'AIM': (dict(adapters=[
+        dict(type='BottleneckAdapter', slot='temporal_attn', skip=False),
+        dict(type='BottleneckAdapter', slot='attn_out'),
+        dict(type='BottleneckAdapter', slot='parallel_ffn', skip=False, scale=0.5)
+    ], temporal_embedding=16, tune_final_norm=True), False),
+    'bottleneck (vanilla)': (dict(adapters=[dict(type='BottleneckAdapter', slot='ffn_out', reduction=8)]), False),
+    'TDA, no recurrence': (_tda('none'), False),
+    'TDA, RNN': (_tda('rnn'), False),
+    'TDA, LSTM': (_tda('lstm'), False),
+    'TDA, GRU': (_tda('gru'), False),
     'temporal aggregation': (dict(), False),
 }
 
@@ -48,6 +64,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--rounds', type=int, default=5, help='rounds, each runs every row once')
     parser.add_argument('--amp', action='store_true', help='float16 with loss scaling on CUDA, bfloat16 elsewhere')
     parser.add_argument('--threads', type=int, help="CPU threads, PyTorch's choice by default")
+    parser.add_argument('--rows', nargs='+', choices=ROWS, metavar='ROW',
+                        help='some of the rows, with full fine-tuning in any case: ' + ', '.join(ROWS))
     parser.add_argument('--json', action='store_true', help='print figures as JSON in the last line')
     return parser.parse_args()
 
@@ -134,7 +152,8 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     init_default_scope('mmaction')
-    rows = {name: Row(args, *row) for name, row in ROWS.items()}
+    rows = {name: Row(args, *row) for name, row in ROWS.items()
+            if not args.rows or name in (FULL, *args.rows)}
     batch = (torch.randn(args.batch, 3, args.frames, args.size, args.size, device=args.device),
              torch.arange(args.batch, device=args.device) % 7)
     times = measure_times(args, rows, batch)

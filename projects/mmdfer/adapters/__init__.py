@@ -2,6 +2,12 @@
 from .bottleneck import BottleneckAdapter
 from .fe_adapter import FEAdapter
 from .grid import TokenGrid
+from .shared_adapter import SharedAdapter, share_adapters
 from .st_adapter import STAdapter
+from .temporal_dynamic_adapter import TemporalDynamicAdapter
+from .tma import TemporalModelingAdapter
 
-__all__ = ['BottleneckAdapter', 'FEAdapter', 'STAdapter', 'TokenGrid']
+__all__ = [
+    'BottleneckAdapter', 'FEAdapter', 'STAdapter', 'SharedAdapter', 'TemporalDynamicAdapter', 'TemporalModelingAdapter',
+    'TokenGrid', 'share_adapters'
+]

@@ -1,15 +1,47 @@
 """The plain bottleneck on each token: Houlsby's, AdaptFormer's, AIM's and PE-CLIP's adapters are settings of it."""
 from __future__ import annotations
 
+from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
 from ..registry import MODELS
 from .grid import TokenGrid
 
+ACTIVATIONS = {'gelu': nn.GELU, 'relu': nn.ReLU}
+
+
+def bottleneck_width(name: str, dim: int, width: int | None, reduction: int | None, default: int) -> int:
+    """The bottleneck's width r, from itself or as C / reduction.
+
+    Raises:
+        ValueError: if both are given, the reduction does not divide C, or the width is not positive.
+    """
+    if width is not None and reduction is not None:
+        raise ValueError(f'{name}: give width={width} or reduction={reduction}, not both')
+    if width is None:
+        reduction = default if reduction is None else reduction
+        if reduction < 1 or dim % reduction:
+            raise ValueError(f'{name}: reduction={reduction} does not divide the token width {dim}; choose a divisor, '
+                             'or give width')
+        width = dim // reduction
+    if width < 1:
+        raise ValueError(f'{name}: width={width} must be positive')
+    return width
+
 
 @MODELS.register_module()
 class BottleneckAdapter(nn.Module):
     """(x +) scale · act(x W_down) W_up on every token (B·T, L, C).
+
+    The papers' adapters that are settings of it, each in its slot:
+
+    =========== ========================================================================================
+    AIM         ``temporal_attn`` with ``skip=False``, ``attn_out``, ``parallel_ffn`` with ``skip=False,
+                scale=0.5``
+    PE-CLIP     ShA ``attn_out`` and TA ``ffn_out``, both with ``reduction=8, zero_init=False``
+    Houlsby     ``attn_out`` and ``ffn_out`` with ``width=64``
+    AdaptFormer ``parallel_ffn`` with ``width=64, act='relu', skip=False, scale=0.1``
+    =========== ========================================================================================
 
     Args:
         dim: token width C.
@@ -20,27 +52,27 @@ class BottleneckAdapter(nn.Module):
         scale: factor of the branch, e.g. AIM's s = 0.5 at the MLP.
         zero_init: start W_up at zero (AIM), so that a new adapter is the identity (zero without skip);
             ``False`` keeps PyTorch's default (PE-CLIP's release).
+        act: ``'gelu'`` or ``'relu'``.
+        drop_path: probability of a clip to go without the branch in training (stochastic depth). AIM's
+            release drops token positions of the whole batch instead.
 
     Raises:
-        ValueError: if both ``width`` and ``reduction`` are given, or the reduction does not divide C.
+        ValueError: if both ``width`` and ``reduction`` are given, the reduction does not divide C, or for an
+            unknown activation.
     """
 
     def __init__(self, dim: int, width: int | None = None, reduction: int | None = None, skip: bool = True,
-                 scale: float = 1.0, zero_init: bool = True) -> None:
+                 scale: float = 1.0, zero_init: bool = True, act: str = 'gelu', drop_path: float = 0.) -> None:
         super().__init__()
-        if width is not None and reduction is not None:
-            raise ValueError(f'BottleneckAdapter: give width={width} or reduction={reduction}, not both')
-        if width is None:
-            reduction = 4 if reduction is None else reduction
-            if reduction < 1 or dim % reduction:
-                raise ValueError(f'BottleneckAdapter: reduction={reduction} does not divide the token width {dim}; '
-                                 'choose a divisor, or give width')
-            width = dim // reduction
-        if width < 1:
-            raise ValueError(f'BottleneckAdapter: width={width} must be positive')
+        width = bottleneck_width('BottleneckAdapter', dim, width, reduction, default=4)
+        if act not in ACTIVATIONS:
+            raise ValueError(f'BottleneckAdapter: act={act!r} is not known: choose one of {", ".join(ACTIVATIONS)}')
+        if not 0 <= drop_path < 1:
+            raise ValueError(f'BottleneckAdapter: drop_path={drop_path} must lie in [0, 1)')
         self.down = nn.Linear(dim, width)
-        self.act = nn.GELU()
+        self.act = ACTIVATIONS[act]()
         self.up = nn.Linear(width, dim)
+        self.drop_path = DropPath(drop_path)
         self.skip, self.scale = skip, scale
         self.zero_init = zero_init
         self.init_weights()
@@ -53,4 +85,7 @@ class BottleneckAdapter(nn.Module):
 
     def forward(self, x: Tensor, grid: TokenGrid) -> Tensor:
         branch = self.scale * self.up(self.act(self.down(x)))
+        if self.training and self.drop_path.drop_prob:
+            # (B·T, L, C) -> (B, T, L, C): all frames of a clip go together
+            branch = self.drop_path(branch.unflatten(0, (-1, grid.frames))).flatten(0, 1)
         return x + branch if self.skip else branch

@@ -27,19 +27,34 @@ class TokenGrid:
     def tokens(self) -> int:
         return self.leading + self.patches + self.trailing
 
+    def check(self, x: Tensor) -> None:
+        """Refuse tokens that are not (B·T, L, C) of this grid.
+
+        Raises:
+            ValueError: naming what was expected.
+        """
+        if x.ndim != 3 or x.shape[1] != self.tokens or x.shape[0] % self.frames:
+            raise ValueError(f'tokens {tuple(x.shape)} do not fit {self}: expected (B·{self.frames}, {self.tokens}, C)')
+
     def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens (B·T, L, C) as leading, patch and trailing tokens.
 
         Raises:
             ValueError: if the number of tokens is not this grid's.
         """
-        if x.shape[1] != self.tokens or x.shape[0] % self.frames:
-            raise ValueError(f'tokens {tuple(x.shape)} do not fit {self}: expected (B·{self.frames}, {self.tokens}, C)')
+        self.check(x)
         end = self.leading + self.patches
         return x[:, :self.leading], x[:, self.leading:end], x[:, end:]
 
     def to_volume(self, patches: Tensor) -> Tensor:
-        """Patch tokens (B·T, H·W, C) as a video volume (B, C, T, H, W); H, W in patches."""
+        """Patch tokens (B·T, H·W, C) as a video volume (B, C, T, H, W); H, W in patches.
+
+        Raises:
+            ValueError: for tokens without patches, such as a text's.
+        """
+        if not self.patches:
+            raise ValueError(f'no patches among the tokens of {self}: an adapter that sees a video volume does not work '
+                             'on texts; choose one that acts on each token, such as BottleneckAdapter')
         clips = patches.shape[0] // self.frames
         # (B·T, H·W, C) -> (B, T, H, W, C) -> (B, C, T, H, W)
         return patches.reshape(clips, self.frames, self.height, self.width, -1).permute(0, 4, 1, 2, 3)
@@ -48,3 +63,18 @@ class TokenGrid:
         """A video volume (B, C, T, H, W) as patch tokens (B·T, H·W, C)."""
         # (B, C, T, H, W) -> (B, T, H, W, C) -> (B·T, H·W, C)
         return volume.permute(0, 2, 3, 4, 1).reshape(-1, self.patches, volume.shape[1])
+
+    def to_sequences(self, x: Tensor, frames: int | None = None) -> Tensor:
+        """Tokens (B·T, L, C) as one sequence over time for each token position of each clip, (B·L, T, C).
+
+        ``frames`` cuts sequences of another length than a clip's.
+        """
+        frames, tokens, dim = frames or self.frames, x.shape[1], x.shape[2]
+        # (B·T, L, C) -> (B, T, L, C) -> (B, L, T, C) -> (B·L, T, C)
+        return x.reshape(-1, frames, tokens, dim).transpose(1, 2).reshape(-1, frames, dim)
+
+    def from_sequences(self, sequences: Tensor, tokens: int) -> Tensor:
+        """Back from sequences (B·L, T, C) to tokens (B·T, L, C)."""
+        frames, dim = sequences.shape[1:]
+        # (B·L, T, C) -> (B, L, T, C) -> (B, T, L, C) -> (B·T, L, C)
+        return sequences.reshape(-1, tokens, frames, dim).transpose(1, 2).reshape(-1, tokens, dim)

@@ -89,20 +89,30 @@ def set_work_dir(cfg: Config, config_path: str | os.PathLike, work_dir: str | No
 
 
 def set_image_checkpoint(cfg: Config, path: str | None) -> None:
-    """Start the frozen backbone from an image model's weights.
+    """Start the backbone, and text towers where the model has any, from an image model's or a CLIP model's weights.
 
     Raises:
-        ValueError: if the file is missing, or the backbone is none that reads such files.
+        ValueError: if there is no such file or folder, or the backbone is none that reads such files.
     """
     if path is None:
         return
-    if not os.path.isfile(path):
+    if not os.path.exists(path):
         raise ValueError(f'--image-checkpoint {path}: no such file')
     kind = cfg.get('model', {}).get('backbone', {}).get('type')
     if kind not in READ_IMAGE_CHECKPOINTS:
         raise ValueError(f'--image-checkpoint: a backbone of type {kind} does not read one; give its weights as its class '
                          'wants them, by --cfg-options model.backbone.pretrained=... or load_from=...')
-    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
+    for tower in (cfg.model.backbone, *text_towers(cfg.model)):
+        tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
+
+
+def text_towers(model: ConfigDict | list) -> Iterator[ConfigDict]:
+    """Configs of the CLIP text towers in a model's config."""
+    for value in model.values() if isinstance(model, dict) else model:
+        if isinstance(value, dict) and value.get('type') == 'CLIPTextEncoder':
+            yield value
+        elif isinstance(value, (dict, list, tuple)):
+            yield from text_towers(value)
 
 
 def use_amp(cfg: Config) -> None:

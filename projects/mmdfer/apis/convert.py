@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..weights import CheckpointError, VitFile, describe_dropped, find_state_dict, read_checkpoint, to_mmpretrain
+from ..weights import CheckpointError, TowerFile, describe_dropped, find_state_dict, read_checkpoint, to_mmpretrain
 
 FORMAT = 'mmdfer-image-vit-1'
 _NEEDED = ('cls_token', 'pos_embed', 'patch_embed.projection.weight', 'ln1.weight', 'ln1.bias')
@@ -36,24 +36,37 @@ def convert_vit(source: str | os.PathLike, target: str | os.PathLike, force: boo
         CheckpointError: for a target of another suffix or one that is there already, and a source that is no
             whole image ViT of a known format.
     """
-    target = Path(target)
-    if target.suffix != '.safetensors':
-        raise CheckpointError(f'{target}: the result is a safetensors file; give it the suffix .safetensors')
-    if target.exists() and not force:
-        raise CheckpointError(f'{target}: is there already; give another name, or write over it by --force')
+    check_target(target, force)
     file = to_mmpretrain(find_state_dict(read_checkpoint(source), source), source)
     architecture = describe_architecture(file.state, source)
     report = _report(source, target, file, architecture)
     meta = dict(format=FORMAT, source=str(source), source_format=file.format, architecture=architecture,
                 dropped=list(file.dropped), notes=file.notes)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = f'{target}.partial'
-    # Tensors of a checkpoint may share memory, which safetensors refuses to write.
-    save_file({name: tensor.detach().clone().contiguous() for name, tensor in file.state.items()}, partial,
-              metadata={'mmdfer': json.dumps(meta)})
-    os.replace(partial, target)
+    write_converted(file.state, target, meta)
     print_log(report, logger='current')
     return report
+
+
+def check_target(target: str | os.PathLike, force: bool) -> None:
+    """Refuse a file to write that is no safetensors file or is there already.
+
+    Raises:
+        CheckpointError: naming the file and what to do.
+    """
+    if Path(target).suffix != '.safetensors':
+        raise CheckpointError(f'{target}: the result is a safetensors file; give it the suffix .safetensors')
+    if Path(target).exists() and not force:
+        raise CheckpointError(f'{target}: is there already; give another name, or write over it by --force')
+
+
+def write_converted(state: dict[str, Tensor], target: str | os.PathLike, meta: dict) -> None:
+    """Write tensors and their provenance, whole or not at all."""
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    partial = f'{target}.partial'
+    # Tensors of a checkpoint may share memory, which safetensors refuses to write.
+    save_file({name: tensor.detach().clone().contiguous() for name, tensor in state.items()}, partial,
+              metadata={'mmdfer': json.dumps(meta)})
+    os.replace(partial, target)
 
 
 def describe_architecture(state: dict[str, Tensor], path: str | os.PathLike) -> str:
@@ -74,7 +87,7 @@ def describe_architecture(state: dict[str, Tensor], path: str | os.PathLike) -> 
             f'{state["pos_embed"].shape[1] - 1} of them')
 
 
-def _report(source, target, file: VitFile, architecture: str) -> str:
+def _report(source, target, file: TowerFile, architecture: str) -> str:
     parts = [f'{source}: {file.format} format, an image ViT ({architecture})',
              f'{len(file.state)} tensors written to {target}']
     if file.dropped:

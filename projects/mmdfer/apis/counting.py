@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..backbones.freezing import count_parameters
 
 _ADAPTER = re.compile(r'^(?:(\w+)\.)?(?:.*\.)?adapters\.(\w+)\.')
+_LORA = re.compile(r'^(?:(\w+)\.)?(?:.*\.)?(\w+)\.lora_\w+\.')
 
 
 def count_config(cfg: Config, full: bool = False) -> dict:
@@ -77,20 +78,23 @@ def count_model(model: nn.Module) -> dict:
     """Parameters of a model; a shared one counts once.
 
     Returns:
-        ``tunable``, ``tunable_adapters`` (those below an ``adapters`` module), ``total``, and ``modules``:
-        ``tunable`` and ``total`` of each top-level module and, as ``<module>.adapters.<slot>``, of the
-        adapters in each slot, which the top-level module's row includes.
+        ``tunable``, ``tunable_adapters`` (those below an ``adapters`` module, and LoRA's), ``total``, and
+        ``modules``: ``tunable`` and ``total`` of each top-level module and, as ``<module>.adapters.<slot>``
+        and ``<module>.lora.<layer>``, of the adapters in each slot and of LoRA, which the top-level module's
+        row includes.
     """
     modules: dict[str, dict[str, int]] = {}
     tunable, total = count_parameters(model)
     tunable_adapters = 0
     for name, parameter in model.named_parameters():
         rows = [name.split('.')[0]]
-        found = _ADAPTER.match(name)
-        if found:
-            place = re.sub(r'_?\d+', '', found[2])             # one row for all blocks, where a name has the number
-            rows.append('.'.join(filter(None, (found[1], 'adapters', place))))
-            tunable_adapters += parameter.numel() * parameter.requires_grad
+        for kind, pattern in (('adapters', _ADAPTER), ('lora', _LORA)):
+            found = pattern.match(name)
+            if found:
+                place = re.sub(r'_?\d+', '', found[2])         # one row for all blocks, where a name has the number
+                rows.append('.'.join(filter(None, (found[1], kind, place))))
+                tunable_adapters += parameter.numel() * parameter.requires_grad
+                break
         for row in rows:
             entry = modules.setdefault(row, dict(tunable=0, total=0))
             entry['tunable'] += parameter.numel() * parameter.requires_grad

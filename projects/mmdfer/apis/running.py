@@ -109,14 +109,15 @@ def test(cfg: Config, checkpoint: str, out: str | None = None) -> dict:
 
 
 def load_into(model, checkpoint: str) -> dict:
-    """Load either kind of file; for a tunable one the backbone's own ``init_cfg`` gives the frozen part.
+    """Load either kind of file; for a tunable one the towers' own ``init_cfg`` gives the frozen part.
 
     Raises:
         CheckpointError: if the file does not fit.
     """
-    backbone = getattr(model, 'backbone', None)
-    if is_tunable_file(checkpoint) and backbone is not None and getattr(backbone, 'init_cfg', None):
-        backbone.init_weights()
+    if is_tunable_file(checkpoint):
+        for module in model.modules():
+            if isinstance(getattr(module, 'init_cfg', None), dict) and module.init_cfg.get('type') == 'Pretrained':
+                module.init_weights()
     return load_weights(model, checkpoint)
 
 

@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from mmengine.model import ModuleDict, ModuleList
 from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 
 from ..adapters import TokenGrid
 
@@ -32,10 +34,16 @@ class AdapterBlock(TransformerEncoderLayer):
 
     Several adapters in one slot run one after the other. Without adapters the block computes exactly what
     its parent does.
+
+    Args:
+        args, kwargs: mmpretrain's.
+        causal: let a token attend to those before it and itself alone, as in text towers.
     """
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args, causal: bool = False, **kwargs) -> None:
         super().__init__(*args, **kwargs)
+        if causal:
+            self.attn.scaled_dot_product_attention = partial(scaled_dot_product_attention, is_causal=True)
         self.ffn.add_identity = False           # the residual is added here, after ``ffn_out``
         self.adapters = ModuleDict()
 
@@ -70,12 +78,8 @@ class AdapterBlock(TransformerEncoderLayer):
         return x
 
     def _attend_over_time(self, x: Tensor, grid: TokenGrid) -> Tensor:
-        frames, tokens, dim = grid.frames, x.shape[1], x.shape[2]
-        # (B·T, L, C) -> (B, L, T, C) -> (B·L, T, C)
-        z = self.ln1(x).reshape(-1, frames, tokens, dim).transpose(1, 2).reshape(-1, frames, dim)
-        z = self.attn(z)
-        # (B·L, T, C) -> (B, T, L, C) -> (B·T, L, C)
-        return z.reshape(-1, tokens, frames, dim).transpose(1, 2).reshape(-1, tokens, dim)
+        # (B·T, L, C) -> (B·L, T, C) -> (B·T, L, C)
+        return grid.from_sequences(self.attn(grid.to_sequences(self.ln1(x))), x.shape[1])
 
 
 def parse_blocks(blocks: str | int | Iterable[int], depth: int) -> list[int]:

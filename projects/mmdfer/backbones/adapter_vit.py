@@ -8,14 +8,14 @@ import torch
 from mmengine.model import ModuleList
 from mmpretrain.models.backbones.vision_transformer import VisionTransformer
 from mmpretrain.models.utils import resize_pos_embed
-from torch import Tensor
-from torch.utils.checkpoint import checkpoint
+from torch import Tensor, nn
 
 from ..adapters import TokenGrid
 from ..registry import MODELS
 from ..weights import load_vit
-from .adapter_block import AdapterBlock, parse_blocks
-from .freezing import freeze_except, log_parameters
+from .adapter_block import AdapterBlock
+from .temporal_embedding import embed_time, new_temporal_embedding
+from .tower import AdapterTower
 
 _SIZES = {
     'tiny': (192, 12, 3),
@@ -44,29 +44,38 @@ def architecture(arch: str | dict) -> dict:
 
 
 @MODELS.register_module()
-class AdapterViT(VisionTransformer):
+class AdapterViT(AdapterTower, VisionTransformer):
     """mmpretrain's ViT over frames: (B, 3, T, H, W) -> class tokens of the frames (B, T, D).
 
     Adapters are listed in the config, each with the slot and the blocks it goes to; other keys are the
-    adapter's own arguments::
+    adapter's own arguments. A ``drop_path`` is the last block's and rises linearly from 0 over the blocks::
 
         adapters=[dict(type='FEAdapter', slot='before_attn', blocks='all', width=116)]
 
-    With ``freeze`` everything but the adapters keeps its weights, stays in eval mode whatever the model's
-    mode, and blocks before the first adapter keep no graph. Parameter names are those of mmpretrain's
-    ``VisionTransformer``, with ``layers.<i>.adapters.<slot>.<k>`` beside them. ``init_cfg=dict(type=
-    'Pretrained', checkpoint=...)`` reads any format that :func:`mmdfer.weights.load_vit` knows and refuses
-    a file of another architecture.
+    With ``freeze`` everything but the adapters, LoRA and the temporal embedding keeps its weights, stays in
+    eval mode whatever the model's mode, and blocks before the first adapter keep no graph. Parameter names
+    are those of mmpretrain's ``VisionTransformer``, with ``layers.<i>.adapters.<slot>.<k>`` beside them.
+    ``init_cfg=dict(type='Pretrained', checkpoint=...)`` reads any format that :func:`mmdfer.weights.load_vit`
+    knows and refuses a file of another architecture.
 
     Args:
         arch: ``'tiny'``, ``'small'``, ``'base'``, ``'large'`` (timm's sizes), or a dict with
             ``embed_dims``, ``num_layers``, ``num_heads`` and ``feedforward_channels``.
         adapters: adapter configs; empty for the plain image model on each frame.
-        freeze: train adapters alone. ``False`` trains everything.
+        freeze: train adapters and the like alone. ``False`` trains everything.
+        lora: arguments of LoRA in every block's attention, e.g. ``dict(rank=8, targets=['qkv'])``; see
+            :func:`mmdfer.backbones.lora.add_lora`. Needs ``freeze``.
+        temporal_embedding: length T of a learned embedding (1, T, D) of the frames, as in AIM, zero at the
+            start, added to every token of frame t before ``pre_norm``; clips of another length get it
+            resized. 0 for none.
+        tune_final_norm: train the last norm although ``freeze`` is set.
         drop_path_rate: stochastic depth of the last block, rising linearly from 0.
         with_cp: recompute blocks in the backward pass to save memory; works over frozen parts.
         layer_cfg: further arguments of every block, e.g. another activation.
         num_segments: frames of a clip when they come one by one, as from ``Recognizer2D``.
+        proj_dim: width of a projection without bias after the last norm, such as CLIP's; ``None`` for none.
+        average_frames: average the class tokens over T before the last norm, as ST-Adapter does, so that the
+            features of a clip's frames are all alike. By default the norm comes first.
         kwargs: mmpretrain's own arguments, such as ``img_size``, ``patch_size``, ``pre_norm``.
 
     Raises:
@@ -75,15 +84,15 @@ class AdapterViT(VisionTransformer):
 
     def __init__(self, arch: str | dict = 'base', adapters: Sequence[dict] = (), freeze: bool = True,
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
-                 num_segments: int = 1, **kwargs) -> None:
+                 num_segments: int = 1, proj_dim: int | None = None, lora: dict | None = None,
+                 temporal_embedding: int = 0, tune_final_norm: bool = False, average_frames: bool = False,
+                 **kwargs) -> None:
         super().__init__(arch=architecture(arch), **kwargs)
-        self.freeze, self.with_cp, self.num_segments = freeze, with_cp, num_segments
+        self.num_segments, self.average_frames = num_segments, average_frames
         self.layers = self._build_blocks(drop_path_rate, kwargs, layer_cfg or {})
-        for cfg in adapters:
-            self._add_adapters(dict(cfg))
-        if freeze:
-            freeze_except(self, lambda name: '.adapters.' in name)
-        log_parameters('AdapterViT', self)
+        self.out_proj = nn.Linear(self.embed_dims, proj_dim, bias=False) if proj_dim else None
+        self.temporal_embedding = new_temporal_embedding(temporal_embedding, self.embed_dims)
+        self.adopt_adapters(adapters, freeze, with_cp, lora, ('ln1.', ) if tune_final_norm else ())
 
     def _build_blocks(self, drop_path_rate: float, kwargs: dict, layer_cfg: dict) -> ModuleList:
         shared = dict(
@@ -97,14 +106,6 @@ class AdapterViT(VisionTransformer):
         rates = np.linspace(0, drop_path_rate, self.num_layers)
         return ModuleList([AdapterBlock(drop_path_rate=float(rate), **shared) for rate in rates])
 
-    def _add_adapters(self, cfg: dict) -> None:
-        kind = cfg.get('type')
-        if 'slot' not in cfg:
-            raise ValueError(f'adapter {kind!r} has no slot: add e.g. slot="before_attn"')
-        slot, blocks = cfg.pop('slot'), cfg.pop('blocks', 'all')
-        for index in parse_blocks(blocks, self.num_layers):
-            self.layers[index].add_adapter(slot, MODELS.build(dict(cfg, dim=self.embed_dims)))
-
     def init_weights(self) -> None:
         """Initialise; a ``Pretrained`` file is read here, whatever its format."""
         pretrained = self.init_cfg if isinstance(self.init_cfg, dict) else {}
@@ -114,25 +115,21 @@ class AdapterViT(VisionTransformer):
         load_vit(self, pretrained['checkpoint'])
         self._is_init = True
 
-    def train(self, mode: bool = True) -> AdapterViT:
-        """As usual, but frozen parts stay in eval mode."""
-        super().train(mode and not self.freeze)
-        if self.freeze:
-            for block in self.layers:
-                block.adapters.train(mode)
-        return self
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Class token of every frame after the last norm.
+    def forward(self, x: Tensor, prompts: Tensor | None = None,
+                deep_prompts: Sequence[Tensor] | None = None) -> Tensor:
+        """Class token of every frame after the last norm, and the projection where there is one.
 
         Args:
             x: clips (B, 3, T, H, W), or frames (B·T, 3, H, W) of clips of T = ``num_segments`` frames.
+            prompts: n further tokens (n, D) of every frame, behind its patches and without position.
+            deep_prompts: J - 1 tensors (n, D), of which the i-th takes the prompts' place before block i + 2.
 
         Returns:
-            (B, T, D), or (B·T, D) for frames.
+            (B, T, D), or (B·T, D) for frames; D is ``proj_dim`` with a projection.
 
         Raises:
-            ValueError: for an input of another rank, or frames that make no whole clips.
+            ValueError: for an input of another rank, frames that make no whole clips, deep prompts without
+                prompts, or prompts that fit neither the width nor the depth.
         """
         if x.ndim not in (4, 5):
             raise ValueError(f'AdapterViT expects clips (B, 3, T, H, W) or frames (B, 3, H, W), got {tuple(x.shape)}: '
@@ -140,14 +137,24 @@ class AdapterViT(VisionTransformer):
         clips = x if x.ndim == 5 else self._gather_clips(x)
         batch, _, frames = clips.shape[:3]
         # (B, 3, T, H, W) -> (B, T, 3, H, W) -> (B·T, 3, H, W)
-        tokens, grid = self.embed(clips.transpose(1, 2).flatten(0, 1), frames)
-        for block in self.layers:
-            tokens = self._run_block(block, tokens, grid)
-        features = tokens[:, 0]                                  # (B·T, L, D) -> (B·T, D)
+        tokens, grid = self.embed(clips.transpose(1, 2).flatten(0, 1), frames, prompts)
+        self._check_deep(deep_prompts, grid)
+        tokens = self.run_blocks(tokens, grid, deep_prompts, start=grid.tokens - grid.trailing)
+        features = tokens[:, 0].reshape(batch, frames, -1)       # (B·T, L, D) -> (B, T, D)
+        if self.average_frames:
+            features = features.mean(dim=1, keepdim=True).expand_as(features)
         if self.final_norm:
             features = self.ln1(features)
-        features = features.reshape(batch, frames, -1)
+        if self.out_proj is not None:
+            features = self.out_proj(features)
         return features if x.ndim == 5 else features.flatten(0, 1)
+
+    @staticmethod
+    def _check_deep(deep_prompts: Sequence[Tensor] | None, grid: TokenGrid) -> None:
+        for prompt in () if deep_prompts is None else deep_prompts:
+            if prompt.shape[-2] != grid.trailing:
+                raise ValueError(f'a deep prompt of {prompt.shape[-2]} tokens has {grid.trailing} places: give as many '
+                                 'tokens in prompts as in each of deep_prompts')
 
     def _gather_clips(self, frames: Tensor) -> Tensor:
         """Frames (B·T, 3, H, W) as clips (B, 3, T, H, W)."""
@@ -156,19 +163,16 @@ class AdapterViT(VisionTransformer):
                              f'{self.num_segments}: set it to the number of frames that the pipeline samples')
         return frames.unflatten(0, (-1, self.num_segments)).transpose(1, 2)
 
-    def embed(self, images: Tensor, frames: int) -> tuple[Tensor, TokenGrid]:
-        """Images (B·T, 3, H, W) as tokens (B·T, L, D) with class token and position, and their grid."""
+    def embed(self, images: Tensor, frames: int, prompts: Tensor | None = None) -> tuple[Tensor, TokenGrid]:
+        """Images (B·T, 3, H, W) as tokens (B·T, L, D) with class token, position and prompts, and their grid."""
         patches, resolution = self.patch_embed(images)
         tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
         tokens = tokens + resize_pos_embed(
             self.pos_embed, self.patch_resolution, resolution, mode=self.interpolate_mode,
             num_extra_tokens=self.num_extra_tokens)
-        tokens = self.pre_norm(self.drop_after_pos(tokens))
-        return tokens, TokenGrid(frames, *resolution, leading=self.num_extra_tokens)
-
-    def _run_block(self, block: AdapterBlock, tokens: Tensor, grid: TokenGrid) -> Tensor:
-        tunable = any(parameter.requires_grad for parameter in block.parameters())
-        if self.with_cp and (tokens.requires_grad or tunable):
-            # The reentrant form gives no gradients over a frozen start (open-mmlab/mmengine#1425).
-            return checkpoint(block, tokens, grid, use_reentrant=False)
-        return block(tokens, grid)
+        if self.temporal_embedding is not None:
+            tokens = embed_time(tokens, self.temporal_embedding, frames)
+        tokens, trailing = self.drop_after_pos(tokens), 0
+        if prompts is not None:
+            tokens, trailing = torch.cat([tokens, self.expand_prompts(prompts, tokens)], dim=1), prompts.shape[-2]
+        return self.pre_norm(tokens), TokenGrid(frames, *resolution, leading=self.num_extra_tokens, trailing=trailing)

@@ -1,11 +1,14 @@
 """Hooks and the optimizer constructor."""
 from .adapter_checkpoint_hook import AdapterCheckpointHook
+from .class_counts_hook import ClassCountsHook
 from .compile_hook import CompileBackboneHook
 from .dataset_hooks import BadClipsHook, EpochSeedHook
+from .distinct_views_hook import DistinctViewsHook
 from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
+from .tunable_swa import TunableSWAHook
 
 __all__ = [
-    'AdapterCheckpointHook', 'BadClipsHook', 'CompileBackboneHook', 'EpochSeedHook', 'TunableEMAHook',
-    'TunableOptimWrapperConstructor'
+    'AdapterCheckpointHook', 'BadClipsHook', 'ClassCountsHook', 'CompileBackboneHook', 'DistinctViewsHook',
+    'EpochSeedHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook'
 ]

@@ -52,6 +52,9 @@ class TunableEMAHook(Hook):
             raise ValueError(f'TunableEMAHook: give begin_iter={begin_iter} or begin_epoch={begin_epoch}, not both')
         self.momentum, self.warmup, self.interval = momentum, warmup, interval
         self.begin_iter, self.begin_epoch = begin_iter, begin_epoch
+        self._begin()
+
+    def _begin(self) -> None:
         self._parameters: dict[str, Tensor] = {}
         self._averages: dict[str, Tensor] | None = None     # while swapped in: the parameters of training
         self._updates = 0

@@ -1,6 +1,7 @@
 """The linear classifier on the mean of frame features."""
 from __future__ import annotations
 
+import torch
 from mmaction.models.heads import BaseHead
 from torch import Tensor, nn
 
@@ -35,4 +36,6 @@ class LinearVideoHead(BaseHead):
         nn.init.zeros_(self.fc.bias)
 
     def forward(self, x: Tensor, **kwargs) -> Tensor:
-        return self.fc(self.dropout(x.mean(dim=1)))     # (B, T, D) -> (B, D) -> (B, K)
+        logits = self.fc(self.dropout(x.mean(dim=1)))   # (B, T, D) -> (B, D) -> (B, K)
+        # BaseHead hands logits to NumPy, which knows no bfloat16.
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))

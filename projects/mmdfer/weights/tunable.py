@@ -17,13 +17,15 @@ FORMAT = 'mmdfer-tunable-1'
 
 
 def tunable_names(model: nn.Module) -> set[str]:
-    """Names of the parameters that training changes."""
+    """Names of the parameters that training changes, one name for each."""
     return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 def frozen_digest(model: nn.Module) -> str:
     """SHA-256 of names, types and bytes of everything in the state dict that is not tunable."""
-    tunable, digest = tunable_names(model), hashlib.sha256()
+    # A module shared by two towers has names in both.
+    tunable = {name for name, parameter in model.named_parameters(remove_duplicate=False) if parameter.requires_grad}
+    digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         if name not in tunable:
             tensor = tensor.detach().cpu().contiguous()

@@ -5,13 +5,16 @@ import math
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
-from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from .reading import CheckpointError, find_state_dict, read_checkpoint
+from .added import is_added
+from .clip import is_clip, to_clip
+from .clip_files import read_with_config
+from .loading import LoadReport, TowerFile, fill, is_square, rename
+from .reading import CheckpointError
 
 # Wrappers that training code leaves in front of every key.
 _PREFIXES = ('module.', '_orig_mod.', 'model.', 'backbone.', 'encoder.', 'vit.', 'deit.', 'visual.')
@@ -55,18 +58,6 @@ def _fuse_hf_attention(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return fused
 
 
-def _rename(state: dict[str, Tensor], rules: tuple[tuple[str, str], ...]) -> dict[str, Tensor]:
-    renamed = {}
-    for key, value in state.items():
-        for pattern, replacement in rules:
-            new = re.sub(pattern, replacement, key)
-            if new != key:
-                key = new
-                break
-        renamed[key] = value
-    return renamed
-
-
 @dataclass(frozen=True)
 class VitFormat:
     """A checkpoint format: how to know it by a key, and how to bring it to mmpretrain's names."""
@@ -82,72 +73,13 @@ FORMATS = (
     VitFormat('transformers', r'^layer\.0\.layernorm_before\.weight$', _HF, _fuse_hf_attention),
 )
 
-
 # What an image ViT of class tokens is made of, under mmpretrain's names.
-_BACKBONE = re.compile(r'^(cls_token$|pos_embed$|patch_embed\.|pre_norm\.|layers\.\d+\.(?!adapters\.)|ln1\.)')
+_BACKBONE = re.compile(r'^(cls_token$|pos_embed$|patch_embed\.|pre_norm\.|layers\.\d+\.|ln1\.|out_proj\.)')
 # What features depend on and no backbone here has a place for.
 _FOREIGN = re.compile(r'^(reg_token|register_tokens|embeddings\.register_tokens|rel_pos|rope)')
-# Parts of a file that serve another end, in the words of a report.
-_PARTS = (
-    ('head', re.compile(r'^(\w+_)?head(_\w+)?\.|^(fc|classifier|\w+_classifier|pooler|pre_logits|last_layer)\.')),
-    ('decoder', re.compile(r'^(neck\.)?decoder|^(\w+\.)?mask_token$|^neck\.')),
-    ('distillation token', re.compile(r'^dist_token$')),
-    ('norm of pooled patches', re.compile(r'^ln2\.')),
-    ('adapters', re.compile(r'\.adapters\.')),
-    ('other', re.compile('')),
-)
 
 
-@dataclass
-class VitFile:
-    """An image ViT's tensors under mmpretrain's names, the shapes of what was left out, and what to know of it."""
-    state: dict[str, Tensor]
-    format: str
-    dropped: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-
-def describe_dropped(shapes: dict[str, tuple[int, ...]]) -> str:
-    """What a file's unused tensors are, part by part, as in ``head of 1000 outputs (head.weight, head.bias)``."""
-    parts: dict[str, list[str]] = {}
-    for key in shapes:
-        parts.setdefault(next(name for name, pattern in _PARTS if pattern.search(key)), []).append(key)
-    told = []
-    for name, keys in parts.items():
-        matrices = [shapes[key] for key in keys if len(shapes[key]) == 2]
-        size = f' of {matrices[-1][0]} outputs' if name == 'head' and matrices else ''
-        told.append(f'{name}{size} ({", ".join(keys[:3])}{f" and {len(keys) - 3} more" if len(keys) > 3 else ""})')
-    return ', '.join(told)
-
-
-@dataclass
-class LoadReport:
-    """What became of each tensor of a file."""
-    path: str
-    format: str
-    loaded: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    dropped: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    resized: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def unexpected(self) -> list[str]:
-        """Tensors of the file that were not used."""
-        return list(self.dropped)
-
-    def __str__(self) -> str:
-        parts = [f'{self.path}: {self.format} format, {len(self.loaded)} tensors loaded']
-        for name in ('resized', 'missing'):
-            keys = getattr(self, name)
-            if keys:
-                parts.append(f'{len(keys)} {name} ({", ".join(keys[:6])}{", ..." if len(keys) > 6 else ""})')
-        if self.dropped:
-            parts.append(f'{len(self.dropped)} not used: {describe_dropped(self.dropped)}')
-        return '; '.join(parts + self.notes)
-
-
-def to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike) -> VitFile:
+def to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike) -> TowerFile:
     """Bring an image ViT's state dict to mmpretrain's names, without heads, decoders and the like.
 
     Raises:
@@ -163,11 +95,11 @@ def to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike) -> VitFile:
     if foreign:
         raise CheckpointError(f'{path}: has {foreign[0]}, which the ViT here does not compute with; its features would '
                               'not be those of its own code: choose a checkpoint without it')
-    state = _rename(known.prepare(state), known.rules)
+    state = rename(known.prepare(state), known.rules)
     notes = [note for note in (_settle_norm(state), _settle_positions(state)) if note]
-    kept = {key: tensor for key, tensor in state.items() if _BACKBONE.match(key)}
+    kept = {key: tensor for key, tensor in state.items() if _BACKBONE.match(key) and not is_added(key)}
     dropped = {key: tuple(tensor.shape) for key, tensor in state.items() if key not in kept}
-    return VitFile(kept, known.name, dropped, notes)
+    return TowerFile(kept, known.name, dropped, notes)
 
 
 def _settle_norm(state: dict[str, Tensor]) -> str:
@@ -185,61 +117,34 @@ def _settle_positions(state: dict[str, Tensor]) -> str:
     positions = state.get('pos_embed')
     if positions is None or positions.ndim != 3:
         return ''
-    if 'dist_token' in state and not _is_square(positions.shape[1] - 1) and _is_square(positions.shape[1] - 2):
+    if 'dist_token' in state and not is_square(positions.shape[1] - 1) and is_square(positions.shape[1] - 2):
         state['pos_embed'] = torch.cat([positions[:, :1], positions[:, 2:]], dim=1)
         return ('the distillation token and its position are left out, so features differ a little from those of the '
                 'distilled model')
-    if _is_square(positions.shape[1]) and not _is_square(positions.shape[1] - 1):
+    if is_square(positions.shape[1]) and not is_square(positions.shape[1] - 1):
         state['pos_embed'] = torch.cat([torch.zeros_like(positions[:, :1]), positions], dim=1)
         return 'its class token has no position; a position of zeros was added, which computes the same'
     return ''
 
 
-def _is_square(number: int) -> bool:
-    return number >= 0 and math.isqrt(number) ** 2 == number
-
-
 def load_vit(backbone: nn.Module, path: str | os.PathLike) -> LoadReport:
     """Load an image ViT file of any known format into a backbone with mmpretrain's key names.
 
-    Adapters of the backbone keep their values. Position embeddings of another grid are resized by the
-    backbone's own hook. The report is logged: what was loaded, resized, missing and not used, such as a
-    head.
+    Of a CLIP model's file it takes the vision tower (:mod:`mmdfer.weights.clip`). Adapters of the backbone
+    keep their values. Position embeddings of another grid are resized by the backbone's own hook. The report
+    is logged: what was loaded, resized, missing and not used, such as a head.
 
     Args:
         backbone: e.g. :class:`mmdfer.backbones.AdapterViT`.
-        path: torch or safetensors file.
+        path: torch or safetensors file, or a CLIP model's folder.
 
     Raises:
         CheckpointError: for a file of another width, depth or patch size, or that lacks weights.
     """
-    file = to_mmpretrain(find_state_dict(read_checkpoint(path), path), path)
-    own = {key: value for key, value in backbone.state_dict().items() if '.adapters.' not in key}
-    report = LoadReport(str(path), file.format, dropped=file.dropped, notes=file.notes)
-    extra = [key for key in file.state if key not in own]
-    if extra:
-        raise CheckpointError(f'{path}: has {len(extra)} weights that the model has no place for (such as '
-                              f'{extra[:3]}); {_remedy(extra[0])}')
-    for key, value in file.state.items():
-        if key == 'pos_embed' and value.shape != own[key].shape and value.shape[-1] == own[key].shape[-1]:
-            if not _is_square(value.shape[1] - 1):
-                raise CheckpointError(f'{path}: {value.shape[1]} position embeddings are not those of a class token '
-                                      'and a square of patches, and cannot be resized; set model.backbone.img_size to the '
-                                      "file's")
-            report.resized.append(key)
-        elif value.shape != own[key].shape:
-            raise CheckpointError(f'{path}: {key} has shape {tuple(value.shape)}, the model expects '
-                                  f'{tuple(own[key].shape)}; the file is of another architecture: choose the config '
-                                  "of its width, patch size and depth (model.backbone.arch and patch_size)")
-    report.missing = [key for key in own if key not in file.state]
-    if report.missing:
-        raise CheckpointError(f'{path}: lacks {len(report.missing)} weights of the model (such as '
-                              f'{report.missing[:3]}); the file is of another architecture or incomplete')
-    report.loaded = list(file.state)
-    # A copy: the hook that resizes positions writes into what it is given.
-    backbone.load_state_dict(dict(file.state), strict=False)
-    print_log(str(report), logger='current')
-    return report
+    read = read_with_config(path)
+    if is_clip(read.state):
+        return fill(backbone, to_clip(read)['vision'], path, _remedy)
+    return fill(backbone, to_mmpretrain(read.state, path), path, _remedy)
 
 
 def _remedy(key: str) -> str:

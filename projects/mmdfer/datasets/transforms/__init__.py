@@ -2,5 +2,6 @@
 from .clip import ClipDecode, ClipInit, SampleSegments
 from .face_maps import LoadFaceMaps
 from .image import CropFaceBox
+from .window import SampleWindow
 
-__all__ = ['ClipDecode', 'ClipInit', 'CropFaceBox', 'LoadFaceMaps', 'SampleSegments']
+__all__ = ['ClipDecode', 'ClipInit', 'CropFaceBox', 'LoadFaceMaps', 'SampleSegments', 'SampleWindow']

@@ -1,0 +1,1 @@
+_base_ = ['../../pe_clip_vitb16_dfew.py']

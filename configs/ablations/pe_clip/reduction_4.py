@@ -1,0 +1,11 @@
+_base_ = ['../../pe_clip_vitb16_dfew.py']
+
+model = dict(
+    backbone=dict(adapters=[
+        dict(type='SharedAdapter', slot='attn_out', reduction=4),
+        dict(type='TemporalDynamicAdapter', slot='ffn_out', reduction=4, recurrence='gru', scaling='post_up'),
+    ]),
+    cls_head=dict(text_encoder=dict(adapters=[
+            dict(type='SharedAdapter', slot='attn_out', reduction=4),
+            dict(type='BottleneckAdapter', slot='ffn_out', reduction=4, zero_init=False),
+        ])))

@@ -1,0 +1,17 @@
+# CLIP with AIM (ICLR 2023): the frozen attention reused over time, three bottlenecks a block.
+_base_ = [
+    '../_base_/models/clip_vitb16_linear.py', '../_base_/datasets/dfew.py', '../_base_/schedules/adamw_3e-4_30e.py',
+    '../_base_/default_runtime.py'
+]
+
+model = dict(
+    backbone=dict(
+        temporal_embedding=16,
+        tune_final_norm=True,
+        adapters=[
+            dict(type='BottleneckAdapter', slot='temporal_attn', reduction=4, skip=False, drop_path=0.2),
+            dict(type='BottleneckAdapter', slot='attn_out', reduction=4),
+            dict(
+                type='BottleneckAdapter', slot='parallel_ffn', reduction=4, skip=False, scale=0.5, drop_path=0.2)
+        ]),
+    cls_head=dict(dropout=0.5))

@@ -1,0 +1,7 @@
+_base_ = [
+    '_base_/models/pe_clip_vitb16.py', '_base_/datasets/dfew.py', '_base_/augment/pe_clip_mix.py',
+    '_base_/schedules/pe_clip_30e.py', '_base_/default_runtime.py'
+]
+
+model = dict(data_preprocessor=dict(blending=_base_.blending))
+train_dataloader = dict(batch_size=8)

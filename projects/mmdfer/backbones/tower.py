@@ -1,0 +1,129 @@
+"""What every stack of adapter blocks does: adapters from a config, freezing, recomputation, prompts between blocks."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import ModuleList
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from ..adapters import TokenGrid
+from ..registry import MODELS
+from ..weights import is_added
+from .adapter_block import AdapterBlock, parse_blocks
+from .freezing import freeze_except, log_parameters
+from .lora import NamedLoRALinear, add_lora
+
+
+class AdapterTower:
+    """A mixin before a module class; the towers of images (``AdapterViT``) and of texts (``CLIPTextEncoder``).
+
+    The module makes its ``layers`` of :class:`AdapterBlock` and its ``embed_dims``, then calls
+    :meth:`adopt_adapters` once everything that may be frozen is there.
+    """
+
+    layers: ModuleList
+    embed_dims: int
+    freeze: bool
+    with_cp: bool
+
+    def adopt_adapters(self, adapters: Sequence[dict], freeze: bool, with_cp: bool = False, lora: dict | None = None,
+                       also_tunable: tuple[str, ...] = ()) -> None:
+        """Put adapters into the slots and blocks that their configs name, freeze the rest, log the counts.
+
+        Args:
+            adapters: their configs. A ``drop_path`` is the last block's and rises linearly from 0.
+            freeze: train what :func:`mmdfer.weights.is_added` names alone.
+            with_cp: recompute blocks in the backward pass.
+            lora: arguments of :func:`mmdfer.backbones.lora.add_lora` for every block's attention.
+            also_tunable: beginnings of the names of further parameters that train although ``freeze`` is set.
+
+        Raises:
+            ValueError: for a config without a slot, an unknown slot, a block that does not exist, or LoRA in
+                a tower that trains whole.
+        """
+        self.freeze, self.with_cp = freeze, with_cp
+        if lora:
+            self._add_lora(lora)
+        for cfg in adapters:
+            self._add_adapters(dict(cfg))
+        if freeze:
+            freeze_except(self, lambda name: is_added(name) or name.startswith(also_tunable))
+        log_parameters(type(self).__name__, self)
+
+    def _add_adapters(self, cfg: dict) -> None:
+        kind = cfg.get('type')
+        if 'slot' not in cfg:
+            raise ValueError(f'adapter {kind!r} has no slot: add e.g. slot="before_attn"')
+        slot, blocks = cfg.pop('slot'), cfg.pop('blocks', 'all')
+        for index in parse_blocks(blocks, len(self.layers)):
+            own = dict(cfg, dim=self.embed_dims)
+            if 'drop_path' in cfg:
+                own['drop_path'] = cfg['drop_path'] * index / max(len(self.layers) - 1, 1)
+            self.layers[index].add_adapter(slot, MODELS.build(own))
+
+    def _add_lora(self, cfg: dict) -> None:
+        if not self.freeze:
+            raise ValueError(f'{type(self).__name__}: lora is a small update of frozen weights: set freeze=True')
+        for block in self.layers:
+            add_lora(block.attn, **cfg)
+
+    def train(self, mode: bool = True) -> nn.Module:
+        """As usual, but frozen parts stay in eval mode."""
+        super().train(mode and not self.freeze)
+        if self.freeze:
+            for block in self.layers:
+                block.adapters.train(mode)
+            for module in self.modules():
+                if isinstance(module, NamedLoRALinear):
+                    module.train(mode)
+        return self
+
+    def run_blocks(self, tokens: Tensor, grid: TokenGrid, deep_prompts: Sequence[Tensor] | None = None,
+                   start: int = 0) -> Tensor:
+        """All blocks one after the other, on tokens (N, L, C).
+
+        Args:
+            tokens: embedded tokens with positions.
+            grid: where they lie.
+            deep_prompts: tensors (n, C), or (N, n, C); the i-th takes the place of n tokens before block
+                i + 2 (1-based), so that J - 1 of them make prompts of depth J. Later blocks carry them on.
+            start: the first of the tokens that deep prompts replace.
+
+        Raises:
+            ValueError: for more deep prompts than there are blocks after the first.
+        """
+        deep_prompts = () if deep_prompts is None else deep_prompts
+        if len(deep_prompts) >= len(self.layers):
+            raise ValueError(f'prompt depth {len(deep_prompts) + 1} is over the {len(self.layers)} blocks of this '
+                             f'{type(self).__name__}: choose a depth of at most {len(self.layers)}')
+        for index, block in enumerate(self.layers):
+            if 0 < index <= len(deep_prompts):
+                tokens = self._replace(tokens, deep_prompts[index - 1], start)
+            tokens = self._run_block(block, tokens, grid)
+        return tokens
+
+    def expand_prompts(self, prompts: Tensor, tokens: Tensor) -> Tensor:
+        """Prompts (n, C) or (N, n, C) as (N, n, C) beside tokens (N, L, C), in their type.
+
+        Raises:
+            ValueError: for prompts of another width or number.
+        """
+        fits = prompts.ndim in (2, 3) and prompts.shape[-1] == self.embed_dims
+        if not fits or (prompts.ndim == 3 and len(prompts) not in (1, len(tokens))):
+            raise ValueError(f'prompts {tuple(prompts.shape)} do not fit {type(self).__name__}: expected (n, '
+                             f'{self.embed_dims}) or ({len(tokens)}, n, {self.embed_dims}); set the prompt '
+                             "learner's width to the encoder's")
+        return prompts.to(tokens.dtype).expand(len(tokens), -1, -1)
+
+    def _replace(self, tokens: Tensor, prompts: Tensor, start: int) -> Tensor:
+        prompts = self.expand_prompts(prompts, tokens)
+        return torch.cat([tokens[:, :start], prompts, tokens[:, start + prompts.shape[1]:]], dim=1)
+
+    def _run_block(self, block: AdapterBlock, tokens: Tensor, grid: TokenGrid) -> Tensor:
+        tunable = any(parameter.requires_grad for parameter in block.parameters())
+        if self.with_cp and (tokens.requires_grad or tunable):
+            # The reentrant form gives no gradients over a frozen start (open-mmlab/mmengine#1425).
+            return checkpoint(block, tokens, grid, use_reentrant=False)
+        return block(tokens, grid)

@@ -1,0 +1,87 @@
+"""Epochs in which rare classes come as often as frequent ones."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Sized
+
+import numpy as np
+from mmengine.dataset import DefaultSampler
+
+from ..registry import DATA_SAMPLERS
+from .errors import DatasetError
+
+
+def labels_of(dataset: Sized) -> np.ndarray:
+    """The label of each item of a data set or of a wrapper such as ``RepeatDataset``, without reading any clip.
+
+    Raises:
+        DatasetError: for items without a single label.
+    """
+    labels = []
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        label = np.atleast_1d(info.get('label', info.get('gt_label', ())))
+        if label.shape != (1, ):
+            raise DatasetError(f'{type(dataset).__name__}: item {index} has no single label (label or gt_label): classes '
+                               'cannot be counted')
+        labels.append(int(label[0]))
+    return np.array(labels)
+
+
+def class_counts(dataset: Sized) -> np.ndarray:
+    """Items of each class (K, ), K being the number of classes of the data set's metainfo.
+
+    Raises:
+        DatasetError: for items without a single label, or a data set that does not name its classes.
+    """
+    classes = dataset.metainfo.get('classes')
+    if classes is None:
+        raise DatasetError(f"{type(dataset).__name__}: metainfo has no 'classes' to count by")
+    return np.bincount(labels_of(dataset), minlength=len(classes))
+
+
+@DATA_SAMPLERS.register_module()
+class BalancedSampler(DefaultSampler):
+    """Epochs of the data set's length in which class c takes a share ∝ n_c^(1 - balance) of the n_c clips' own.
+
+    Each class goes through its clips in random order, again and again until its share is full, so that no clip
+    comes twice before all of its class came once; an epoch then mixes the classes. Seed and epoch alone decide
+    the epoch, and processes divide it, so that one process and several see the same clips.
+
+    Args:
+        dataset: a data set whose items carry ``label`` or ``gt_label``, or a wrapper of such.
+        balance: 1 gives each class the same share, 0 its own; 0.5 is square-root sampling.
+        seed, round_up: of ``DefaultSampler``. A Runner gives the run's seed.
+
+    Raises:
+        DatasetError: for items without a single label.
+        ValueError: for a balance outside [0, 1].
+    """
+
+    def __init__(self, dataset: Sized, balance: float = 1., seed: int | None = None, round_up: bool = True,
+                 shuffle: bool = True) -> None:
+        if not 0 <= balance <= 1:
+            raise ValueError(f'BalancedSampler: balance={balance} is outside [0, 1]; 1 is equal shares, 0 none changed')
+        if not shuffle:
+            raise ValueError('BalancedSampler: shuffle=False makes no sense, since it draws; leave it out')
+        super().__init__(dataset, shuffle=True, seed=seed, round_up=round_up)
+        self.balance = balance
+        labels = labels_of(dataset)
+        self.members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+
+    def __iter__(self) -> Iterator[int]:
+        generator = np.random.default_rng([self.seed, self.epoch])
+        shares = np.array([len(members) for members in self.members])**(1 - self.balance)
+        quotas = largest_remainders(shares / shares.sum(), self.total_size, generator)
+        drawn = [np.concatenate([generator.permutation(members) for _ in range(-(-quota // len(members)))])[:quota]
+                 for members, quota in zip(self.members, quotas) if quota]
+        order = generator.permutation(np.concatenate(drawn))
+        return iter(order[self.rank::self.world_size].tolist())
+
+
+def largest_remainders(shares: np.ndarray, total: int, generator: np.random.Generator) -> np.ndarray:
+    """Whole numbers that add up to ``total``, nearest to ``shares · total``; ties fall at random."""
+    exact = shares * total
+    numbers = np.floor(exact + 1e-9).astype(int)
+    rest = exact - numbers + generator.uniform(0, 1e-6, len(exact))
+    numbers[np.argsort(-rest)[:total - numbers.sum()]] += 1
+    return numbers

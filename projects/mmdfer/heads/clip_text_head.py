@@ -1,0 +1,160 @@
+"""Classes as texts: cosine similarity of a clip's feature with the texts of each class."""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from mmaction.models.heads import BaseHead
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..registry import MODELS
+from ..text import CLIPTextEncoder, PromptLearner, Prompts, class_texts
+
+_REDUCE = ('mean', 'max')
+
+
+@MODELS.register_module()
+class CLIPTextHead(BaseHead):
+    """Logits cos(m, c_k) / τ of clip features m and class texts c_k (CLIP, Radford et al., ICML 2021).
+
+    Works on any backbone that gives (B, T, D) or (B, D): frame features are averaged, or go through
+    ``temporal``; ``projection`` brings another width to the texts'. The text tower runs once a step over all
+    classes, and not at all while neither it nor the prompts train: its features are kept. Loss, label
+    smoothing, mixed targets and the averaging of test views are ``BaseHead``'s.
+
+    Args:
+        num_classes: number of classes K.
+        text_encoder: config of a :class:`mmdfer.text.CLIPTextEncoder`.
+        texts: arguments of :func:`mmdfer.text.class_texts`, such as ``dict(dataset='dfew',
+            source='action_units')``.
+        prompts: arguments of :class:`mmdfer.text.PromptLearner`; ``None`` for the texts as they are.
+        in_channels: width D of the backbone's features. Defaults to the texts'.
+        projection: train a linear map from D to the texts' width.
+        temporal: config of a module (B, T, D) -> (B, D) in place of the mean over frames.
+        temperature: τ.
+        learn_temperature: train log(1 / τ), at most log 100 as in CLIP.
+        reduce: several texts of a class become one by the ``'mean'`` of their unit features, or count by the
+            ``'max'`` of their similarities.
+        vision_width: token width of the image tower, for prompts that go there.
+        kwargs: ``BaseHead``'s own arguments. Defaults differ in ``average_clips='prob'`` and ``topk=(1, )``.
+
+    Raises:
+        ValueError: for another number of classes than texts, features of another width, or a prompt setting
+            that does not fit.
+    """
+
+    def __init__(self, num_classes: int, text_encoder: dict, texts: dict, prompts: dict | None = None,
+                 in_channels: int | None = None, projection: bool = False, temporal: dict | None = None,
+                 temperature: float = 0.01, learn_temperature: bool = False, reduce: str = 'mean',
+                 vision_width: int | None = None, average_clips: str | None = 'prob', topk: tuple[int, ...] = (1, ),
+                 **kwargs) -> None:
+        encoder = MODELS.build(text_encoder)
+        in_channels = encoder.proj_dim if in_channels is None else in_channels
+        super().__init__(num_classes, in_channels, average_clips=average_clips, topk=topk, **kwargs)
+        if reduce not in _REDUCE:
+            raise ValueError(f'CLIPTextHead: reduce={reduce!r} is not known: choose one of {", ".join(_REDUCE)}')
+        if in_channels != encoder.proj_dim and not projection:
+            raise ValueError(f'CLIPTextHead: features have in_channels={in_channels}, the texts {encoder.proj_dim}: set '
+                             'projection=True to train a map between them')
+        self.text_encoder, self.reduce = encoder, reduce
+        self.prompt_learner = self._build_prompts(encoder, texts, prompts or {}, vision_width)
+        self.temporal = MODELS.build(temporal) if temporal is not None else None
+        self.projection = nn.Linear(in_channels, encoder.proj_dim) if projection else None
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)), requires_grad=learn_temperature)
+
+    def _build_prompts(self, encoder: CLIPTextEncoder, texts: dict, prompts: dict,
+                       vision_width: int | None = None) -> PromptLearner:
+        spoken = class_texts(**texts)
+        if len(spoken) != self.num_classes:
+            raise ValueError(f'CLIPTextHead: texts are of {len(spoken)} classes, num_classes={self.num_classes}: make them '
+                             'equal')
+        return PromptLearner(spoken, encoder.embed_dims, vision_width=vision_width, feature_width=encoder.proj_dim,
+                             context_length=encoder.context_length, **prompts)
+
+    def init_weights(self) -> None:
+        """As mmengine's; a context that starts from words does so once the text tower has its weights."""
+        super().init_weights()
+        self.prompt_learner.start_from_words(self.text_encoder)
+
+    @property
+    def scale(self) -> Tensor:
+        """1 / τ."""
+        return self.log_scale.clamp(max=math.log(100)).exp()
+
+    def vision_prompts(self) -> tuple[Tensor | None, list[Tensor]]:
+        """Prompts for the image tower, those of its first block and those of later ones."""
+        return self.prompt_learner.vision_prompts()
+
+    def forward(self, x: Tensor, **kwargs) -> Tensor:
+        """Features (B, T, D) or (B, D) as logits (B, K)."""
+        return self.similarity(self.pool(x)) * self.scale
+
+    def pool(self, x: Tensor) -> Tensor:
+        """Features (B, T, D) or (B, D) as unit clip features (B, C).
+
+        Raises:
+            ValueError: for features of another rank or width.
+        """
+        if x.ndim not in (2, 3) or x.shape[-1] != self.in_channels:
+            raise ValueError(f'CLIPTextHead expects features (B, T, {self.in_channels}) or (B, {self.in_channels}), got '
+                             f'{tuple(x.shape)}: set in_channels to the width of the backbone')
+        if x.ndim == 3:
+            x = x.mean(dim=1) if self.temporal is None else self.temporal(x)
+        return unit(x if self.projection is None else self.projection(x))
+
+    def similarity(self, clips: Tensor) -> Tensor:
+        """Cosine of unit clip features (B, C) with every class, (B, K)."""
+        texts = self.text_features(clips)
+        with torch.autocast(clips.device.type, enabled=False):             # a cosine is multiplied by 100
+            cosines = torch.einsum('bc,bnc->bn', clips, texts) if texts.ndim == 3 else clips @ texts.T
+        if self.reduce == 'mean':
+            return cosines
+        owners = self.prompt_learner.owners.expand(len(clips), -1)
+        best = cosines.new_full((len(clips), self.num_classes), -torch.inf)
+        return best.scatter_reduce(1, owners, cosines, 'amax')
+
+    def text_features(self, clips: Tensor | None = None) -> Tensor:
+        """Unit features of the class texts, (K, C), or with ``reduce='max'`` of every text, (N, C).
+
+        With a conditional context there is one set a clip, (B, K, C) or (B, N, C).
+        """
+        return self.encode_texts(self.text_encoder, self.prompt_learner, clips)
+
+    def encode_texts(self, encoder: CLIPTextEncoder, learner: PromptLearner, clips: Tensor | None = None) -> Tensor:
+        """:meth:`text_features` of an encoder and its texts."""
+        if learner.ctx is None:
+            features = unit(encoder.cached_text_features(learner.tokens))
+        else:
+            prompts: Prompts = learner(encoder, clips)
+            features = unit(encoder(prompts.embeddings, prompts.ends, prompts.deep))
+        owners = learner.owners
+        if len(features) != len(owners):
+            features = features.unflatten(0, (-1, len(owners)))                # (B·N, C) -> (B, N, C)
+        if self.reduce == 'max' or len(owners) == self.num_classes:
+            return features
+        return unit(_sum_over_texts(features, owners, self.num_classes))
+
+
+def unit(x: Tensor) -> Tensor:
+    """Vectors of length 1 along the last axis, in float32 at least: half precision is too coarse for cosines."""
+    return F.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1)
+
+
+def _sum_over_texts(features: Tensor, owners: Tensor, classes: int) -> Tensor:
+    """Features (..., N, C) of texts summed for each class, (..., K, C)."""
+    return features.new_zeros(*features.shape[:-2], classes, features.shape[-1]).index_add(-2, owners, features)
+
+
+def texts_of(samples: Sequence, key: str = 'caption') -> list[str]:
+    """A text of every sample of a batch.
+
+    Raises:
+        ValueError: for a sample without one.
+    """
+    missing = [sample.metainfo.get('video_id', '?') for sample in samples if not sample.metainfo.get(key)]
+    if missing:
+        raise ValueError(f'{len(missing)} of {len(samples)} clips have no {key} (such as {missing[:3]}): use a data set '
+                         f'with captions and pack them by PackActionInputs(meta_keys=(..., "{key}"))')
+    return [sample.metainfo[key] for sample in samples]

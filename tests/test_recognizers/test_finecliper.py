@@ -1,0 +1,127 @@
+"""FineCLIPER over frames, maps and captions: any of them may be missing, for a run or a clip."""
+import copy
+
+import pytest
+import torch
+from mmaction.structures import ActionDataSample
+
+from mmdfer.registry import MODELS
+
+from ..test_heads.test_finecliper_head import ENCODER, NEGATIVE, POSITIVE
+from ..test_text.clip_models import QUICK, TEXT, VISION
+
+T = 4
+AIM = [dict(type='BottleneckAdapter', slot='temporal_attn', width=8, skip=False, zero_init=False),
+       dict(type='BottleneckAdapter', slot='attn_out', width=8, zero_init=False),
+       dict(type='BottleneckAdapter', slot='parallel_ffn', width=8, skip=False, scale=0.5, zero_init=False)]
+VIT = dict(type='AdapterViT', arch=VISION, img_size=32, patch_size=8, pre_norm=True, proj_dim=32, layer_cfg=QUICK,
+           adapters=AIM)
+CAPTIONS = ['the mouth opens wide', '', 'brows are lowered and the lips pressed']
+
+
+def build(**kwargs):
+    torch.manual_seed(0)
+    model = MODELS.build(dict(
+        dict(type='FineCLIPER', backbone=VIT, map_encoder=VIT,
+             caption_encoder=dict(ENCODER, arch=TEXT, context_length=248),
+             cls_head=dict(type='FineCLIPERHead', num_classes=7, text_encoder=ENCODER, temperature=0.2,
+                           texts=dict(dataset='dfew', templates=[POSITIVE]), negative_encoder=ENCODER,
+                           negative_texts=dict(templates=[NEGATIVE])),
+             data_preprocessor=dict(type='ActionDataPreprocessor', mean=[120.] * 3, std=[60.] * 3)), **kwargs))
+    model.init_weights()
+    return model
+
+
+def batch(maps=(True, True, False), captions=CAPTIONS):
+    generator = torch.Generator().manual_seed(2)
+    samples = []
+    for index, (has, caption) in enumerate(zip(maps, captions)):
+        sample = ActionDataSample(metainfo=dict(caption=caption)).set_gt_label(index)
+        for name in ('parsing_maps', 'landmark_maps'):
+            drawn = torch.randint(0, 256, (3, T, 32, 32), dtype=torch.uint8, generator=generator)
+            sample.set_field(drawn if has else torch.zeros_like(drawn), name)
+        sample.set_field(torch.tensor(has), 'has_face_maps')
+        samples.append(sample)
+    return torch.randn(len(samples), 1, 3, T, 32, 32, generator=generator), samples
+
+
+def logits(model, inputs, samples):
+    with torch.no_grad():
+        return model.eval().extract_feat(inputs, 'head', samples, test_mode=True)[0]
+
+
+def test_a_step_reaches_every_adapter_and_nothing_frozen():
+    model = build().train()
+    before = copy.deepcopy(model.state_dict())
+    losses = model.loss(*batch())
+    sum(value for name, value in losses.items() if name.startswith('loss')).backward()
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is not None and bool(parameter.grad.abs().max() > 0)) == ('.adapters.' in name), name
+    torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1).step()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items() if '.adapters.' not in name)
+
+
+def test_prediction_ignores_rest_of_batch():
+    model, (inputs, samples) = build(), batch()
+    together = logits(model, inputs, samples)
+    for index in range(3):
+        torch.testing.assert_close(logits(model, inputs[index:index + 1], samples[index:index + 1])[0], together[index],
+                                   rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('dropped', [['parsing'], ['landmarks'], ['caption'], ['parsing', 'landmarks', 'caption'],
+                                     ['video']])
+def test_a_modality_removed_at_test_time_changes_the_result_and_breaks_nothing(dropped):
+    inputs, samples = batch((True, True, True), [CAPTIONS[0]] * 3)
+    full, less = logits(build(), inputs, samples), logits(build(drop_modalities=dropped), inputs, samples)
+    assert torch.isfinite(less).all() and (full - less).abs().max() > 1e-4
+
+
+def test_clips_without_maps_and_captions_are_the_video_models():
+    inputs, samples = batch((False, False, False), ['', '', ''])
+    full, video = build(), build(map_encoder=None, caption_encoder=None)
+    video.load_state_dict(full.state_dict(), strict=False)
+    torch.testing.assert_close(logits(full, inputs, samples), logits(video, inputs, [None] * 3))
+
+
+def test_every_parameter_has_a_gradient_even_if_no_clip_has_maps():
+    model = build().train()
+    losses = model.loss(*batch((False, False, False), ['', '', '']))
+    sum(value for name, value in losses.items() if name.startswith('loss')).backward()
+    assert not [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
+
+
+def test_maps_are_normalised_as_frames_and_share_one_encoder():
+    model, (inputs, samples) = build(), batch((True, True, True))
+    seen = []
+    model.map_encoder.register_forward_hook(lambda _, args, out: seen.append((args[0], out)))
+    with torch.no_grad():
+        features, _ = model.eval().extract_feat(inputs, 'neck', samples)
+    (stack, out), = seen
+    expected = torch.cat([torch.stack([getattr(sample, name) for sample in samples]).float()
+                          for name in ('parsing_maps', 'landmark_maps')])
+    torch.testing.assert_close(stack, (expected - 120) / 60)
+    torch.testing.assert_close(features['landmarks'], out[3:])
+    own, guest = dict(model.backbone.named_parameters()), dict(model.map_encoder.named_parameters())
+    assert all((own[name] is guest[name]) == ('.adapters.' not in name) for name in own)
+
+
+def test_views_share_their_clips_maps_and_caption():
+    model, (inputs, samples) = build().eval(), batch((True, True, True))
+    twice = inputs.repeat(1, 2, 1, 1, 1, 1)
+    with torch.no_grad():
+        one = torch.stack([s.pred_score for s in model.predict(inputs, samples)])
+        two = torch.stack([s.pred_score for s in model.predict(twice, samples)])
+    torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-6)
+
+
+def test_a_clip_with_nothing_that_is_used_is_an_error():
+    inputs, samples = batch((True, False, True), ['', '', ''])
+    with pytest.raises(ValueError, match='none of the modalities'):
+        logits(build(drop_modalities=['video']), inputs, samples)
+
+
+@pytest.mark.parametrize('kwargs', [dict(maps=['depth']), dict(drop_modalities=['audio'])])
+def test_unknown_modalities_are_named(kwargs):
+    with pytest.raises(ValueError, match='choose from'):
+        build(**kwargs)

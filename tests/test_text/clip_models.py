@@ -1,0 +1,83 @@
+"""Small CLIP models of open_clip with random weights, and our towers with the same ones, copied name by name."""
+import torch
+from torch import nn
+
+from mmdfer.backbones import AdapterViT
+from mmdfer.text import CLIPTextEncoder
+
+VISION = dict(embed_dims=64, num_layers=3, num_heads=1, feedforward_channels=256)
+TEXT = dict(embed_dims=64, num_layers=3, num_heads=1, feedforward_channels=256, proj_dim=32)
+QUICK = dict(act_cfg=dict(type='mmpretrain.QuickGELU'))
+
+
+def open_clip_model(vision=VISION, text=TEXT, image_size=32, patch_size=8, context=77, quick_gelu=True):
+    """open_clip's CLIP, every weight random, so that no bias or norm is left at its start."""
+    import open_clip
+    torch.manual_seed(0)
+    model = open_clip.model.CLIP(
+        text['proj_dim'],
+        vision_cfg=dict(image_size=image_size, layers=vision['num_layers'], width=vision['embed_dims'],
+                        head_width=vision['embed_dims'] // vision['num_heads'], patch_size=patch_size),
+        text_cfg=dict(context_length=context, width=text['embed_dims'], heads=text['num_heads'],
+                      layers=text['num_layers']),
+        quick_gelu=quick_gelu)
+    randomise(model)
+    return model.eval()
+
+
+def randomise(model):
+    with torch.no_grad():
+        for parameter in model.parameters():
+            # Norms' factors stay about 1 and outputs of order 1, so that 1e-5 asks for every digit of float32.
+            if parameter.ndim == 1:
+                parameter.add_(0.05 * torch.randn_like(parameter))
+            elif parameter.ndim > 1:
+                nn.init.normal_(parameter, std=0.5 * parameter.shape[-1]**-0.5)
+    return model
+
+
+def our_vision(vision=VISION, image_size=32, patch_size=8, proj_dim=32, layer_cfg=QUICK, **kwargs):
+    return AdapterViT(vision, img_size=image_size, patch_size=patch_size, pre_norm=True, proj_dim=proj_dim,
+                      norm_cfg=dict(type='LN', eps=1e-5), layer_cfg=layer_cfg, **kwargs).eval()
+
+
+def our_text(text=TEXT, context=77, **kwargs):
+    return CLIPTextEncoder(text, context_length=context, **kwargs).eval()
+
+
+def copy_norm(ours, theirs):
+    ours.load_state_dict(theirs.state_dict())
+
+
+def copy_blocks(ours, theirs):
+    for mine, block in zip(ours, theirs, strict=True):
+        copy_norm(mine.ln1, block.ln_1)
+        copy_norm(mine.ln2, block.ln_2)
+        mine.attn.qkv.weight.copy_(block.attn.in_proj_weight)
+        mine.attn.qkv.bias.copy_(block.attn.in_proj_bias)
+        mine.attn.proj.load_state_dict(block.attn.out_proj.state_dict())
+        mine.ffn.layers[0][0].load_state_dict(block.mlp.c_fc.state_dict())
+        mine.ffn.layers[1].load_state_dict(block.mlp.c_proj.state_dict())
+
+
+@torch.no_grad()
+def copy_vision(ours, theirs):
+    ours.cls_token.copy_(theirs.class_embedding[None, None])
+    ours.pos_embed.copy_(theirs.positional_embedding[None])
+    ours.patch_embed.projection.weight.copy_(theirs.conv1.weight)
+    ours.out_proj.weight.copy_(theirs.proj.T)
+    copy_norm(ours.pre_norm, theirs.ln_pre)
+    copy_norm(ours.ln1, theirs.ln_post)
+    copy_blocks(ours.layers, theirs.transformer.resblocks)
+    return ours
+
+
+@torch.no_grad()
+def copy_text(ours, theirs):
+    ours.token_embedding.load_state_dict(theirs.token_embedding.state_dict())
+    ours.pos_embed.copy_(theirs.positional_embedding[None])
+    ours.out_proj.weight.copy_(theirs.text_projection.T)
+    ours.logit_scale.copy_(theirs.logit_scale)
+    copy_norm(ours.ln_final, theirs.ln_final)
+    copy_blocks(ours.layers, theirs.transformer.resblocks)
+    return ours

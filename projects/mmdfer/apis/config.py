@@ -53,19 +53,22 @@ def dataset_classes(dataset: ConfigDict) -> Sequence[str] | None:
     return metainfo.get('classes')
 
 
-def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None, skip_bad_clips: bool = False) -> None:
-    """Point every data set of a config to a folder and a fold.
+def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None, skip_bad_clips: bool = False,
+             scene: str | None = None) -> None:
+    """Point every data set of a config to a folder, a fold or a scene.
 
     Raises:
-        DatasetError: if the data root is missing, or the config's sets have no folds.
+        DatasetError: if the data root is missing, or the config's sets have no folds or scenes.
     """
     for dataset in dataset_configs(cfg):
         if data_root is not None:
             dataset.data_root = data_root
-        if fold is not None:
-            if 'fold' not in dataset:
-                raise DatasetError(f'--fold {fold}: {dataset.type} has no folds')
-            dataset.fold = fold
+        for name, value in (('fold', fold), ('scene', scene)):
+            if value is None:
+                continue
+            if name not in dataset:
+                raise DatasetError(f'--{name} {value}: {dataset.type} has no {name}s')
+            dataset[name] = value
         if skip_bad_clips and not dataset.get('test_mode', False):
             dataset.skip_bad_clips = True
         root = dataset.get('data_root', '')
@@ -79,11 +82,12 @@ def current_fold(cfg: Config) -> int | None:
 
 
 def set_work_dir(cfg: Config, config_path: str | os.PathLike, work_dir: str | None = None) -> None:
-    """``work_dir`` if given, else the config's own, else ``work_dirs/<config stem>[/fold_<n>]``."""
+    """``work_dir`` if given, else the config's own, else ``work_dirs/<config stem>[/fold_<n>]`` or ``[/<scene>]``."""
     if work_dir is None and cfg.get('work_dir') is None:
         fold = current_fold(cfg)
-        folder = Path('work_dirs') / Path(config_path).stem
-        work_dir = str(folder if fold is None else folder / f'fold_{fold}')
+        scene = next((dataset.scene for dataset in dataset_configs(cfg) if dataset.get('scene')), None)
+        part = f'fold_{fold}' if fold is not None else scene or ''
+        work_dir = str(Path('work_dirs') / Path(config_path).stem / part)
     if work_dir is not None:
         cfg.work_dir = work_dir
 

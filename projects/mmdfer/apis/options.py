@@ -24,6 +24,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     parser.add_argument('--data-root', help="folder of the data set, instead of the config's")
     parser.add_argument('--fold', type=int, help='fold, for sets that have folds')
+    parser.add_argument('--scene', help='scene, for sets that have scenes [all]')
     parser.add_argument('--work-dir', help='where logs and checkpoints go [work_dirs/<config>/fold_<n>]')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
@@ -42,6 +43,6 @@ def run_config(args: argparse.Namespace, skip_bad_clips: bool = False) -> Config
     """The config under the options of :func:`add_run_options`."""
     cfg = model_config(args)
     cfg.launcher = args.launcher
-    config.set_data(cfg, args.data_root, args.fold, skip_bad_clips)
+    config.set_data(cfg, args.data_root, args.fold, skip_bad_clips, args.scene)
     config.set_work_dir(cfg, args.config, args.work_dir)
     return cfg

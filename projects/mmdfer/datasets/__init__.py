@@ -5,11 +5,16 @@ from .dfew import DFEWDataset
 from .errors import BadClipError, DatasetError
 from .fer_dataset import StaticFERDataset
 from .ferplus import FERPlusDataset
+from .ferv39k import FERV39kDataset
+from .listed_dataset import ListedDataset
+from .mafw import MAFWCompoundDataset, MAFWDataset
 from .rafdb import RAFDBDataset
 from .sampler import BalancedSampler, class_counts
 from .transforms import *  # noqa: F401,F403
+from .video_folder import VideoFolderDataset
 
 __all__ = [
     'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'DFERDataset', 'DFEWDataset',
-    'DatasetError', 'FERPlusDataset', 'RAFDBDataset', 'StaticFERDataset', 'class_counts'
+    'DatasetError', 'FERPlusDataset', 'FERV39kDataset', 'ListedDataset', 'MAFWCompoundDataset', 'MAFWDataset',
+    'RAFDBDataset', 'StaticFERDataset', 'VideoFolderDataset', 'class_counts'
 ]

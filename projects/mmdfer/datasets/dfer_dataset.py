@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +12,16 @@ from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
 from .errors import BadClipError, DatasetError
+from .list_files import VIDEO_SUFFIXES
 from .seeding import EpochSeeded
-
-VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
 
 
 class DFERDataset(EpochSeeded, BaseActionDataset):
     """Clips of a DFER set for MMAction2's pipelines.
 
     A subclass turns its list into ``(clip name, canonical label)`` pairs by :meth:`read_list`. A clip is a
-    folder of frames or a video file; both are found by one look into the clip folder. Each item of the
+    folder of frames or a video file; both are found by one look into the clip folder, ``CLIP_DEPTH`` levels
+    deep. Each item of the
     list carries ``clip`` (the path), ``video_id`` and ``label``; frames are counted on the disk when the
     clip is opened, never taken from a list.
 
@@ -38,6 +38,8 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
         DatasetError: for a data root, folder or list that is missing or cannot be read.
         BadClipError: when a clip cannot be read and is not to be skipped.
     """
+
+    CLIP_DEPTH = 1
 
     def __init__(self, ann_file: str, pipeline: Sequence[dict], data_root: str = '', data_prefix: dict | None = None,
                  skip_bad_clips: bool = False, **kwargs) -> None:
@@ -59,10 +61,10 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
             raise DatasetError(f'{self.ann_file}: no such list; check data_root and that the set was unpacked with its '
                                'official layout')
         pairs = self.read_list()
-        clips = self._find_clips(Path(self.data_prefix['clip']))
+        clips = self.find_clips()
         found, missing = [], []
         for name, label in pairs:
-            path = clips.get(clip_key(name))
+            path = clips.get(self.key_of(name))
             if path is None:
                 missing.append(name)
             else:
@@ -73,13 +75,18 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
             raise DatasetError(f'{self.ann_file}: lists no clip')
         return found
 
-    def _find_clips(self, folder: Path) -> dict[str, str]:
+    def find_clips(self) -> dict[str, str]:
+        """Paths of the frame folders and videos in the clip folder, by their keys."""
+        folder = Path(self.data_prefix['clip'])
         if not folder.is_dir():
             raise DatasetError(f'{folder}: no such clip folder; set data_prefix=dict(clip=...) to the folder of frame '
                                'folders or videos below data_root')
-        with os.scandir(folder) as entries:
-            return {clip_key(entry.name): entry.path for entry in entries
-                    if entry.name.lower().endswith(VIDEO_SUFFIXES) or entry.is_dir()}
+        return dict(walk_clips(str(folder), self.CLIP_DEPTH))
+
+    @classmethod
+    def key_of(cls, name: str) -> str:
+        """What a listed clip and its folder or file share: the last ``CLIP_DEPTH`` parts, each by :func:`clip_key`."""
+        return '/'.join(clip_key(part) for part in name.strip('/').split('/')[-cls.CLIP_DEPTH:])
 
     def _report_missing(self, missing: list[str], total: int) -> None:
         message = (f'{self.ann_file}: {len(missing)} of {total} listed clips have no folder or video in '
@@ -112,6 +119,17 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
                 file.write(f'{self.get_data_info(idx)["video_id"]}\t{error}\n')
         if get_worker_info() is None:
             print_log(f'skipped: {error}', logger='current', level=logging.WARNING)
+
+
+def walk_clips(folder: str, depth: int, prefix: str = '') -> Iterator[tuple[str, str]]:
+    """Key and path of each clip that lies that many levels below a folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if depth > 1:
+                if entry.is_dir():
+                    yield from walk_clips(entry.path, depth - 1, f'{prefix}{clip_key(entry.name)}/')
+            elif entry.name.lower().endswith(VIDEO_SUFFIXES) or entry.is_dir():
+                yield prefix + clip_key(entry.name), entry.path
 
 
 def clip_key(name: str) -> str:

@@ -1,0 +1,70 @@
+"""Clips sorted into folders by split and class, as AFEW comes: no list, the folders are the labels."""
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.logging import print_log
+
+from ..registry import DATASETS
+from .dfer_dataset import DFERDataset, walk_clips
+from .errors import DatasetError
+
+
+@DATASETS.register_module()
+class VideoFolderDataset(DFERDataset):
+    """``<split>/<class>/<video or folder of frames>``, for AFEW and sets of one's own.
+
+    The class order is that of ``metainfo=dict(classes=[...])``; without it, the names of the class folders of
+    all splits in alphabetical order. Folder names are compared without case.
+
+    Args:
+        pipeline: transforms, starting with ``ClipInit``.
+        data_root: the folder of the splits.
+        split: name of a split's folder.
+        kwargs: of :class:`DFERDataset`, such as ``metainfo`` and ``skip_bad_clips``.
+
+    Raises:
+        DatasetError: for a split that does not exist, a class folder that is no class, or a split without
+            clips.
+    """
+    METAINFO = dict(dataset='folder')
+
+    def __init__(self, pipeline: Sequence[dict], data_root: str = '', split: str = 'train', **kwargs) -> None:
+        self.split = split
+        super().__init__('', pipeline, data_root=data_root, data_prefix=dict(clip=split), **kwargs)
+        self._metainfo.setdefault('classes', find_classes(self.data_root))      # not loaded yet with lazy_init
+
+    def load_data_list(self) -> list[dict]:
+        folder = Path(self.data_root) / self.split
+        if not folder.is_dir():
+            splits = [path.name for path in sorted(Path(self.data_root or '.').iterdir()) if path.is_dir()]
+            raise DatasetError(f'{folder}: no such split; data_root has the folders {", ".join(splits) or "(none)"}')
+        classes = self._metainfo.setdefault('classes', find_classes(self.data_root))
+        places = {name.lower(): label for label, name in enumerate(classes)}
+        items = []
+        for name in _folders(folder):
+            label = places.get(name.lower())
+            if label is None:
+                raise DatasetError(f'{folder / name}: is the folder of no class; expected one of {", ".join(classes)}')
+            items.extend(dict(clip=path, video_id=f'{name}/{os.path.basename(path)}', label=label)
+                         for path in sorted(path for _, path in walk_clips(str(folder / name), 1)))
+        if not items:
+            raise DatasetError(f'{folder}: holds no clip; expected <class>/<video or folder of frames> in it')
+        present = {item['label'] for item in items}
+        absent = [name for label, name in enumerate(classes) if label not in present]
+        if absent:
+            print_log(f'{folder}: no clip of {", ".join(absent)}', logger='current', level=logging.WARNING)
+        return items
+
+
+def find_classes(data_root: str) -> tuple[str, ...]:
+    """Names of the class folders of all splits, in alphabetical order."""
+    root = Path(data_root or '.')
+    return tuple(sorted({name for split in _folders(root) for name in _folders(root / split)}))
+
+
+def _folders(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith('.'))

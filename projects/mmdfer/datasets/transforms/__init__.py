@@ -1,7 +1,8 @@
 """Transforms that MMAction2 and mmpretrain do not have."""
+from .captions import LoadCaption
 from .clip import ClipDecode, ClipInit, SampleSegments
 from .face_maps import LoadFaceMaps
 from .image import CropFaceBox
 from .window import SampleWindow
 
-__all__ = ['ClipDecode', 'ClipInit', 'CropFaceBox', 'LoadFaceMaps', 'SampleSegments', 'SampleWindow']
+__all__ = ['ClipDecode', 'ClipInit', 'CropFaceBox', 'LoadCaption', 'LoadFaceMaps', 'SampleSegments', 'SampleWindow']

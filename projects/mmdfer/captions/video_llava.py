@@ -76,7 +76,8 @@ class VideoLlava:
         """
         inputs = self.processor(text=[PROMPT] * len(clips), videos=[np.stack(clip) for clip in clips], padding=True,
                                 return_tensors='pt')
-        inputs = inputs.to(self.device)
+        # Some tokenizers also give token types, which the model does not know.
+        inputs = {name: inputs[name].to(self.device) for name in ('input_ids', 'attention_mask', 'pixel_values_videos')}
         inputs['pixel_values_videos'] = inputs['pixel_values_videos'].to(self.dtype)     # (N, 8, 3, H, W)
         tokens = self.model.generate(**inputs, do_sample=False, max_new_tokens=self.max_new_tokens,
                                      pad_token_id=self.processor.tokenizer.pad_token_id)

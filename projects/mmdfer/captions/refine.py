@@ -13,6 +13,9 @@ RULES = Path(__file__).with_name('rules.yaml')
 ABBREVIATIONS = {'dr', 'mr', 'mrs', 'ms', 'prof', 'vs', 'etc', 'approx', 'e.g', 'i.e'}
 _CUT_OFF = re.compile(r'(?: (?:the|an?|his|her|their|its|to|of|in|on|at|into|from|by|for|with|and|or|as|while))+$', re.IGNORECASE)
 """What a text that was cut off at the model's limit may end in."""
+_VERB_BEFORE = re.compile(r'\b(?:is|are|was|were|be|looks?|seems?|appears?|feels?|becomes?|remains?|gets?|grows?|turns?)\s*$',
+                          re.IGNORECASE)
+_PREPOSITION_BEFORE = re.compile(r'\b(?:of|in|with|from|to|into|as)\s*$', re.IGNORECASE)
 _PATTERNS = ('refusals', 'wrapping', 'openings', 'sentences', 'phrases')
 _LISTS = ('adjectives', 'adverbs', 'nouns', 'english')
 
@@ -169,6 +172,9 @@ def _remove(text: str, patterns: list[re.Pattern], name: str, changes: dict[str,
 
 def _without_feelings(sentence: str, rules: Rules) -> str:
     def rest(found: re.Match) -> str:
+        before = sentence[:found.start()]
+        if _VERB_BEFORE.search(before) or not found['next'] and _PREPOSITION_BEFORE.search(before):
+            return found[0]                 # "looks sad", "turns to sad.": the sentence would be none without it
         if not found['article']:
             return ''
         article = 'an' if found['next'].lower() in tuple('aeiou') else 'a'
@@ -185,6 +191,6 @@ def _finish(sentence: str) -> str:
     sentence = re.sub(r'^(?:and|or|but|,)\s+', '', sentence, flags=re.IGNORECASE)
     sentence = _CUT_OFF.sub('', sentence)
     sentence = joiner.detokenize(words.tokenize(sentence)).strip()
-    if sentence and sentence[-1] not in '.!?"\')':
+    if sentence and sentence[-1] not in '.!?"\')。！？':
         sentence += '.'
     return sentence[:1].upper() + sentence[1:]

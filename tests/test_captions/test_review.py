@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from mmdfer.apis.refining import refine_captions, refined_path
+from mmdfer.apis.refining import refine_captions, refined_path, set_ids
 from mmdfer.captions import CaptionFileError, read_captions
 
 TEXTS = {
@@ -110,3 +110,13 @@ def test_sources_that_cannot_be_refined_are_named(source, tmp_path):
     with pytest.raises(CaptionFileError, match='nothing is left of any of its 1 captions'):
         refine_captions(tmp_path / 'sorry.jsonl')
     assert not (tmp_path / 'sorry.refined.jsonl').exists()
+
+
+def test_captions_are_checked_against_the_lists_of_the_set(source, dfew):
+    ids = set_ids('dfew', str(dfew))
+    report = refine_captions(source, ids=ids)
+    assert report['without'] == ['00003', *(f'{number:05d}' for number in range(7, 22))]
+    with source.open('a') as file:
+        file.write('{"id": "00022", "caption": "The lips part and close."}\n')
+    with pytest.raises(CaptionFileError, match='1 of 7 captions are of clips that are not in the set .such as 00022'):
+        refine_captions(source, ids=ids)

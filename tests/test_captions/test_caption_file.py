@@ -34,7 +34,8 @@ def test_hand_made_files_are_read(tmp_path, data):
 
 
 @pytest.mark.parametrize('lines, message', [
-    ([dict(id='00012', caption='a'), dict(id='12.mp4', caption='b')], ':2: clip 12.mp4 has a caption in line 1 already'),
+    ([dict(id='00012', caption='a'), dict(id='12.mp4', caption='b')],
+     ':2: clip 12.mp4 has a caption in line 1 already'),
     ([dict(id='1', caption='a'), dict(id='2', text='b')], ":2: has no 'caption' .it has 'id', 'text'."),
     ([dict(caption='a')], ":1: has no 'id'"), ([dict(id='1', caption=' ')], ':1: the caption of 1 is empty'),
     ([dict(id='1', caption=None)], ':1: caption=None is no text'), ([dict(id='', caption='a')], ":1: 'id' is empty"),

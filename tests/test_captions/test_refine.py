@@ -34,7 +34,8 @@ def test_refining_again_changes_nothing(rules, after):
 @pytest.mark.parametrize('emotion', EMOTIONS)
 def test_every_label_is_taken_out_or_told(rules, emotion):
     noun, adjective = EMOTIONS[emotion].noun, EMOTIONS[emotion].adjective
-    for text in (f'The brows move with a {adjective} look.', f'A {adjective} face nods.', f'{noun.capitalize()} is seen.',
+    for text in (f'The brows move with a {adjective} look.', f'A {adjective} face nods.',
+                 f'{noun.capitalize()} is seen.',
                  f'The lips part out of {noun}.', f'He nods and remains {adjective} as the jaw drops.'):
         refined, _ = refine_text(text, rules)
         named = any(word in refined.lower().split() for word in (noun, adjective, f'{adjective}.'))
@@ -43,7 +44,8 @@ def test_every_label_is_taken_out_or_told(rules, emotion):
 
 
 @pytest.mark.parametrize('text, rule', [
-    ('I cannot see the frames.', 'refusals'), ('Answer: the lips part.', 'wrapping'), ('Overall, the lips part.', 'openings'),
+    ('I cannot see the frames.', 'refusals'), ('Answer: the lips part.', 'wrapping'),
+    ('Overall, the lips part.', 'openings'),
     ('She is sad. The lips part.', 'sentences'), ('The lips part in surprise.', 'phrases'),
     ('A sad face nods slowly.', 'emotion_words'), ('The lips part. The lips part.', 'duplicates'),
     ('The lips part. Then the', 'fragments'), ('the lips part.', 'tidied')])
@@ -64,7 +66,8 @@ def test_kinds_of_outliers(rules, text, tokens, kinds):
 
 
 def test_one_text_for_many_clips_is_told(rules):
-    texts = {str(index): f'text {index}' for index in range(95)} | {f'same {index}': 'The lips part.' for index in range(5)}
+    texts = {str(index): f'text {index}' for index in range(95)}
+    texts |= {f'same {index}': 'The lips part.' for index in range(5)}
     assert shared_texts(texts, rules) == {f'same {index}' for index in range(5)}
     texts.pop('same 0')
     assert not shared_texts(texts, rules)

@@ -7,7 +7,8 @@ from mmdfer.apis.refining import refine_captions, refined_path, set_ids
 from mmdfer.captions import CaptionFileError, read_captions
 
 TEXTS = {
-    '00001': 'In this video, the brows rise and the jaw drops slowly.', '00002': 'The lips part.', '00003': "I'm sorry, I cannot see it.",
+    '00001': 'In this video, the brows rise and the jaw drops slowly.', '00002': 'The lips part.',
+    '00003': "I'm sorry, I cannot see it.",
     '00004': 'The cheeks rise as joy fills the face.', '00005': 'The man is happy. The lip corners move up and out.',
     '00006': ' '.join(f'The {side} brow moves {number} times up, down, in and out.' for number in range(14)
                       for side in ('left', 'right'))}
@@ -72,7 +73,8 @@ def test_review_is_taken_up_where_it_ended(source, typed, capsys):
     assert read_captions(out)['4'].about['refined'] == ['edited']
 
     typed('d')
-    assert refine_captions(source, ask=True)['outliers'] == [] and set(texts_of(out)) == {'00001', '00002', '00004', '00005'}
+    assert refine_captions(source, ask=True)['outliers'] == []
+    assert set(texts_of(out)) == {'00001', '00002', '00004', '00005'}
     refine_captions(source)                         # decisions hold without asking
     assert '00006' not in texts_of(out)
 

@@ -36,7 +36,7 @@ def test_refined_captions_come_first_and_a_named_file_before_all(tmp_path):
     assert load(tmp_path, file=str(tmp_path / 'other.jsonl')) == 'other'
     write_captions([Caption('12', 'refined again')], tmp_path / 'captions.refined.jsonl')
     assert load(tmp_path) == 'refined again'
-    with pytest.raises(CaptionFileError, match='there is no file mine.jsonl of captions in a folder above .*00012; make it'):
+    with pytest.raises(CaptionFileError, match='no file mine.jsonl of captions in a folder above .*00012; make it'):
         load(tmp_path, file='mine.jsonl')
 
 
@@ -67,9 +67,9 @@ def demo(tmp_path_factory):
 
 
 def test_captions_come_with_the_clips_of_the_demo_set(demo):
-    pipeline = [dict(type='ClipInit'), dict(type='SampleSegments', num_frames=2, test_mode=True), dict(type='ClipDecode'),
-                dict(type='LoadCaption', missing='error'), dict(type='FormatShape', input_format='NCTHW'),
-                dict(type='PackActionInputs', meta_keys=('video_id', 'caption'))]
+    pipeline = [dict(type='ClipInit'), dict(type='SampleSegments', num_frames=2, test_mode=True),
+                dict(type='ClipDecode'), dict(type='LoadCaption', missing='error'),
+                dict(type='FormatShape', input_format='NCTHW'), dict(type='PackActionInputs', meta_keys=('video_id', 'caption'))]
     dataset = DFEWDataset(pipeline, data_root=str(demo), fold=1, split='test')
     captions = read_captions(demo / 'captions.jsonl', ids=[str(number) for number in range(1, 36)])
     assert len(captions) == 35

@@ -5,8 +5,9 @@ Example::
     python tools/data/refine_captions.py data/DFEW/captions.jsonl
     python tools/data/refine_captions.py data/DFEW/captions.jsonl --set dfew data/DFEW --review
 
-The refined captions go to ``captions.refined.jsonl``, with ``captions.refined.report.json`` beside them; the file itself
-stays as it is. ``--review`` shows the outliers one by one in the terminal; it can be ended and taken up at any time.
+The refined captions go to ``captions.refined.jsonl``, with ``captions.refined.report.json`` beside them; the file
+itself stays as it is. ``--review`` shows the outliers one by one in the terminal; it can be ended and taken up
+at any time.
 """
 import argparse
 

@@ -36,7 +36,7 @@ def refine_captions(path: str | Path, out: str | Path | None = None, rules: str 
         The report.
 
     Raises:
-        CaptionFileError: for captions that cannot be read or are not of the set, or refined ones in the place of their source.
+        CaptionFileError: for captions that cannot be read, are of another set, or would be replaced themselves.
         ValueError: for rules that cannot be read.
     """
     path = Path(path)
@@ -69,7 +69,8 @@ def refine_captions(path: str | Path, out: str | Path | None = None, rules: str 
             done = [*changes[key], *(['edited'] if decision is not None and decision.choice == 'edit' else [])]
             refined.append(Caption(caption.id, text, dict(caption.about, refined=done)))
     if not refined:
-        raise CaptionFileError(f'{path}: nothing is left of any of its {len(captions)} captions; look at them, or at the rules')
+        raise CaptionFileError(f'{path}: nothing is left of any of its {len(captions)} captions; look at them, or '
+                               'at the rules')
     write_captions(refined, out)
     written = {caption.key for caption in refined}
     report = dict(
@@ -108,18 +109,20 @@ def _outliers(captions: dict[str, Caption], texts: dict[str, str], changes: dict
 
 
 def _lines(report: dict, path: Path, out: Path, asked: bool) -> list[str]:
+    changes = ', '.join(f'{name} {count}' for name, count in report['changes'].items())
     words, tokens = (report['lengths'][name] for name in ('words', 'tokens'))
     lines = [f'{path}: {report["captions"]} captions, {report["changed"]} changed by the rules'
-             + (f' ({", ".join(f"{name} {count}" for name, count in report["changes"].items())})' if report['changes'] else ''),
-             f'{out}: {report["written"]} captions of {words["mean"]} words and {tokens["mean"]} tokens on average, at most '
-             f'{tokens["max"]} tokens']
+             + (f' ({changes})' if changes else ''),
+             f'{out}: {report["written"]} captions of {words["mean"]} words and {tokens["mean"]} tokens on average, at '
+             f'most {tokens["max"]} tokens']
     if report['decisions']:
         lines.append('decided: ' + ', '.join(f'{count} {name}' for name, count in report['decisions'].items()))
     for kind, count in report['undecided'].items():
         ids = [outlier['id'] for outlier in report['outliers'] if kind in outlier['kinds']]
         lines.append(f'  {count} to look at: {KINDS[kind]} (such as {", ".join(ids[:5])})')
     if report['without']:
-        lines.append(f'{len(report["without"])} clips of the set have no caption (such as {", ".join(report["without"][:5])})')
+        lines.append(f'{len(report["without"])} clips of the set have no caption (such as '
+                     f'{", ".join(report["without"][:5])})')
     if report['undecided'] and not asked:
         lines.append('accept, edit or drop these by --review')
     lines.append(f'all is in {out.with_suffix(".report.json")}')

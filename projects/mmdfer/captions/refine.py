@@ -11,10 +11,11 @@ import yaml
 
 RULES = Path(__file__).with_name('rules.yaml')
 ABBREVIATIONS = {'dr', 'mr', 'mrs', 'ms', 'prof', 'vs', 'etc', 'approx', 'e.g', 'i.e'}
-_CUT_OFF = re.compile(r'(?: (?:the|an?|his|her|their|its|to|of|in|on|at|into|from|by|for|with|and|or|as|while))+$', re.IGNORECASE)
+_CUT_OFF = re.compile(r'(?: (?:the|an?|his|her|their|its|to|of|in|on|at|into|from|by|for|with|and|or|as|while))+$',
+                      re.IGNORECASE)
 """What a text that was cut off at the model's limit may end in."""
-_VERB_BEFORE = re.compile(r'\b(?:is|are|was|were|be|looks?|seems?|appears?|feels?|becomes?|remains?|gets?|grows?|turns?)\s*$',
-                          re.IGNORECASE)
+_VERB_BEFORE = re.compile(
+    r'\b(?:is|are|was|were|be|looks?|seems?|appears?|feels?|becomes?|remains?|gets?|grows?|turns?)\s*$', re.IGNORECASE)
 _PREPOSITION_BEFORE = re.compile(r'\b(?:of|in|with|from|to|into|as)\s*$', re.IGNORECASE)
 _PATTERNS = ('refusals', 'wrapping', 'openings', 'sentences', 'phrases')
 _LISTS = ('adjectives', 'adverbs', 'nouns', 'english')
@@ -42,8 +43,8 @@ class Rules:
         for name in _LISTS:
             wrong = [word for word in found[name] if not isinstance(word, str)]
             if wrong:
-                raise ValueError(f'{path}: {name}: {wrong[0]!r} is no word; put it in quotes, as YAML reads on, no and yes '
-                                 'otherwise')
+                raise ValueError(f'{path}: {name}: {wrong[0]!r} is no word; put it in quotes, as YAML reads on, no and '
+                                 'yes otherwise')
         words = {name: '|'.join(sorted(map(re.escape, found[name]), key=len, reverse=True)) for name in _LISTS}
         stands_for = dict(adjective=words['adjectives'], adverb=words['adverbs'], noun=words['nouns'],
                           feeling='|'.join(words[name] for name in ('adjectives', 'adverbs', 'nouns')))
@@ -76,7 +77,8 @@ def _nltk():
         from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
         from nltk.tokenize.treebank import TreebankWordDetokenizer
     except ImportError:
-        raise ImportError('captions are refined with NLTK, which is not there: pip install "mmdfer[captions]"') from None
+        raise ImportError('captions are refined with NLTK, which is not there: pip install '
+                          '"mmdfer[captions]"') from None
     parameters = PunktParameters()
     parameters.abbrev_types = set(ABBREVIATIONS)
     return PunktSentenceTokenizer(parameters), TreebankWordTokenizer(), TreebankWordDetokenizer()

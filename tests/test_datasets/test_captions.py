@@ -69,7 +69,8 @@ def demo(tmp_path_factory):
 def test_captions_come_with_the_clips_of_the_demo_set(demo):
     pipeline = [dict(type='ClipInit'), dict(type='SampleSegments', num_frames=2, test_mode=True),
                 dict(type='ClipDecode'), dict(type='LoadCaption', missing='error'),
-                dict(type='FormatShape', input_format='NCTHW'), dict(type='PackActionInputs', meta_keys=('video_id', 'caption'))]
+                dict(type='FormatShape', input_format='NCTHW'),
+                dict(type='PackActionInputs', meta_keys=('video_id', 'caption'))]
     dataset = DFEWDataset(pipeline, data_root=str(demo), fold=1, split='test')
     captions = read_captions(demo / 'captions.jsonl', ids=[str(number) for number in range(1, 36)])
     assert len(captions) == 35

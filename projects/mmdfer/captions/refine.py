@@ -15,7 +15,8 @@ _CUT_OFF = re.compile(r'(?: (?:the|an?|his|her|their|its|to|of|in|on|at|into|fro
                       re.IGNORECASE)
 """What a text that was cut off at the model's limit may end in."""
 _VERB_BEFORE = re.compile(
-    r'\b(?:is|are|was|were|be|looks?|seems?|appears?|feels?|becomes?|remains?|gets?|grows?|turns?)\s*$', re.IGNORECASE)
+    r'\b(?:is|are|was|were|be|looks?|seems?|appears?|feels?|becomes?|remains?|gets?|grows?|turns?)(?: \w+ly)?\s*$',
+    re.IGNORECASE)
 _PREPOSITION_BEFORE = re.compile(r'\b(?:of|in|with|from|to|into|as)\s*$', re.IGNORECASE)
 _PATTERNS = ('refusals', 'wrapping', 'openings', 'sentences', 'phrases')
 _LISTS = ('adjectives', 'adverbs', 'nouns', 'english')
@@ -129,10 +130,10 @@ def _sentences(text: str, rules: Rules, changes: dict[str, None]) -> Iterator[st
         if place and place == len(found) - 1 and not re.search(r'[.!?]["\')]*$', sentence):
             changes['fragments'] = None         # cut off by the model's limit
             continue
-        if any(pattern.search(sentence) for pattern in rules.sentences):
+        bare = _open(sentence, rules, changes)
+        if any(pattern.search(bare) for pattern in rules.sentences):
             changes['sentences'] = None
             continue
-        bare = _open(sentence, rules, changes)
         bare = _remove(bare, rules.phrases, 'phrases', changes)
         shorter = _without_feelings(bare, rules)
         if shorter != bare:

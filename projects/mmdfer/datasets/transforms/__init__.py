@@ -4,6 +4,4 @@ from .image import CropFaceBox
 from .jitter import ClipColorJitter
 from .window import SampleWindow
 
-__all__ = [
-    'ClipColorJitter', 'ClipDecode', 'ClipInit', 'CropFaceBox', 'SampleSegments', 'SampleWindow'
-]
+__all__ = ['ClipColorJitter', 'ClipDecode', 'ClipInit', 'CropFaceBox', 'SampleSegments', 'SampleWindow']

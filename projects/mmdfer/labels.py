@@ -5,7 +5,7 @@ one of its release, 0-based.
 """
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +89,11 @@ def emotion_of(dataset: str, name: str) -> Emotion:
     return _emotion(_SETS[dataset][name])
 
 
+def emotions_of(dataset: str, name: str) -> tuple[Emotion, ...]:
+    """The single emotions that a class of a set stands for: one, or the parts of a compound."""
+    return tuple(EMOTIONS[part] for part in _SETS[dataset][name].split('_'))
+
+
 def class_colours(names: tuple[str, ...]) -> list[str]:
     """A plot colour for each class name, the same for the same emotion in every set; grey for unknown names."""
     by_name = {name: _emotion(key).colour for classes in _SETS.values() for name, key in classes.items()}
@@ -102,11 +107,12 @@ def _emotion(key: str) -> Emotion:
         return parts[0]
     channels = [[int(part.colour[place:place + 2], 16) for part in parts] for place in (1, 3, 5)]
     colour = '#' + ''.join(f'{round(sum(values) / len(values)):02x}' for values in channels)
-    return Emotion(_and([part.noun for part in parts]), _and([part.adjective for part in parts]), colour,
+    return Emotion(listed([part.noun for part in parts]), listed([part.adjective for part in parts]), colour,
                    '+'.join(part.short for part in parts))
 
 
-def _and(words: list[str]) -> str:
+def listed(words: Sequence[str]) -> str:
+    """Two words or more as "a, b and c"."""
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 

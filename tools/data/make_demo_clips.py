@@ -11,14 +11,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mmdfer.datasets.synthetic import Options, make_dataset, write_maps
+from mmdfer.datasets.synthetic import Options, make_dataset, write_demo_captions, write_maps
 
 
 def parse_args() -> argparse.Namespace:
     default = Options()
     parser = argparse.ArgumentParser(
         description='Make a synthetic DFER set in the layout of DFEW, with a static set in the '
-        'layout of RAF-DB and a few videos. The same options give the same bytes.')
+        'layout of RAF-DB, a few videos and captions of the clips. The same options give the same bytes.')
     parser.add_argument('--out', type=Path, required=True, help='folder to make')
     parser.add_argument('--seed', type=int, default=default.seed, help='default: %(default)s')
     parser.add_argument('--subjects', type=int, default=default.subjects,
@@ -54,6 +54,8 @@ def main() -> None:
     except (FileExistsError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(f'{args.out}: {"made" if made else "already there"}, {options.clips} clips')
+    if not (args.out / 'captions.jsonl').exists():
+        print(f'{args.out}: captions of {write_demo_captions(args.out, options.seed)} clips')
     if args.maps:
         written = write_maps(args.out, options, args.workers, progress)
         print(f'{args.out}: face maps of {written} clips and videos')

@@ -11,9 +11,9 @@ from mmaction.datasets import BaseActionDataset
 from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
+from ..clip_names import VIDEO_SUFFIXES, clip_key
 from .errors import BadClipError, DatasetError
 from .inner_split import check_inner, validation_part
-from .list_files import VIDEO_SUFFIXES
 from .packed import Pack
 from .seeding import EpochSeeded
 
@@ -174,10 +174,3 @@ def walk_clips(folder: str, depth: int, prefix: str = '') -> Iterator[tuple[str,
                     yield from walk_clips(entry.path, depth - 1, f'{prefix}{clip_key(entry.name)}/')
             elif entry.name.lower().endswith(VIDEO_SUFFIXES) or entry.is_dir():
                 yield prefix + clip_key(entry.name), entry.path
-
-
-def clip_key(name: str) -> str:
-    """What a listed clip and its folder or file share: no suffix, and no leading zeros of a number."""
-    stem, suffix = os.path.splitext(name)
-    stem = stem if suffix.lower() in VIDEO_SUFFIXES else name
-    return str(int(stem)) if stem.isdigit() else stem

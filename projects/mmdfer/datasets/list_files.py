@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..clip_names import VIDEO_SUFFIXES
 from .errors import DatasetError
 
-VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
 ENCODINGS = (('utf-8-sig', 'UTF-8'), ('gb18030', 'GBK'))       # GB 18030 holds all of GBK
 CLIP_COLUMNS = ('video_name', 'video', 'clip', 'path', 'filename', 'file', 'name')
 # What the values of a line without header are, by their number.

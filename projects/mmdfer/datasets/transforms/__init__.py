@@ -1,4 +1,5 @@
 """Transforms that MMAction2 and mmpretrain do not have."""
+from .captions import LoadCaption
 from .clip import ClipDecode, ClipInit, SampleSegments
 from .face_maps import LoadFaceMaps
 from .image import CropFaceBox
@@ -6,5 +7,6 @@ from .jitter import ClipColorJitter
 from .window import SampleWindow
 
 __all__ = [
-    'ClipColorJitter', 'ClipDecode', 'ClipInit', 'CropFaceBox', 'LoadFaceMaps', 'SampleSegments', 'SampleWindow'
+    'ClipColorJitter', 'ClipDecode', 'ClipInit', 'CropFaceBox', 'LoadCaption', 'LoadFaceMaps', 'SampleSegments',
+    'SampleWindow'
 ]

@@ -46,6 +46,11 @@ def tokenize(texts: str | Sequence[str], context_length: int = 77, truncate: boo
     return tokens
 
 
+def count_tokens(text: str) -> int:
+    """Tokens of a text with its start and end, however many they are."""
+    return len(_tokenizer().encode(text)) + 2
+
+
 def _tell_too_long(text: str, length: int, context_length: int, truncate: bool) -> None:
     problem = f'the text {text[:60] + "..." if len(text) > 60 else text!r} has {length} tokens with its start and end'
     if not truncate:

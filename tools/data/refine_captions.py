@@ -1,0 +1,32 @@
+"""Refine captions: take out what gives the label away and boilerplate, tidy the text, list what to look at.
+
+Example::
+
+    python tools/data/refine_captions.py data/DFEW/captions.jsonl
+    python tools/data/refine_captions.py data/DFEW/captions.jsonl --review
+
+The refined captions go to ``captions.refined.jsonl``, with ``captions.refined.report.json`` beside them; the file itself
+stays as it is. ``--review`` shows the outliers one by one in the terminal; it can be ended and taken up at any time.
+"""
+import argparse
+
+from mmdfer.apis import refining
+from mmdfer.apis.cli import run_tool
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('captions', help='file of captions, as caption_clips.py writes it')
+    parser.add_argument('--out', help='file of the refined captions [captions.refined.jsonl for captions.jsonl]')
+    parser.add_argument('--rules', default=refining.RULES, help='file of rules [rules.yaml of mmdfer.captions]')
+    parser.add_argument('--review', action='store_true', help='accept, edit or drop the outliers in the terminal')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    refining.refine_captions(args.captions, args.out, args.rules, args.review)
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -14,7 +14,9 @@ CHECKPOINT_HELP = 'full checkpoint (.pth), or the tunable part alone (.safetenso
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Options of every tool that builds a model from a config."""
-    parser.add_argument('--image-checkpoint', help='image ViT or CLIP model to start from (file or folder)')
+    parser.add_argument('--image-checkpoint', '--clip-checkpoint', dest='image_checkpoint',
+                        help='image ViT or CLIP model to start from (file or folder)')
+    parser.add_argument('--long-clip-checkpoint', help='Long-CLIP model for the text towers of long texts')
     parser.add_argument('--trust-checkpoint', action='store_true', help='read torch files that run code; know the source')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config entries, as key=value')
 

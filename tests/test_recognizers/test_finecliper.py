@@ -50,8 +50,10 @@ def logits(model, inputs, samples):
         return model.eval().extract_feat(inputs, 'head', samples, test_mode=True)[0]
 
 
-def test_a_step_reaches_every_adapter_and_nothing_frozen():
-    model = build().train()
+@pytest.mark.parametrize('parts', [{}, dict(map_encoder=None), dict(caption_encoder=None), dict(maps=('landmarks', )),
+                                   dict(map_encoder=None, caption_encoder=None)])
+def test_a_step_reaches_every_adapter_and_nothing_frozen(parts):
+    model = build(**parts).train()
     before = copy.deepcopy(model.state_dict())
     losses = model.loss(*batch())
     sum(value for name, value in losses.items() if name.startswith('loss')).backward()

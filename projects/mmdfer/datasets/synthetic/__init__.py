@@ -6,6 +6,7 @@ alone. Nothing here needs the deep learning stack.
 """
 from .action_units import ACTION_UNITS, AU_INDEX, CLASSES
 from .captions import describe, write_demo_captions
+from .class_folders import write_class_folders
 from .drawing import draw_clip, draw_sitting
 from .face_maps import write_maps
 from .performance import COLUMNS, Performance, sample_performance
@@ -13,4 +14,5 @@ from .plan import Options
 from .writer import make_dataset
 
 __all__ = ['ACTION_UNITS', 'AU_INDEX', 'CLASSES', 'COLUMNS', 'Options', 'Performance', 'describe', 'draw_clip',
-           'draw_sitting', 'make_dataset', 'sample_performance', 'write_demo_captions', 'write_maps']
+           'draw_sitting', 'make_dataset', 'sample_performance', 'write_class_folders', 'write_demo_captions',
+           'write_maps']

@@ -52,7 +52,7 @@ def plot_modality_weights(weights: Mapping[str, np.ndarray], labels: np.ndarray,
         for box in boxes['boxes']:
             box.set(facecolor=COLOURS.get(name, '#555555'), edgecolor='#222222', linewidth=0.7)
         absent = int(np.isnan(values).sum())
-        axes.bar(0, 0, color=COLOURS.get(name, '#555555'), label=f'{name} ({absent} clips without)' if absent else name)
+        axes.bar(0, 0, color=COLOURS.get(name, '#555555'), label=f'{name} (absent in {absent})' if absent else name)
     axes.axhline(1 / len(series), color='#999999', linewidth=0.9, linestyle='--', zorder=0)
     axes.text(len(groups) - 0.45, 1 / len(series), ' equal', va='center', fontsize=8, color='#777777')
     axes.axvline(0.5, color='#dddddd', linewidth=1)

@@ -1,10 +1,12 @@
 """FineCLIPER over frames, maps and captions: any of them may be missing, for a run or a clip."""
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
 
+from mmdfer.engine.distinct_views_hook import DistinctViewsHook
 from mmdfer.registry import MODELS
 
 from ..test_heads.test_finecliper_head import ENCODER, NEGATIVE, POSITIVE
@@ -50,8 +52,10 @@ def logits(model, inputs, samples):
         return model.eval().extract_feat(inputs, 'head', samples, test_mode=True)[0]
 
 
-def test_a_step_reaches_every_adapter_and_nothing_frozen():
-    model = build().train()
+@pytest.mark.parametrize('parts', [{}, dict(map_encoder=None), dict(caption_encoder=None), dict(maps=('landmarks', )),
+                                   dict(map_encoder=None, caption_encoder=None)])
+def test_a_step_reaches_every_adapter_and_nothing_frozen(parts):
+    model = build(**parts).train()
     before = copy.deepcopy(model.state_dict())
     losses = model.loss(*batch())
     sum(value for name, value in losses.items() if name.startswith('loss')).backward()
@@ -125,3 +129,26 @@ def test_a_clip_with_nothing_that_is_used_is_an_error():
 def test_unknown_modalities_are_named(kwargs):
     with pytest.raises(ValueError, match='choose from'):
         build(**kwargs)
+
+
+@pytest.mark.parametrize('equal, run', [(True, 1), (False, 3)])
+def test_equal_test_views_are_run_once_beside_their_maps_and_caption(equal, run):
+    """Maps and captions have no axis of views, so those that DistinctViewsHook leaves out must not shift them."""
+    model, (inputs, samples) = build().eval(), batch((True, True, True))
+    views = inputs.repeat(1, 3, 1, 1, 1, 1)
+    if not equal:
+        views = views + torch.arange(3.).reshape(1, 3, 1, 1, 1, 1)
+    seen = []
+    model.backbone.register_forward_pre_hook(lambda module, args: seen.append(len(args[0])))
+
+    def predict():
+        with torch.no_grad():
+            return torch.stack([sample.pred_score for sample in model(views, copy.deepcopy(samples), mode='predict')])
+    expected = predict()
+    hook = DistinctViewsHook()
+    hook.before_test_epoch(SimpleNamespace(model=model))
+    with torch.no_grad():
+        found = torch.stack([sample.pred_score for sample in
+                             model(inputs=views, data_samples=copy.deepcopy(samples), mode='predict')])
+    assert seen == [9, 3 * run]
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)

@@ -72,3 +72,9 @@ def test_a_file_that_does_not_fit_is_told(tmp_path, content, told):
 def test_bad_settings_are_named(kwargs, told):
     with pytest.raises(ValueError, match=told):
         class_texts(**kwargs)
+
+
+def test_a_file_serves_some_of_its_classes(tmp_path):
+    path = tmp_path / 'texts.yaml'
+    path.write_text('happy: a\nsad: b\nangry: c\n')
+    assert class_texts(file=str(path), classes=('angry', 'happy')) == [['c'], ['a']]

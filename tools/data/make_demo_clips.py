@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from mmdfer.apis.demo_captions import write_demo_captions
 from mmdfer.apis.demo_maps import write_maps
-from mmdfer.datasets.synthetic import Options, make_dataset
+from mmdfer.datasets.synthetic import Options, make_dataset, write_class_folders
 
 
 def parse_args() -> argparse.Namespace:
@@ -36,6 +36,8 @@ def parse_args() -> argparse.Namespace:
                         help='write the folder of 16 frames a clip too')
     parser.add_argument('--maps', action='store_true',
                         help='write the face maps of the clips too, from their geometry')
+    parser.add_argument('--class-folders', nargs='+', metavar='CLASS',
+                        help='link the clips of these classes as a set of class folders too, by_class/')
     parser.add_argument('--workers', type=int, default=os.cpu_count(),
                         help='processes; they change the time alone (default: %(default)s)')
     parser.add_argument('--overwrite', action='store_true',
@@ -61,6 +63,12 @@ def main() -> None:
     if args.maps:
         written = write_maps(args.out, options, args.workers, progress)
         print(f'{args.out}: face maps of {written} clips and videos')
+    if args.class_folders:
+        try:
+            linked = write_class_folders(args.out, args.class_folders)
+        except ValueError as error:
+            sys.exit(f'error: {error}')
+        print(f'{args.out}: {linked} clips of {len(args.class_folders)} classes in by_class')
 
 
 if __name__ == '__main__':

@@ -177,6 +177,8 @@ def set_work_dir(cfg: Config, config_path: str | os.PathLike, work_dir: str | No
 def set_image_checkpoint(cfg: Config, path: str | None) -> None:
     """Start the image towers, and text towers where the model has any, from an image model's or a CLIP model's weights.
 
+    A tower whose config says ``init_cfg=None`` keeps its random weights.
+
     Raises:
         ValueError: if there is no such file or folder, or the backbone is none that reads such files.
     """
@@ -189,7 +191,8 @@ def set_image_checkpoint(cfg: Config, path: str | None) -> None:
         raise ValueError(f'--image-checkpoint: a backbone of type {kind} does not read one; give its weights as its class '
                          'wants them, by --cfg-options model.backbone.pretrained=... or load_from=...')
     for tower in towers(cfg.model):
-        tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
+        if tower.get('init_cfg', ...) is not None:
+            tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
 
 
 def set_long_clip_checkpoint(cfg: Config, path: str | None) -> None:

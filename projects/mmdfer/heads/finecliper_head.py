@@ -52,12 +52,16 @@ class FineCLIPERHead(CLIPTextHead):
             self.negative_learner = self._build_prompts(self.negative_encoder, dict(texts, **negative_texts or {}), {})
             self.text_encoder.tie_frozen(self.negative_encoder)
 
+    def texts(self) -> tuple[Tensor, Tensor | None]:
+        """Unit features c^P and c^N of each class, (K, C); ``None`` without negative texts."""
+        if self.negative_encoder is None:
+            return self.text_features(), None
+        return self.text_features(), self.encode_texts(self.negative_encoder, self.negative_learner)
+
     def directions(self) -> Tensor:
         """c^P - c^N of each class, (K, C): its product with a unit feature is the feature's similarity."""
-        positive = self.text_features()
-        if self.negative_encoder is None:
-            return positive
-        return positive - self.encode_texts(self.negative_encoder, self.negative_learner)
+        positive, negative = self.texts()
+        return positive if negative is None else positive - negative
 
     def forward(self, x: Tensor | Mapping[str, Tensor], present: Mapping[str, Tensor] | None = None,
                 **kwargs) -> Tensor:
@@ -75,17 +79,32 @@ class FineCLIPERHead(CLIPTextHead):
         Returns:
             (B, K); (B, K) for each modality; weights (B,) for each modality, 0 where it is not present.
         """
+        directions = self.directions()
+        fused, similarity, weights = self._fused(x, present, directions)
+        with torch.autocast(fused.device.type, enabled=False):
+            logits = fused @ directions.T * self.scale
+        each = (similarity * self.scale).unbind(1)
+        names = ('video', ) if isinstance(x, Tensor) else tuple(x)
+        return logits, dict(zip(names, each)), dict(zip(names, weights.unbind(1)))
+
+    def sides(self, x: Tensor | Mapping[str, Tensor],
+              present: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor | None]:
+        """Cosines of the fused feature with the positive and with the negative text of each class, both (B, K)."""
+        positive, negative = self.texts()
+        fused = self._fused(x, present, positive if negative is None else positive - negative)[0]
+        return fused @ positive.T, None if negative is None else fused @ negative.T
+
+    def _fused(self, x: Tensor | Mapping[str, Tensor], present: Mapping[str, Tensor] | None,
+               directions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The fused feature (B, C), and of the modalities similarities (B, M, K) and weights (B, M)."""
         x = dict(video=x) if isinstance(x, Tensor) else x
         features = torch.stack([self.pool(feature) for feature in x.values()], dim=1)          # (B, M, C)
-        directions = self.directions()
         there = torch.stack([torch.as_tensor((present or {}).get(name, True), device=features.device).expand(
             len(features)) for name in x], dim=1)                                              # (B, M)
         with torch.autocast(features.device.type, enabled=False):
             similarity = features @ directions.T                                               # (B, M, K)
             weights = similarity.amax(dim=2).masked_fill(~there, -torch.inf).softmax(dim=1)    # (B, M)
-            fused = unit((weights[..., None] * features).sum(dim=1)) @ directions.T
-        logits = similarity * self.scale
-        return (fused * self.scale, dict(zip(x, logits.unbind(1))), dict(zip(x, weights.unbind(1))))
+            return unit((weights[..., None] * features).sum(dim=1)), similarity, weights
 
     def loss(self, feats: Tensor | Mapping[str, Tensor], data_samples: list, **kwargs) -> dict[str, Tensor]:
         """``loss_fused`` and, of each modality, ``loss_<name>``, weighted; the weights' means are logged."""

@@ -89,7 +89,7 @@ class FineCLIPER(Recognizer3D):
             blank = inputs.new_zeros(inputs.shape[2:], dtype=torch.uint8)
             stacks.append(torch.stack([one.to(inputs.device) if has else blank for one, has in zip(maps, there)]))
             found.append(torch.tensor(there, device=inputs.device))
-        if not self.training and not any(bool(there.any()) for there in found):
+        if not names or not self.training and not any(bool(there.any()) for there in found):
             return                                      # in training DDP wants every parameter in every step
         views = inputs.shape[1]
         encoded = self.map_encoder(self._normalise(torch.cat(stacks)))          # (M·B, T, D)

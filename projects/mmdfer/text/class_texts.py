@@ -31,7 +31,8 @@ def class_texts(dataset: str | None = None, source: str = 'noun', templates: str
         templates: sentences with ``{}`` for the class text, or the name of an ensemble (``'faces'``).
         file: a YAML or JSON file of one's own instead, that maps each class name to a text, a list of texts,
             or to a mapping with ``source`` as a key.
-        classes: class names of a set that is not known here; needs ``file`` unless they are emotions.
+        classes: class names of a set that is not known here; needs ``file`` unless they are emotions. A file may
+            then hold other classes, too.
 
     Returns:
         For each class its texts, every one in every template.
@@ -42,7 +43,10 @@ def class_texts(dataset: str | None = None, source: str = 'noun', templates: str
     if source not in SOURCES and file is None:
         raise ValueError(f'texts: source={source!r} is not known: choose one of {", ".join(SOURCES)}, or give a file')
     names = tuple(classes) if classes is not None else class_names(_required(dataset))
-    told = _read_own(file, names, source) if file is not None else [_of_emotions(dataset, name, source) for name in names]
+    if file is not None:
+        told = _read_own(file, names, source, classes is not None)
+    else:
+        told = [_of_emotions(dataset, name, source) for name in names]
     sentences = _templates(templates)
     return [[sentence.replace('{}', text) for text in texts for sentence in sentences] for texts in told]
 
@@ -95,7 +99,7 @@ def _of_emotion(emotion: str, source: str) -> list[str]:
     return [texts] if isinstance(texts, str) else list(texts)
 
 
-def _read_own(path: str, names: Sequence[str], source: str) -> list[list[str]]:
+def _read_own(path: str, names: Sequence[str], source: str, more: bool = False) -> list[list[str]]:
     expected = f'expected a mapping of the classes {", ".join(names)} to texts'
     try:
         text = Path(path).read_text(encoding='utf-8-sig')
@@ -106,7 +110,8 @@ def _read_own(path: str, names: Sequence[str], source: str) -> list[list[str]]:
         raise ValueError(f'texts: {path}: is no YAML or JSON ({str(error).splitlines()[0]}); {expected}') from None
     if not isinstance(content, dict):
         raise ValueError(f'texts: {path}: {expected}')
-    missing, extra = [name for name in names if name not in content], [name for name in content if name not in names]
+    missing = [name for name in names if name not in content]
+    extra = [name for name in content if name not in names and not more]
     if missing or extra:
         told = [f'{word} {", ".join(map(str, which))}' for word, which in (('lacks', missing), ('has', extra)) if which]
         raise ValueError(f'texts: {path}: {" and ".join(told)}; {expected}')

@@ -1,0 +1,136 @@
+"""FineCLIPER looked into: similarities with the label texts, weights of the modalities, and what it saw."""
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from ..engine.predictions_hook import clip_name
+from ..heads import FineCLIPERHead
+from ..recognizers.finecliper import MAPS
+from ..registry import MODELS
+from ..visualization import map_strip, plot_modality_weights, plot_similarity, strip_sheet
+from .inference import class_names_of
+from .mistakes import PACKING
+from .running import check_classes, load_into
+from .samples import build_datasets
+
+
+@torch.no_grad()
+def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) -> dict:
+    """Run a FineCLIPER model once over its config's test set.
+
+    Args:
+        cfg: the config that the checkpoint was trained with.
+        checkpoint: full checkpoint, or tunable file with the image checkpoint in the config.
+        device: e.g. ``'cuda'``; by default CUDA where there is one.
+
+    Returns:
+        ``ids`` and ``labels`` (N,), ``classes`` (K,), ``scores`` (N, K), ``positive`` and ``negative`` (N, K),
+        cosines of the fused feature with the label texts (no ``negative`` without such texts), and ``weights``,
+        (N,) of each modality, NaN for a clip without it. Several views of a clip are averaged.
+
+    Raises:
+        ValueError: for a model of another kind.
+        CheckpointError: for a checkpoint that does not fit.
+    """
+    check_classes(cfg)
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    model = MODELS.build(cfg.model)
+    if not isinstance(getattr(model, 'cls_head', None), FineCLIPERHead):
+        raise ValueError(f'{cfg.filename}: its head is no FineCLIPERHead, which alone weighs modalities against positive and '
+                         'negative texts')
+    load_into(model, checkpoint)
+    model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
+    rows, weights = defaultdict(list), defaultdict(list)
+    for data in Runner.build_dataloader(cfg.test_dataloader, seed=0):
+        batch = model.data_preprocessor(data, training=False)
+        samples, views = batch['data_samples'], batch['inputs'].shape[1]
+        features, kwargs = model.extract_feat(batch['inputs'], data_samples=samples, test_mode=True)
+        logits, _, shares = model.cls_head.fuse(features, **kwargs)
+        sides = model.cls_head.sides(features, **kwargs)
+        for name, values in zip(('scores', 'positive', 'negative'), (logits.softmax(dim=1), *sides)):
+            if values is not None:
+                rows[name].append(values.unflatten(0, (-1, views)).mean(dim=1).cpu().numpy())
+        for name in modalities(model):
+            share = shares.get(name, logits.new_full((len(logits), ), torch.nan))
+            there = kwargs['present'].get(name, torch.ones_like(share, dtype=torch.bool))
+            share = share.masked_fill(~there, torch.nan).unflatten(0, (-1, views)).mean(dim=1)
+            weights[name].append(share.cpu().numpy())
+        rows['labels'].append(np.array([int(sample.gt_label) for sample in samples]))
+        rows['ids'].append(np.array([clip_name(sample) for sample in samples]))
+    return dict({name: np.concatenate(parts) for name, parts in rows.items()}, classes=np.array(class_names_of(cfg)),
+                weights={name: np.concatenate(parts) for name, parts in weights.items()})
+
+
+def modalities(model) -> tuple[str, ...]:
+    """What a FineCLIPER model sees of a clip in testing."""
+    seen = ('video', *model.maps, *(('caption', ) if model.caption_encoder is not None else ()))
+    return tuple(name for name in seen if name not in model.drop_modalities)
+
+
+def draw_similarity(cfg: Config, checkpoint: str, out: str | os.PathLike, clips: int = 7, title: str | None = None) -> list[str]:
+    """Measure a model and write ``similarity.npz`` and its pictures into a folder.
+
+    Args:
+        cfg, checkpoint: as in :func:`measure_similarity`.
+        out: the folder.
+        clips: number of clips whose frames and maps are drawn; those of each class in turn.
+        title: above the pictures.
+
+    Returns:
+        Names of the files: ``similarity.png`` (with negative texts), ``weights.png`` (with several modalities) and
+        ``maps.png`` (for a pipeline with maps).
+    """
+    found, out = measure_similarity(cfg, checkpoint), Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(out / 'similarity.npz', **{name: values for name, values in found.items() if name != 'weights'},
+                        **{f'weight_{name}': values for name, values in found['weights'].items()})
+    labels, classes, written = found['labels'], list(found['classes']), ['similarity.npz']
+    if 'negative' in found:
+        plot_similarity(found['positive'], found['negative'], labels, classes, out / 'similarity.png', title)
+        written.append('similarity.png')
+    if len(found['weights']) > 1:
+        plot_modality_weights(found['weights'], labels, classes, out / 'weights.png', title)
+        written.append('weights.png')
+    chosen = spread_over_classes(labels, clips)
+    if len(chosen) and draw_maps(cfg, chosen, out / 'maps.png',
+                                 [f'{found["ids"][index]}: {classes[labels[index]]}' for index in chosen]):
+        written.append('maps.png')
+    for name in {'similarity.png', 'weights.png', 'maps.png'} - set(written):
+        print_log(f'no {name}: the model has no use for it', logger='current')
+    return written
+
+
+def spread_over_classes(labels: np.ndarray, count: int) -> list[int]:
+    """The first clips of each class in turn, in the order of the classes, until there are ``count``."""
+    ranks = np.zeros(len(labels), int)
+    for k in np.unique(labels):
+        ranks[labels == k] = np.arange((labels == k).sum())
+    return sorted(np.lexsort((labels, ranks))[:count].tolist(), key=lambda index: (labels[index], index))
+
+
+def draw_maps(cfg: Config, indices: Sequence[int], path: str | os.PathLike, captions: Sequence[str]) -> bool:
+    """Draw test clips as the model saw them, frames above maps; ``False`` if the pipeline loads no maps."""
+    steps = list(takewhile(lambda step: step['type'].split('.')[-1] not in PACKING, cfg.test_pipeline))
+    if 'LoadFaceMaps' not in [step['type'] for step in steps]:
+        return False
+    places = [(dataset, index) for dataset in build_datasets(cfg, 'test_dataloader', pipeline=steps)
+              for index in range(len(dataset))]
+    strips = []
+    for index in indices:
+        dataset, place = places[index]
+        seen = dataset[place]
+        kinds = {kind: seen[key].numpy() for kind, key in MAPS.items() if key in seen}
+        strips.append(map_strip([np.ascontiguousarray(image) for image in seen['imgs']], kinds))
+    strip_sheet(strips, captions, path)
+    return True

@@ -1,0 +1,95 @@
+"""FineCLIPER's configs: the paper's tunable counts, rows that differ as they are called, and zero-shot pairs that fit."""
+from pathlib import Path
+
+import pytest
+
+from mmdfer.apis.config import load_config, towers
+from mmdfer.apis.counting import count_config
+from mmdfer.apis.papers import paper_row
+from mmdfer.labels import class_names
+
+from ..conftest import ROOT
+
+ABLATIONS = ROOT / 'configs/ablations/finecliper'
+ROWS = load_config(ABLATIONS / 'rows.py').rows
+ZERO_SHOT = sorted((ROOT / 'configs').glob('finecliper_zeroshot_vitb16_*.py'))
+PAPER = {'base': 13, 'parsing_landmarks': 19, 'captions': 14, 'all': 20}            # M
+
+
+def tunable(name):
+    return count_config(load_config(ABLATIONS / f'{name}.py'))['tunable']
+
+
+def bottleneck(dim, width, count, layers=12):
+    """Tunable parameters of that many bottleneck adapters a layer."""
+    return layers * count * (2 * dim * width + width + dim)
+
+
+@pytest.mark.parametrize('name, millions', [('base_dfew', 13.4), ('parsing_landmarks_dfew', 18.8), ('captions_dfew', 14.2),
+                                            ('all_dfew', 19.6)])
+def test_tunable_counts_are_near_the_papers(name, millions):
+    """Video 3 adapters of width 128, P and N two each of 128, maps 3 of 96 for both kinds, captions one of 64."""
+    base = bottleneck(768, 128, 3) + 2 * bottleneck(512, 128, 2) + 16 * 768        # the embedding of 16 frames
+    maps = (bottleneck(768, 96, 3) + 16 * 768) * ('landmarks' in name or 'all' in name)
+    captions = bottleneck(512, 64, 1) * ('captions' in name or 'all' in name)
+    found = tunable(name)
+    assert found == base + maps + captions
+    assert found / 1e6 == pytest.approx(millions, abs=0.3)
+    assert found / 1e6 == pytest.approx(PAPER[name.removesuffix('_dfew')], abs=0.5)
+
+
+def test_one_kind_of_maps_costs_what_both_do():
+    assert tunable('parsing_dfew') == tunable('landmarks_dfew') == tunable('parsing_landmarks_dfew')
+
+
+@pytest.mark.parametrize('name, video, positive, negative', [
+    ('adapters_none', 0, 0, 0), ('adapters_positive', 0, 1, 0), ('adapters_positive_negative', 0, 1, 1),
+    ('adapters_video', 1, 0, 0), ('adapters_all', 1, 1, 1), ('scale_0_3', 1, 1, 1), ('positive_alone', 1, 1, 0)])
+def test_adapters_lie_where_the_row_says(name, video, positive, negative):
+    text = bottleneck(512, 128, 2)
+    assert tunable(name) == 16 * 768 + video * bottleneck(768, 128, 3) + (positive + negative) * text
+
+
+@pytest.mark.parametrize('scale', [0.3, 0.5, 0.7])
+def test_scale_rows_differ_in_the_scale_alone(scale):
+    row, base = (load_config(ABLATIONS / name) for name in (f'scale_{str(scale).replace(".", "_")}.py', 'base_dfew.py'))
+    assert row.model.backbone.adapters[2].pop('scale') == scale
+    base.model.backbone.adapters[2].pop('scale')
+    assert row._cfg_dict == base._cfg_dict
+
+
+@pytest.mark.parametrize('name, word', [('negative_no', ' no {}'), ('negative_less', ' less {}')])
+def test_negative_wording(name, word):
+    template, = load_config(ABLATIONS / f'{name}.py').model.cls_head.negative_texts.templates
+    assert template == f'A person with an expression of{word}.'
+
+
+def test_rows_and_files_are_the_same_and_modalities_fit_the_data():
+    files = {path.name for path in ABLATIONS.glob('*.py')} - {'rows.py'}
+    assert sorted(row['config'] for row in ROWS) == sorted(files)
+    for name in files:
+        cfg = load_config(ABLATIONS / name)
+        steps = {step['type'] for step in cfg.test_pipeline}
+        assert ('LoadFaceMaps' in steps) == bool(cfg.model.get('map_encoder')), name
+        assert ('LoadCaption' in steps) == bool(cfg.model.get('caption_encoder')), name
+
+
+@pytest.mark.parametrize('path', ZERO_SHOT, ids=[path.stem for path in ZERO_SHOT])
+def test_zero_shot_configs_speak_of_their_set_and_fit_each_other(path):
+    name = path.stem.removeprefix('finecliper_zeroshot_vitb16_')
+    source, _, target = name.partition('_to_')
+    cfg = load_config(path)
+    assert cfg.model.cls_head.num_classes == len(class_names(cfg.model.cls_head.texts.dataset))
+    assert cfg.model.cls_head.texts.dataset == (target or source.removesuffix('_own'))
+    assert cfg.test_dataloader.dataset.type.lower() == f'{cfg.model.cls_head.texts.dataset}dataset'
+    if target:
+        trained = load_config(Path(str(path).replace(f'_to_{target}', '')))
+        assert 'LoadCaption' in {step['type'] for step in trained.train_dataloader.dataset.pipeline}
+        assert list(towers(cfg.model)) == list(towers(trained.model)), 'the same towers'
+        assert paper_row(path.stem, target)['war'] > 0.4
+    assert cfg.model.cls_head.text_encoder.context_length == 248
+
+
+def test_zero_shot_tunes_the_video_encoder_and_the_captions():
+    report = count_config(load_config(ROOT / 'configs/finecliper_zeroshot_vitb16_mafw.py'))
+    assert report['tunable'] == bottleneck(768, 128, 3) + 16 * 768 + bottleneck(512, 64, 1)

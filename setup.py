@@ -9,10 +9,10 @@ VERSION = re.search(r"__version__ = '(.+)'", (HERE / 'projects/mmdfer/version.py
 
 EXTRAS = {
     'face': ['mediapipe==0.10.21'],
-    'captions': ['transformers>=4.49', 'nltk'],
+    'captions': ['transformers>=4.49', 'nltk', 'open_clip_torch>=2.24'],
     'text': ['open_clip_torch>=2.24'],
     'fast': ['simplejpeg'],
-    'test': ['pytest', 'timm'],
+    'test': ['pytest', 'pytest-xdist', 'timm'],
 }
 
 setup(
@@ -25,7 +25,7 @@ setup(
     python_requires='>=3.10',
     package_dir={'': 'projects'},
     packages=find_packages('projects'),
-    package_data={'mmdfer': ['apis/*.yaml', 'visualization/report/templates/*']},
+    package_data={'': ['*.yaml'], 'mmdfer.visualization.report': ['templates/*']},
     install_requires=[
         'torch>=2.11', 'torchvision', 'mmengine>=0.10.7', 'mmaction2==1.2.0', 'mmpretrain==1.2.0', 'decord>=0.6.0',
         'numpy', 'safetensors', 'scikit-learn', 'tensorboard', 'matplotlib', 'jinja2',

@@ -3,6 +3,7 @@
 #
 #   bash tools/test.sh                                  the whole suite
 #   bash tools/test.sh -k uar tests/test_evaluation     any arguments of pytest; paths count from the repository root
+#   bash tools/test.sh -n 0 -k uar                      in one process, as for a debugger
 #
 # PYTHON and PIP_ARGS choose the interpreter and add to `pip install`: see tools/env.sh.
 set -euo pipefail
@@ -13,4 +14,5 @@ find_environment
 cd "$root"
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"       # busy threads of several processes would hold each other up
 export PYTHONPATH="$root/projects${PYTHONPATH:+:$PYTHONPATH}"      # this tree, whatever else is installed
-exec "$python" -m pytest "$@"
+# A file's tests stay in one process, since some share what they made; each process computes with one thread.
+exec "$python" -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile "$@"

@@ -14,10 +14,11 @@ from . import compat  # noqa: E402
 compat.apply()
 
 from . import (  # noqa: E402
-    adapters, backbones, blending, datasets, engine, evaluation, heads, losses, ops, recognizers, text, weights)
+    adapters, backbones, blending, captions, datasets, engine, evaluation, face, heads, losses, ops, recognizers, text,
+    weights)
 from .version import __version__  # noqa: E402
 
 __all__ = [
-    '__version__', 'adapters', 'backbones', 'blending', 'compat', 'datasets', 'engine', 'evaluation', 'heads', 'losses',
-    'ops', 'recognizers', 'text', 'weights'
+    '__version__', 'adapters', 'backbones', 'blending', 'captions', 'compat', 'datasets', 'engine', 'evaluation',
+    'face', 'heads', 'losses', 'ops', 'recognizers', 'text', 'weights'
 ]

@@ -5,7 +5,10 @@ one of its release, 0-based.
 """
 from __future__ import annotations
 
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,11 @@ def emotion_of(dataset: str, name: str) -> Emotion:
     return _emotion(_SETS[dataset][name])
 
 
+def emotions_of(dataset: str, name: str) -> tuple[Emotion, ...]:
+    """The single emotions that a class of a set stands for: one, or the parts of a compound."""
+    return tuple(EMOTIONS[part] for part in _SETS[dataset][name].split('_'))
+
+
 def class_colours(names: tuple[str, ...]) -> list[str]:
     """A plot colour for each class name, the same for the same emotion in every set; grey for unknown names."""
     by_name = {name: _emotion(key).colour for classes in _SETS.values() for name, key in classes.items()}
@@ -99,9 +107,39 @@ def _emotion(key: str) -> Emotion:
         return parts[0]
     channels = [[int(part.colour[place:place + 2], 16) for part in parts] for place in (1, 3, 5)]
     colour = '#' + ''.join(f'{round(sum(values) / len(values)):02x}' for values in channels)
-    return Emotion(_and([part.noun for part in parts]), _and([part.adjective for part in parts]), colour,
+    return Emotion(listed([part.noun for part in parts]), listed([part.adjective for part in parts]), colour,
                    '+'.join(part.short for part in parts))
 
 
-def _and(words: list[str]) -> str:
+def listed(words: Sequence[str]) -> str:
+    """Two words or more as "a, b and c"."""
     return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def labels_of(dataset: Sized) -> np.ndarray:
+    """The label of each item of a data set or of a wrapper such as ``RepeatDataset``, without reading any clip.
+
+    Raises:
+        ValueError: for items without a single label.
+    """
+    labels = []
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        label = np.atleast_1d(info.get('label', info.get('gt_label', ())))
+        if label.shape != (1, ):
+            raise ValueError(f'{type(dataset).__name__}: item {index} has no single label (label or gt_label): '
+                               'classes cannot be counted')
+        labels.append(int(label[0]))
+    return np.array(labels)
+
+
+def class_counts(dataset: Sized) -> np.ndarray:
+    """Items of each class (K, ), K being the number of classes of the data set's metainfo.
+
+    Raises:
+        ValueError: for items without a single label, or a data set that does not name its classes.
+    """
+    classes = dataset.metainfo.get('classes')
+    if classes is None:
+        raise ValueError(f"{type(dataset).__name__}: metainfo has no 'classes' to count by")
+    return np.bincount(labels_of(dataset), minlength=len(classes))

@@ -4,18 +4,22 @@ import json
 import pytest
 
 from mmdfer.adapters import FEAdapter
-from mmdfer.apis.ablation import demo_config, read_rows, shrink, spread, write_table
+from mmdfer.apis.ablation import read_rows, run_rows, spread, write_table
+from mmdfer.apis.ablation_demo import demo_config, shrink, width_scale
 from mmdfer.apis.config import load_config
+from mmdfer.apis.counting import count_config
 from mmdfer.registry import MODELS
 
 from ..conftest import ROOT
 
-FOLDER = str(ROOT / 'configs/ablations/fe_adapter')
+FOLDER, PE_CLIP = (str(ROOT / 'configs/ablations' / name) for name in ('fe_adapter', 'pe_clip'))
 
 
-def test_every_row_has_a_config_and_every_config_a_row():
-    rows = read_rows(FOLDER)
-    on_disk = {path.stem for path in (ROOT / 'configs/ablations/fe_adapter').glob('*.py')} - {'rows'}
+@pytest.mark.parametrize('folder', sorted(path.parent for path in (ROOT / 'configs/ablations').glob('*/rows.py')),
+                         ids=lambda folder: folder.name)
+def test_every_row_has_a_config_and_every_config_a_row(folder):
+    rows = read_rows(str(folder))
+    on_disk = {path.stem for path in folder.glob('*.py')} - {'rows'}
     assert {row['stem'] for row in rows} == on_disk
 
 
@@ -61,14 +65,68 @@ def test_shrinking_widths():
     assert [(one['width'], one.get('groups')) for one in small] == [(24, None), (68, 68), (24, 4)]
 
 
-def test_demo_configs_build_and_image_rows_have_none():
+@pytest.fixture
+def at_root(monkeypatch):
+    """Rows name their demo's configs from the root, where the tools run."""
+    monkeypatch.chdir(ROOT)
+
+
+def test_demo_configs_build_and_image_rows_have_none(at_root):
     for row in read_rows(FOLDER):
-        cfg = demo_config(dict(row), base=str(ROOT / 'configs/demo/fe_adapter.py'))
+        cfg = demo_config(row)
         if row['group'] == 'image set':
             assert cfg is None
         else:
             cfg.model.backbone.pop('init_cfg')
             MODELS.build(cfg.model.backbone)
+
+
+def test_shrinking_reductions():
+    assert width_scale([dict(reduction=8)], [dict(reduction=4)]) == 2 and width_scale([], [dict(width=4)]) == 1
+    assert [shrink([dict(reduction=r)], 12, 4, 2.)[0]['reduction'] for r in (4, 8, 16, 1)] == [2, 4, 8, 1]
+
+
+def pe_clip_demo(stem):
+    row, = read_rows(PE_CLIP, [stem])
+    return demo_config(row)
+
+
+def test_pe_clips_own_row_is_the_demos_config(at_root):
+    ours, theirs = pe_clip_demo('full'), load_config('configs/demo/pe_clip.py')
+    for tower in (theirs.model.backbone, theirs.model.cls_head.text_encoder):
+        for adapter in tower.adapters:
+            adapter['blocks'] = 'all'
+    assert ours.model == theirs.model
+
+
+def test_pe_clips_rows_differ_in_the_demo_by_what_they_are_of(at_root):
+    full = pe_clip_demo('full').model
+    assert pe_clip_demo('adapters').model.cls_head.prompts is None
+    coop = pe_clip_demo('coop').model.cls_head
+    assert coop.prompts == dict(context=16) and coop.texts.source == 'noun'
+    assert coop.text_encoder == full.cls_head.text_encoder
+    assert pe_clip_demo('tda_lstm').model.backbone.adapters[1].recurrence == 'lstm'
+    assert pe_clip_demo('vision_sha_tda_prompts').model.cls_head.text_encoder.adapters == []
+    assert pe_clip_demo('shared_modalities').model.share_adapters
+    assert [one.reduction for one in pe_clip_demo('reduction_16').model.backbone.adapters] == [8, 8]
+
+
+def test_every_row_of_pe_clip_makes_a_model_of_its_own_in_the_demo(at_root):
+    rows = read_rows(PE_CLIP)
+    cfgs = {row['stem']: demo_config(row) for row in rows}
+    assert {stem for stem, cfg in cfgs.items() if cfg is None} == {'frames_0_to_1', 'no_mixing'}
+    same = {'full', 'maple_au', 'reduction_8', 'scaling_post_up', 'tda_gru'}
+    models = [str(cfg.model) for stem, cfg in cfgs.items() if cfg is not None and stem not in same - {'full'}]
+    assert len(set(models)) == len(models)
+    tunable = {stem: count_config(cfg)['tunable'] for stem, cfg in cfgs.items() if cfg is not None}
+    assert len({tunable[stem] for stem in same}) == 1
+    assert tunable['ta'] < tunable['adapters'] < tunable['full'] < tunable['tda_lstm']
+    assert tunable['reduction_16'] < tunable['full'] < tunable['reduction_4']
+
+
+def test_a_folder_without_a_demo_is_refused(at_root, tmp_path):
+    with pytest.raises(ValueError, match='none of these rows can run on the demo set'):
+        run_rows(read_rows(FOLDER, ['image set']), str(tmp_path), [0], [], demo=True)
 
 
 def test_table(tmp_path):

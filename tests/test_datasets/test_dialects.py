@@ -59,7 +59,7 @@ DFEW_DIALECTS = dict(
     tabs=('video_name\tlabel', '{number}\t{one}', '\n', 'gbk'),
     spaces=(None, '{number:05d} {one}', '\n', 'utf-8'),
     s2d=('video_name,label', '{number:05d},{zero}', '\n', 'utf-8'),
-    mae_dfer=(None, '/home/me/DFEW/my clips/{number:05d} {zero}', '\n', 'utf-8'),
+    mae_dfer=(None, '/data/my sets/DFEW/my clips/{number:05d} {zero}', '\n', 'utf-8'),
     dfer_clip=(None, '/data/me/DFEW/Clip/clip_224x224/{number:05d} 99 {zero}', '\n', 'utf-8'),
     dfer_clip_spaced=(None, '/my data/DFEW/{number:05d} 99 {zero}', '\r\n', 'utf-8'),
 )

@@ -1,4 +1,5 @@
 """A run killed at the moment that mmengine names its last checkpoint goes on from it."""
+import pytest
 from mmengine.hooks import Hook
 
 from .toy import Killer, toy_runner
@@ -15,10 +16,8 @@ class Recorder(Hook):
 
 
 def test_an_empty_pointer_is_completed(tmp_path):
-    try:
+    with pytest.raises(KeyboardInterrupt):
         toy_runner(tmp_path, Killer(3, 'training'), uars=(.1, .2, .3)).train()
-    except KeyboardInterrupt:
-        pass
     pointer, recorder = tmp_path / 'last_checkpoint', Recorder()
     assert pointer.read_text().endswith('epoch_2.pth')
     pointer.write_text('')

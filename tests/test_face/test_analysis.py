@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmdfer.datasets.synthetic import Options, draw_clip
-from mmdfer.datasets.synthetic.face_maps import clip_faces
+from mmdfer.apis.demo_maps import clip_faces
 from mmdfer.datasets.synthetic.plan import Item
 from mmdfer.face.analysis import analyse_clip
 from mmdfer.face.landmarks import MIRRORED
@@ -100,8 +100,7 @@ def test_several_faces_and_one_at_the_border(finder, drawn):
     alone = np.full((260, 480, 3), 90, np.uint8)
     alone[68:, 150:342] = frame
     cut = analyse_clip([alone[:, 200:].copy()], finder)
-    if cut.state[0] == FOUND:
-        assert cut.notes[0] & NOTES['border']
+    assert cut.state[0] == FOUND and cut.notes[0] & NOTES['border']
 
 
 class Scripted:

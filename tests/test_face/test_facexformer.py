@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mmdfer.datasets.errors import BadClipError
+from mmdfer.face import FaceMapsError
 from mmdfer.face.facexformer import read_outputs
 from mmdfer.face.regions import REGION_ID
 from mmdfer.face.store import INTERPOLATED, MISSING
@@ -77,14 +77,14 @@ def test_frames_without_a_box_are_filled_over_short_gaps_and_missing_elsewhere(t
 ])
 def test_other_contents_are_refused(tmp_path, changes, message):
     outputs(tmp_path, **changes)
-    with pytest.raises(BadClipError, match=message) as caught:
+    with pytest.raises(FaceMapsError, match=message) as caught:
         read_outputs(str(tmp_path), 'one', Frames())
     assert 'one.npz' in str(caught.value)
 
 
 def test_missing_and_broken_files_are_named(tmp_path):
-    with pytest.raises(BadClipError, match="one.npz: FaceXFormer's output for this clip is not there"):
+    with pytest.raises(FaceMapsError, match="one.npz: FaceXFormer's output for this clip is not there"):
         read_outputs(str(tmp_path), 'one', Frames())
     (tmp_path / 'one.npz').write_bytes(b'PK broken')
-    with pytest.raises(BadClipError, match='one.npz: is no whole .npz file'):
+    with pytest.raises(FaceMapsError, match='one.npz: is no whole .npz file'):
         read_outputs(str(tmp_path), 'one', Frames())

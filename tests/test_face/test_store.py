@@ -104,6 +104,15 @@ def test_maps_lie_beside_the_clips_and_are_found_again(tmp_path, clip, below, ex
     assert path == tmp_path / expected and find_maps(str(tmp_path / clip)) is None
     save_faces(make_faces(2), path)
     assert find_maps(str(tmp_path / clip)) == path
+    (tmp_path / clip).rmdir()                                   # packed, and gone
+    assert find_maps(str(tmp_path / clip)) == path
+
+
+def test_listed_number_finds_the_maps_of_its_folder(tmp_path):
+    (tmp_path / 'clips' / '00012').mkdir(parents=True)
+    path = maps_path(tmp_path / 'clips' / '00012', tmp_path / 'clips')
+    save_faces(make_faces(2), path)
+    assert find_maps(str(tmp_path / 'clips' / '12')) == path
 
 
 def test_maps_in_a_folder_of_their_own_are_found(tmp_path):

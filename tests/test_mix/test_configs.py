@@ -152,7 +152,7 @@ def test_counts_at_full_size(name):
 @pytest.mark.parametrize('name', EXPECTED)
 def test_configs_agree_with_their_data(name):
     cfg = Config.fromfile(path(name))
-    assert cfg.model.cls_head.num_classes == CLASSES and cfg.model.cls_head.average_clips == 'prob'
+    assert cfg.model.cls_head.num_classes == CLASSES and cfg.model.cls_head.get('average_clips', 'prob') == 'prob'
     assert cfg.val_evaluator.type == 'RecallMetric' and cfg.custom_imports['imports'] == ['mmdfer']
     backbone = cfg.model.backbone.get('backbone', cfg.model.backbone)
     assert not backbone.get('pretrained'), 'a run must not need the network'

@@ -10,13 +10,13 @@ goes on when it is started again.
 """
 import argparse
 
-from mmdfer.apis import captions, faces
+from mmdfer.apis import captions, face_clips
 from mmdfer.apis.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('set', choices=(*faces.SETS, 'folder'),
+    parser.add_argument('set', choices=(*face_clips.SETS, 'folder'),
                         help='data set; folder: a video, a folder of frames, or a folder of either')
     parser.add_argument('root', help="the set's folder, or the path of the clips")
     parser.add_argument('--source', choices=('video_llava', 'mafw'), default='video_llava',
@@ -48,9 +48,9 @@ def main() -> None:
         captions.mafw_captions(args.root, out, args.frames)
         return
     if args.set == 'folder':
-        clips, _ = faces.folder_clips(args.root)
+        clips, _ = face_clips.folder_clips(args.root)
     else:
-        clips, _ = faces.set_clips(args.set, args.root, args.frames)
+        clips, _ = face_clips.set_clips(args.set, args.root, args.frames)
     model = captions.load_model(args.model, args.device, args.max_new_tokens)
     captions.caption_clips(clips, out, model, args.batch_size, args.limit, args.overwrite)
 

@@ -3,26 +3,28 @@ dataset_type = 'DFEWDataset'
 data_root = 'data/DFEW'
 fold = 1
 
-train_pipeline = [
+# In pieces, for the files that put maps or captions between them.
+train_view = [
     dict(type='ClipInit'),
     dict(type='SampleSegments', num_frames=16),
     dict(type='ClipDecode'),
     dict(type='RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.85, 1.18)),
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='ClipColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape'))
+    dict(type='Flip', flip_ratio=0.5)
 ]
-test_pipeline = [
+jitter = dict(type='ClipColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05)
+test_view = [
     dict(type='ClipInit'),
     dict(type='SampleSegments', num_frames=16, test_mode=True),
     dict(type='ClipDecode'),
     dict(type='Resize', scale=(-1, 224)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape'))
+    dict(type='CenterCrop', crop_size=224)
 ]
+formatting = dict(type='FormatShape', input_format='NCTHW')
+packing = dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape'))
+
+train_pipeline = [*train_view, jitter, formatting, packing]
+test_pipeline = [*test_view, formatting, packing]
 
 train_dataloader = dict(
     batch_size=16,

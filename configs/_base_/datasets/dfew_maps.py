@@ -1,34 +1,13 @@
-# DFEW as in dfew.py, with face maps beside the frames: tools/data/extract_faces.py and caption_clips.py make them.
+# DFEW as in dfew.py, with face maps beside the frames: tools/data/extract_faces.py makes them.
 _base_ = ['dfew.py']
 
-train_pipeline = [
-    dict(type='ClipInit'),
-    dict(type='SampleSegments', num_frames=16),
-    dict(type='ClipDecode'),
-    dict(type='RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.85, 1.18)),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='LoadFaceMaps', what=('parsing', 'landmarks')),
-    dict(type='ClipColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(
-        type='PackActionInputs',
-        meta_keys=('video_id', 'img_shape'),
-        algorithm_keys=('parsing_maps', 'landmark_maps', 'has_face_maps'))
-]
-test_pipeline = [
-    dict(type='ClipInit'),
-    dict(type='SampleSegments', num_frames=16, test_mode=True),
-    dict(type='ClipDecode'),
-    dict(type='Resize', scale=(-1, 224)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='LoadFaceMaps', what=('parsing', 'landmarks')),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(
-        type='PackActionInputs',
-        meta_keys=('video_id', 'img_shape'),
-        algorithm_keys=('parsing_maps', 'landmark_maps', 'has_face_maps'))
-]
+load = [dict(type='LoadFaceMaps', what=('parsing', 'landmarks'))]
+pack = dict(
+    _base_.packing,
+    algorithm_keys=('parsing_maps', 'landmark_maps', 'has_face_maps'))
+
+train_pipeline = [*_base_.train_view, *load, _base_.jitter, _base_.formatting, pack]
+test_pipeline = [*_base_.test_view, *load, _base_.formatting, pack]
 
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -1,43 +1,21 @@
-# FERV39k, all scenes or one: 16 frames of 224x224 from as many segments of a clip, augmented alike over its frames.
+# FERV39k, all scenes or one (scene='Action', or --scene), read as DFEW is.
+_base_ = ['dfew.py']
+
 dataset_type = 'FERV39kDataset'
 data_root = 'data/FERV39k'
-scene = None            # all; or one of the 22, such as 'Action'
-
-train_pipeline = [
-    dict(type='ClipInit'),
-    dict(type='SampleSegments', num_frames=16),
-    dict(type='ClipDecode'),
-    dict(type='RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.85, 1.18)),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='ColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape'))
-]
-test_pipeline = [
-    dict(type='ClipInit'),
-    dict(type='SampleSegments', num_frames=16, test_mode=True),
-    dict(type='ClipDecode'),
-    dict(type='Resize', scale=(-1, 224)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape'))
-]
+scene = None
 
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(type=dataset_type, data_root=data_root, scene=scene, split='train', pipeline=train_pipeline))
-val_dataloader = dict(
-    batch_size=16,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type=dataset_type, data_root=data_root, scene=scene, split='test', pipeline=test_pipeline, test_mode=True))
+        _delete_=True, type=dataset_type, data_root=data_root, scene=scene, split='train',
+        pipeline=_base_.train_pipeline))
+val_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type=dataset_type,
+        data_root=data_root,
+        scene=scene,
+        split='test',
+        pipeline=_base_.test_pipeline,
+        test_mode=True))
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='RecallMetric')
-test_evaluator = val_evaluator

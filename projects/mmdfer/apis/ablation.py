@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
-from mmengine.config import Config
-
-from ..backbones.adapter_block import parse_blocks
+from .ablation_demo import demo_config
 from .config import load_config
 from .running import write_json
 from .summary import read_results
@@ -21,6 +19,9 @@ TRAIN = Path('tools') / 'train.py'
 def read_rows(folder: str, only: Sequence[str] = ()) -> list[dict]:
     """Rows of an ablation folder's ``rows.py``: ``group``, ``name``, ``config`` and perhaps ``paper``.
 
+    A folder that can be run on the demo's set has ``demo = dict(full=..., small=...)`` beside its rows, the configs
+    that :func:`mmdfer.apis.ablation_demo.demo_config` goes by; a row that cannot has ``demo=False``.
+
     Args:
         folder: e.g. ``configs/ablations/fe_adapter``.
         only: config stems or group names to keep; empty for all.
@@ -28,45 +29,14 @@ def read_rows(folder: str, only: Sequence[str] = ()) -> list[dict]:
     Raises:
         ValueError: if there is no ``rows.py``, or a name matches nothing.
     """
-    rows = [dict(row, stem=Path(row['config']).stem, path=os.path.join(folder, row['config']))
-            for row in load_config(os.path.join(folder, 'rows.py')).rows]
+    table = load_config(os.path.join(folder, 'rows.py'))
+    rows = [dict(row, stem=Path(row['config']).stem, path=os.path.join(folder, row['config']),
+                 demo=table.get('demo') if row.get('demo', True) else None) for row in table.rows]
     known = {row['stem'] for row in rows} | {row['group'] for row in rows}
     unknown = [name for name in only if name not in known]
     if unknown:
         raise ValueError(f'{folder}: no row or group {", ".join(map(repr, unknown))}; there are {", ".join(sorted(known))}')
     return [row for row in rows if not only or row['stem'] in only or row['group'] in only]
-
-
-def shrink(adapters: Sequence[dict], depth: int, small_depth: int, scale: float) -> list[dict]:
-    """Adapters of a deep backbone for a shallow one: the same part of its depth, widths scaled.
-
-    A block of the shallow backbone stands for several of the deep one, and carries the adapter if most of
-    them do. Widths are rounded to multiples of 4; depthwise stays depthwise.
-    """
-    small = []
-    for adapter in adapters:
-        adapter, chosen = dict(adapter), parse_blocks(adapter.get('blocks', 'all'), depth)
-        share = depth / small_depth
-        blocks = [block + 1 for block in range(small_depth)
-                  if sum(block <= index / share < block + 1 for index in chosen) > share / 2]
-        adapter['blocks'] = ','.join(map(str, blocks)) if len(blocks) < small_depth else 'all'
-        if 'width' in adapter:
-            width = max(4, 4 * round(adapter['width'] * scale / 4))
-            if adapter.get('groups', 1) == adapter['width']:
-                adapter['groups'] = width
-            adapter['width'] = width
-        small.append(adapter)
-    return small
-
-
-def demo_config(row: dict, base: str = 'configs/demo/fe_adapter.py', full_width: int = 116) -> Config | None:
-    """A row's adapters on the demo's small backbone; ``None`` for a row that is of the image stage."""
-    full, demo = load_config(row['path']).model.backbone, load_config(base)
-    if full.get('init_cfg'):
-        return None
-    scale = demo.model.backbone.adapters[0].width / full_width
-    demo.model.backbone.adapters = shrink(full.adapters, 12, demo.model.backbone.arch.num_layers, scale)
-    return demo
 
 
 def run_rows(rows: Sequence[dict], out: str, seeds: Sequence[int], options: Sequence[str], demo: bool = False) -> list[dict]:
@@ -77,21 +47,23 @@ def run_rows(rows: Sequence[dict], out: str, seeds: Sequence[int], options: Sequ
         out: runs go to ``<out>/<row>/seed_<n>``.
         seeds: seeds of the runs.
         options: passed on to ``tools/train.py``.
-        demo: put each row's adapters on the demo's backbone and data.
+        demo: put each row's adapters and prompts on the demo's towers and data.
 
     Returns:
         The rows that ran, each with ``results``, a list of a result for every seed.
 
     Raises:
-        ValueError: if a run fails; it names its log.
+        ValueError: if a run fails; it names its log. With ``demo``, if no row has one.
     """
+    if demo and not any(row['demo'] for row in rows):
+        raise ValueError('--demo: none of these rows can run on the demo set; run them on their own, with --data-root')
     done = []
     for row in rows:
         path = row['path']
         if demo:
             cfg = demo_config(row)
             if cfg is None:
-                print(f'{row["name"]}: needs an image stage of its own; not part of the demo')
+                print(f'{row["name"]}: not part of the demo')
                 continue
             path = os.path.join(out, row['stem'], 'config.py')
             os.makedirs(os.path.dirname(path), exist_ok=True)

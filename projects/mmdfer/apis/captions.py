@@ -14,7 +14,7 @@ from ..clip_names import clip_path_key
 from ..datasets import BadClipError
 from ..datasets.transforms.clip import ClipDecode, ClipInit, SampleSegments
 from ..registry import DATASETS
-from .faces import SETS, Clip
+from .face_clips import SETS, Clip
 
 if TYPE_CHECKING:
     from ..captions.video_llava import VideoLlava
@@ -28,7 +28,7 @@ def caption_clips(clips: Sequence[Clip], out: str | Path, model: VideoLlava, bat
     that is there already is added to, clip by clip; it stays whole until the new one is.
 
     Args:
-        clips: what :func:`~mmdfer.apis.faces.set_clips` or ``folder_clips`` found.
+        clips: what :func:`~mmdfer.apis.face_clips.set_clips` or ``folder_clips`` found.
         out: file of the captions.
         model: what writes them.
         batch_size: clips at a time.
@@ -75,9 +75,9 @@ def caption_clips(clips: Sequence[Clip], out: str | Path, model: VideoLlava, bat
     keys = [clip_path_key(clip.name) for clip in clips]
     if done:
         journal.finish(done[key] for key in keys if key in done)
-    print(f'{out}: {len(done)} captions of {len(clips)} clips: {counts["captioned"]} written now, {counts["done"]} before'
-          + ''.join(f', {counts[name]} {text}' for name, text in (('empty', 'of them empty'), ('left', 'left for later'),
-                                                                   ('unreadable', 'unreadable')) if counts[name]))
+    words = dict(empty='of them empty', left='left for later', unreadable='unreadable')
+    print(f'{out}: {len(done)} captions of {len(clips)} clips: {counts["captioned"]} written now, {counts["done"]} '
+          'before' + ''.join(f', {counts[name]} {text}' for name, text in words.items() if counts[name]))
     if reasons:
         raise BadClipError(f'{len(reasons)} of {len(clips)} clips could not be read: {"; ".join(reasons[:3])}')
     return counts
@@ -111,8 +111,8 @@ def mafw_captions(root: str, out: str | Path, frames: str | None = None) -> dict
             texts.setdefault(Path(info['clip']).stem, info['caption'].strip())
     captions = [Caption(name, text, dict(about)) for name, text in sorted(texts.items()) if text]
     if not captions:
-        raise CaptionFileError(f'{root}: its lists hold no caption; expected file, label, Chinese and English caption in '
-                               'with_caption')
+        raise CaptionFileError(f'{root}: its lists hold no caption; expected file, label, Chinese and English caption '
+                               'in with_caption')
     write_captions(captions, out)
     print(f'{out}: {len(captions)} captions of {len(texts)} clips; the others have none in the lists')
     return dict(captioned=len(captions), without=len(texts) - len(captions))
@@ -135,20 +135,21 @@ def _check_done(done: dict[str, Caption], clips: Sequence[Clip], about: dict, ou
     known = {clip_path_key(clip.name) for clip in clips}
     for key, caption in done.items():
         if key not in known:
-            raise CaptionFileError(f'{out}: holds a caption of {caption.id}, which is no clip of this set; keep sets apart by '
-                                   'another --out')
+            raise CaptionFileError(f'{out}: holds a caption of {caption.id}, which is no clip of this set; keep sets '
+                                   'apart by another --out')
         if not _is_of(caption, about):
             found = ', '.join(f'{name} {caption.about.get(name, "unknown")}' for name in about)
             wanted = ', '.join(f'{name} {value}' for name, value in about.items())
-            raise CaptionFileError(f'{out}: the caption of {caption.id} is of {found}, not of {wanted}; keep them apart by '
-                                   'another --out, or replace them by --overwrite')
+            raise CaptionFileError(f'{out}: the caption of {caption.id} is of {found}, not of {wanted}; keep them '
+                                   'apart by another --out, or replace them by --overwrite')
 
 
 def _is_of(caption: Caption, about: dict) -> bool:
     return all(caption.about.get(name) == value for name, value in about.items())
 
 
-def _batches(clips: Sequence[Clip], open_clip: Compose, size: int) -> Iterator[tuple[list[tuple[Clip, dict]], list[str]]]:
+def _batches(clips: Sequence[Clip], open_clip: Compose,
+             size: int) -> Iterator[tuple[list[tuple[Clip, dict]], list[str]]]:
     """Opened clips, ``size`` at a time, and why others among them cannot be read."""
     for start in range(0, len(clips), size):
         batch, unread = [], []

@@ -66,12 +66,31 @@ def without_weights(model: Any) -> Any:
 
 
 def build_shapes(model_cfg: dict) -> nn.Module:
-    """Build a model without values on the ``meta`` device, or for real if its constructor reads values."""
+    """Build a model without values on the ``meta`` device, or, if its constructor reads values, without starting them.
+
+    A prompt learner reads the tokens of its texts. Memory that is not written to takes no room, so that even then a
+    large model is there in a second.
+    """
     try:
         with torch.device('meta'):
             return MODELS.build(model_cfg)
     except (RuntimeError, NotImplementedError):
-        return MODELS.build(model_cfg)
+        with no_initialisers():
+            return MODELS.build(model_cfg)
+
+
+@contextmanager
+def no_initialisers() -> Iterator[None]:
+    """Let the functions of ``torch.nn.init`` leave tensors as they are."""
+    names = [name for name in dir(nn.init) if name.endswith('_') and not name.startswith('_')]
+    kept = {name: getattr(nn.init, name) for name in names}
+    for name in names:
+        setattr(nn.init, name, lambda tensor, *args, **kwargs: tensor)
+    try:
+        yield
+    finally:
+        for name, function in kept.items():
+            setattr(nn.init, name, function)
 
 
 def count_model(model: nn.Module) -> dict:

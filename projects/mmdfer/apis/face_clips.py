@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..datasets import BadClipError
-from ..datasets.dfer_dataset import VIDEO_SUFFIXES
+from ..datasets.list_files import VIDEO_SUFFIXES
 from ..datasets.transforms.clip import FRAME_SUFFIXES, natural_key
 from ..face.store import SUFFIX, maps_path
 from ..registry import DATASETS

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 from tqdm import tqdm
@@ -10,12 +11,14 @@ from ..captions.caption_file import REFINED_NAME, Caption, CaptionFileError, rea
 from ..captions.outliers import KINDS, length_statistics, outlier_kinds, shared_texts
 from ..captions.refine import RULES, Rules, refine_text
 from ..captions.review import Decisions, Outlier, review
+from ..clip_names import clip_path_key
 from ..text.tokenizer import count_tokens
+from .face_clips import set_clips
 from .running import write_json
 
 
 def refine_captions(path: str | Path, out: str | Path | None = None, rules: str | Path = RULES,
-                    ask: bool = False) -> dict:
+                    ask: bool = False, ids: Collection[str] | None = None) -> dict:
     """Write the refined captions of a file, a report, and take a person's decisions on outliers.
 
     The file itself is left as it is. Beside ``out``, ``<stem>.report.json`` holds the statistics and the outliers,
@@ -27,19 +30,20 @@ def refine_captions(path: str | Path, out: str | Path | None = None, rules: str 
         out: the file to write; ``captions.refined.jsonl`` for ``captions.jsonl``.
         rules: a file of rules.
         ask: ask for decisions in the terminal.
+        ids: names of the set's clips; captions of others are refused, clips without one counted.
 
     Returns:
         The report.
 
     Raises:
-        CaptionFileError: for captions that cannot be read, or refined ones in the place of their source.
+        CaptionFileError: for captions that cannot be read, are of another set, or would be replaced themselves.
         ValueError: for rules that cannot be read.
     """
     path = Path(path)
     out = refined_path(path) if out is None else Path(out)
     if out.resolve() == path.resolve():
         raise CaptionFileError(f'{path}: the refined captions would replace their source; give another --out')
-    captions = read_captions(path, empty_ok=True)
+    captions = read_captions(path, ids, empty_ok=True)
     if any('refined' in caption.about for caption in captions.values()):
         raise CaptionFileError(f'{path}: is refined already; give the file it was made from')
     rules = Rules(rules)
@@ -65,9 +69,12 @@ def refine_captions(path: str | Path, out: str | Path | None = None, rules: str 
             done = [*changes[key], *(['edited'] if decision is not None and decision.choice == 'edit' else [])]
             refined.append(Caption(caption.id, text, dict(caption.about, refined=done)))
     if not refined:
-        raise CaptionFileError(f'{path}: nothing is left of any of its {len(captions)} captions; look at them, or at the rules')
+        raise CaptionFileError(f'{path}: nothing is left of any of its {len(captions)} captions; look at them, or '
+                               'at the rules')
     write_captions(refined, out)
+    written = {caption.key for caption in refined}
     report = dict(
+        without=sorted(name for name in ids or () if clip_path_key(name) not in written),
         captions=len(captions), written=len(refined), changed=sum(bool(names) for names in changes.values()),
         changes=dict(Counter(name for names in changes.values() for name in names).most_common()),
         decisions=dict(choices), lengths=length_statistics([caption.caption for caption in refined], count_tokens),
@@ -77,6 +84,11 @@ def refine_captions(path: str | Path, out: str | Path | None = None, rules: str 
     write_json(report, str(out.with_suffix('.report.json')))
     print('\n'.join(_lines(report, path, out, ask)))
     return report
+
+
+def set_ids(name: str, root: str) -> list[str]:
+    """Names of the clips in the lists of a data set that is one of :data:`~mmdfer.apis.face_clips.SETS`."""
+    return [clip.name for clip in set_clips(name, root)[0]]
 
 
 def refined_path(path: Path) -> Path:
@@ -97,16 +109,20 @@ def _outliers(captions: dict[str, Caption], texts: dict[str, str], changes: dict
 
 
 def _lines(report: dict, path: Path, out: Path, asked: bool) -> list[str]:
+    changes = ', '.join(f'{name} {count}' for name, count in report['changes'].items())
     words, tokens = (report['lengths'][name] for name in ('words', 'tokens'))
     lines = [f'{path}: {report["captions"]} captions, {report["changed"]} changed by the rules'
-             + (f' ({", ".join(f"{name} {count}" for name, count in report["changes"].items())})' if report['changes'] else ''),
-             f'{out}: {report["written"]} captions of {words["mean"]} words and {tokens["mean"]} tokens on average, at most '
-             f'{tokens["max"]} tokens']
+             + (f' ({changes})' if changes else ''),
+             f'{out}: {report["written"]} captions of {words["mean"]} words and {tokens["mean"]} tokens on average, at '
+             f'most {tokens["max"]} tokens']
     if report['decisions']:
         lines.append('decided: ' + ', '.join(f'{count} {name}' for name, count in report['decisions'].items()))
     for kind, count in report['undecided'].items():
         ids = [outlier['id'] for outlier in report['outliers'] if kind in outlier['kinds']]
         lines.append(f'  {count} to look at: {KINDS[kind]} (such as {", ".join(ids[:5])})')
+    if report['without']:
+        lines.append(f'{len(report["without"])} clips of the set have no caption (such as '
+                     f'{", ".join(report["without"][:5])})')
     if report['undecided'] and not asked:
         lines.append('accept, edit or drop these by --review')
     lines.append(f'all is in {out.with_suffix(".report.json")}')

@@ -6,9 +6,7 @@ from .d2_resnet3d import D2ResNet3d
 from .image_vit import ImageViT
 from .injection import inject_adapters
 from .tower import AdapterTower
-from .tying import tie_frozen
 
 __all__ = [
-    'SLOTS', 'AdapterBlock', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT', 'adapted_backbone', 'inject_adapters',
-    'tie_frozen'
+    'SLOTS', 'AdapterBlock', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT', 'adapted_backbone', 'inject_adapters'
 ]

@@ -8,7 +8,7 @@ from mmengine.model import ModuleList
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..adapters import TokenGrid
+from ..adapters import TokenGrid, share_adapters
 from ..registry import MODELS
 from ..weights import is_added
 from .adapter_block import AdapterBlock, parse_blocks
@@ -79,6 +79,36 @@ class AdapterTower:
                 if isinstance(module, NamedLoRALinear):
                     module.train(mode)
         return self
+
+    def tie_frozen(self, guest: AdapterTower) -> int:
+        """Let another tower of the same make use the frozen parameters of this one, and keep its own tunable ones.
+
+        The weights are in memory once, count once, and have a name in both towers: a checkpoint of either loads.
+        Load both from the same file, since the later of two fills the weights of both.
+
+        Returns:
+            How many tensors are shared.
+
+        Raises:
+            ValueError: if a frozen parameter of the guest has another shape here, or none.
+        """
+        own = dict(self.named_parameters())
+        shared = 0
+        for prefix, module in guest.named_modules():
+            for name, parameter in list(module.named_parameters(recurse=False)):
+                if parameter.requires_grad:
+                    continue
+                path = f'{prefix}.{name}' if prefix else name
+                if path not in own or own[path].shape != parameter.shape or own[path].requires_grad:
+                    raise ValueError(f'{path} of the second tower, {tuple(parameter.shape)}, has no frozen counterpart in '
+                                     'the first: give both the same architecture')
+                setattr(module, name, own[path])
+                shared += 1
+        return shared
+
+    def share_adapters(self, guest: AdapterTower) -> int:
+        """:func:`mmdfer.adapters.share_adapters` with this tower's adapters as the owners."""
+        return share_adapters(self, guest)
 
     def run_blocks(self, tokens: Tensor, grid: TokenGrid, deep_prompts: Sequence[Tensor] | None = None,
                    start: int = 0) -> Tensor:

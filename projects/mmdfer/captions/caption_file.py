@@ -66,10 +66,11 @@ def read_captions(path: str | Path, ids: Collection[str] | None = None, empty_ok
             continue
         caption = _parse(line, f'{path}:{number}', last=not line.endswith('\n'))
         if not caption.caption.strip() and not empty_ok:
-            raise CaptionFileError(f'{path}:{number}: the caption of {caption.id} is empty; write one, or take the line out')
+            raise CaptionFileError(f'{path}:{number}: the caption of {caption.id} is empty; write one, or take the '
+                                   'line out')
         if caption.key in first:
-            raise CaptionFileError(f'{path}:{number}: clip {caption.id} has a caption in line {first[caption.key]} already; '
-                                   'keep one of the two lines')
+            raise CaptionFileError(f'{path}:{number}: clip {caption.id} has a caption in line {first[caption.key]} '
+                                   'already; keep one of the two lines')
         first[caption.key] = number
         captions[caption.key] = caption
     if not captions:
@@ -83,17 +84,18 @@ def _refuse_unknown(path: str | Path, captions: dict[str, Caption], ids: Collect
     known = {clip_path_key(name) for name in ids}
     unknown = [caption.id for key, caption in captions.items() if key not in known]
     if unknown:
-        raise CaptionFileError(f'{path}: {len(unknown)} of {len(captions)} captions are of clips that are not in the set '
-                               f'(such as {", ".join(unknown[:5])}; the set has {len(known)} clips, such as '
-                               f'{", ".join(sorted(known)[:3])}); give the captions of this set, or take those lines out')
+        raise CaptionFileError(f'{path}: {len(unknown)} of {len(captions)} captions are of clips that are not in the '
+                               f'set (such as {", ".join(unknown[:5])}; the set has {len(known)} clips, such as '
+                               f'{", ".join(sorted(known)[:3])}); give the captions of this set, or take those lines '
+                               'out')
 
 
 def _lines(path: str | Path) -> Iterator[str]:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise CaptionFileError(f'{path}: cannot be read ({error.strerror}); make it by tools/data/caption_clips.py, or give '
-                               'its path') from None
+        raise CaptionFileError(f'{path}: cannot be read ({error.strerror}); make it by tools/data/caption_clips.py, or '
+                               'give its path') from None
     try:
         text = data.decode('utf-8-sig')
     except UnicodeDecodeError as error:
@@ -118,8 +120,8 @@ def _parse(line: str, place: str, last: bool = False) -> Caption:
         raise CaptionFileError(f'{place}: is no JSON object; expected one {{"id": ..., "caption": ...}} a line')
     for name in ('id', 'caption'):
         if name not in entry:
-            raise CaptionFileError(f'{place}: has no {name!r} (it has {", ".join(map(repr, entry)) or "nothing"}); expected '
-                                   '{"id": ..., "caption": ...}')
+            raise CaptionFileError(f'{place}: has no {name!r} (it has {", ".join(map(repr, entry)) or "nothing"}); '
+                                   'expected {"id": ..., "caption": ...}')
     if isinstance(entry['id'], int) and not isinstance(entry['id'], bool):
         entry['id'] = str(entry['id'])
     for name in ('id', 'caption'):

@@ -54,12 +54,13 @@ def _is_foreign(text: str, words: Sequence[str], rules: Rules) -> bool:
 
 
 def length_statistics(texts: Sequence[str], count_tokens: Callable[[str], int]) -> dict[str, dict[str, float]]:
-    """Mean, smallest, median, 95th percentile and largest number of words and tokens of the texts that are not empty."""
+    """Mean, smallest, median, 95th percentile and largest number of words and tokens; empty texts do not count."""
     texts = [text for text in texts if text]
     statistics = {}
     for name, lengths in (('words', [len(split_words(text)) for text in texts]),
                           ('tokens', [count_tokens(text) for text in texts])):
         values = np.asarray(lengths or [0])
-        statistics[name] = dict(mean=round(float(values.mean()), 1), min=int(values.min()), median=float(np.median(values)),
-                                p95=float(np.percentile(values, 95)), max=int(values.max()))
+        statistics[name] = dict(mean=round(float(values.mean()), 1), min=int(values.min()),
+                                median=float(np.median(values)), p95=float(np.percentile(values, 95)),
+                                max=int(values.max()))
     return statistics

@@ -11,8 +11,13 @@ import yaml
 
 RULES = Path(__file__).with_name('rules.yaml')
 ABBREVIATIONS = {'dr', 'mr', 'mrs', 'ms', 'prof', 'vs', 'etc', 'approx', 'e.g', 'i.e'}
-_CUT_OFF = re.compile(r'(?: (?:the|an?|his|her|their|its|to|of|in|on|at|into|from|by|for|with|and|or|as|while))+$', re.IGNORECASE)
+_CUT_OFF = re.compile(r'(?: (?:the|an?|his|her|their|its|to|of|in|on|at|into|from|by|for|with|and|or|as|while))+$',
+                      re.IGNORECASE)
 """What a text that was cut off at the model's limit may end in."""
+_VERB_BEFORE = re.compile(
+    r'\b(?:is|are|was|were|be|looks?|seems?|appears?|feels?|becomes?|remains?|gets?|grows?|turns?)(?: \w+ly)?\s*$',
+    re.IGNORECASE)
+_PREPOSITION_BEFORE = re.compile(r'\b(?:of|in|with|from|to|into|as)\s*$', re.IGNORECASE)
 _PATTERNS = ('refusals', 'wrapping', 'openings', 'sentences', 'phrases')
 _LISTS = ('adjectives', 'adverbs', 'nouns', 'english')
 
@@ -39,8 +44,8 @@ class Rules:
         for name in _LISTS:
             wrong = [word for word in found[name] if not isinstance(word, str)]
             if wrong:
-                raise ValueError(f'{path}: {name}: {wrong[0]!r} is no word; put it in quotes, as YAML reads on, no and yes '
-                                 'otherwise')
+                raise ValueError(f'{path}: {name}: {wrong[0]!r} is no word; put it in quotes, as YAML reads on, no and '
+                                 'yes otherwise')
         words = {name: '|'.join(sorted(map(re.escape, found[name]), key=len, reverse=True)) for name in _LISTS}
         stands_for = dict(adjective=words['adjectives'], adverb=words['adverbs'], noun=words['nouns'],
                           feeling='|'.join(words[name] for name in ('adjectives', 'adverbs', 'nouns')))
@@ -73,7 +78,8 @@ def _nltk():
         from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
         from nltk.tokenize.treebank import TreebankWordDetokenizer
     except ImportError:
-        raise ImportError('captions are refined with NLTK, which is not there: pip install "mmdfer[captions]"') from None
+        raise ImportError('captions are refined with NLTK, which is not there: pip install '
+                          '"mmdfer[captions]"') from None
     parameters = PunktParameters()
     parameters.abbrev_types = set(ABBREVIATIONS)
     return PunktSentenceTokenizer(parameters), TreebankWordTokenizer(), TreebankWordDetokenizer()
@@ -124,10 +130,10 @@ def _sentences(text: str, rules: Rules, changes: dict[str, None]) -> Iterator[st
         if place and place == len(found) - 1 and not re.search(r'[.!?]["\')]*$', sentence):
             changes['fragments'] = None         # cut off by the model's limit
             continue
-        if any(pattern.search(sentence) for pattern in rules.sentences):
+        bare = _open(sentence, rules, changes)
+        if any(pattern.search(bare) for pattern in rules.sentences):
             changes['sentences'] = None
             continue
-        bare = _open(sentence, rules, changes)
         bare = _remove(bare, rules.phrases, 'phrases', changes)
         shorter = _without_feelings(bare, rules)
         if shorter != bare:
@@ -169,6 +175,9 @@ def _remove(text: str, patterns: list[re.Pattern], name: str, changes: dict[str,
 
 def _without_feelings(sentence: str, rules: Rules) -> str:
     def rest(found: re.Match) -> str:
+        before = sentence[:found.start()]
+        if _VERB_BEFORE.search(before) or not found['next'] and _PREPOSITION_BEFORE.search(before):
+            return found[0]                 # "looks sad", "turns to sad.": the sentence would be none without it
         if not found['article']:
             return ''
         article = 'an' if found['next'].lower() in tuple('aeiou') else 'a'
@@ -185,6 +194,6 @@ def _finish(sentence: str) -> str:
     sentence = re.sub(r'^(?:and|or|but|,)\s+', '', sentence, flags=re.IGNORECASE)
     sentence = _CUT_OFF.sub('', sentence)
     sentence = joiner.detokenize(words.tokenize(sentence)).strip()
-    if sentence and sentence[-1] not in '.!?"\')':
+    if sentence and sentence[-1] not in '.!?"\')。！？':
         sentence += '.'
     return sentence[:1].upper() + sentence[1:]

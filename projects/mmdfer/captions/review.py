@@ -71,8 +71,9 @@ class Decisions:
             except (ValueError, TypeError):
                 is_one = False
             if not is_one:
-                raise CaptionFileError(f'{self.path}:{number}: is no decision; expected id, choice ({", ".join(CHOICES)}), '
-                                       'seen and, for edit, caption; take the line out, or delete the file')
+                raise CaptionFileError(f'{self.path}:{number}: is no decision; expected id, choice '
+                                       f'({", ".join(CHOICES)}), seen and, for edit, caption; take the line out, or '
+                                       'delete the file')
             self._made[clip_path_key(decision.id)] = decision
 
     def on(self, id: str, text: str) -> Decision | None:

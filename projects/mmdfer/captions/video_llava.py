@@ -14,10 +14,11 @@ PROMPT_VERSION = 1
 """To be raised with every change of the prompt's words."""
 
 INSTRUCTION = (
-    'You are an analyst of facial expressions. The frames show one face over time. Say in two or three short sentences how '
-    'the features of the face move from the first frame to the last: forehead, brows, eyes and eyelids, nose, cheeks, lips, '
-    'mouth, chin and jaw. Add what these movements imply, such as breathing, speaking, blinking, or where the gaze goes. '
-    'Describe only what can be seen to move; do not name any emotion, and do not describe clothes or the background.')
+    'You are an analyst of facial expressions. The frames show one face over time. Say in two or three short sentences '
+    'how the features of the face move from the first frame to the last: forehead, brows, eyes and eyelids, nose, '
+    'cheeks, lips, mouth, chin and jaw. Add what these movements imply, such as breathing, speaking, blinking, or '
+    'where the gaze goes. Describe only what can be seen to move; do not name any emotion, and do not describe clothes '
+    'or the background.')
 """After FineCLIPER (ACM MM 2024), section on captions: a facial-expression analyst who is to be concise."""
 
 PROMPT = f'USER: <video>\n{INSTRUCTION} ASSISTANT:'
@@ -50,8 +51,9 @@ class VideoLlava:
         try:
             self.processor = VideoLlavaProcessor.from_pretrained(model)
         except (OSError, ValueError, TypeError) as error:
-            raise ValueError(f'{model}: its processor cannot be read ({_first_line(error)}); the folder needs the tokenizer '
-                             'files, preprocessor_config.json and processor_config.json beside the weights') from None
+            raise ValueError(f'{model}: its processor cannot be read ({_first_line(error)}); the folder needs the '
+                             'tokenizer files, preprocessor_config.json and processor_config.json beside the '
+                             'weights') from None
         try:
             self.model, info = VideoLlavaForConditionalGeneration.from_pretrained(
                 model, torch_dtype=self.dtype, output_loading_info=True)
@@ -93,8 +95,8 @@ def _check_kind(model: str) -> None:
     try:
         found, _ = PretrainedConfig.get_config_dict(model)
     except OSError as error:
-        raise ValueError(f'{model}: is no folder, and cannot be fetched from the hub ({_first_line(error)}); fetch it where '
-                         'there is a network, by huggingface-cli download, and give the folder') from None
+        raise ValueError(f'{model}: is no folder, and cannot be fetched from the hub ({_first_line(error)}); fetch it '
+                         'where there is a network, by huggingface-cli download, and give the folder') from None
     if found.get('model_type') != 'video_llava':
         raise ValueError(f'{model}: is a model of type {found.get("model_type")!r}, not a video-language model of type '
                          "'video_llava'; give one such as LanguageBind/Video-LLaVA-7B-hf")

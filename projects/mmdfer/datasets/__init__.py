@@ -10,12 +10,12 @@ from .listed_dataset import ListedDataset
 from .mafw import MAFWCompoundDataset, MAFWDataset
 from .packed import Pack, PackError
 from .rafdb import RAFDBDataset
-from .sampler import BalancedSampler, class_counts
+from .sampler import BalancedSampler
 from .transforms import *  # noqa: F401,F403
 from .video_folder import VideoFolderDataset
 
 __all__ = [
     'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'DFERDataset', 'DFEWDataset',
     'DatasetError', 'FERPlusDataset', 'FERV39kDataset', 'ListedDataset', 'MAFWCompoundDataset', 'MAFWDataset', 'Pack',
-    'PackError', 'RAFDBDataset', 'StaticFERDataset', 'VideoFolderDataset', 'class_counts'
+    'PackError', 'RAFDBDataset', 'StaticFERDataset', 'VideoFolderDataset'
 ]

@@ -6,37 +6,8 @@ from collections.abc import Iterator, Sized
 import numpy as np
 from mmengine.dataset import DefaultSampler
 
+from ..labels import labels_of
 from ..registry import DATA_SAMPLERS
-from .errors import DatasetError
-
-
-def labels_of(dataset: Sized) -> np.ndarray:
-    """The label of each item of a data set or of a wrapper such as ``RepeatDataset``, without reading any clip.
-
-    Raises:
-        DatasetError: for items without a single label.
-    """
-    labels = []
-    for index in range(len(dataset)):
-        info = dataset.get_data_info(index)
-        label = np.atleast_1d(info.get('label', info.get('gt_label', ())))
-        if label.shape != (1, ):
-            raise DatasetError(f'{type(dataset).__name__}: item {index} has no single label (label or gt_label): '
-                               'classes cannot be counted')
-        labels.append(int(label[0]))
-    return np.array(labels)
-
-
-def class_counts(dataset: Sized) -> np.ndarray:
-    """Items of each class (K, ), K being the number of classes of the data set's metainfo.
-
-    Raises:
-        DatasetError: for items without a single label, or a data set that does not name its classes.
-    """
-    classes = dataset.metainfo.get('classes')
-    if classes is None:
-        raise DatasetError(f"{type(dataset).__name__}: metainfo has no 'classes' to count by")
-    return np.bincount(labels_of(dataset), minlength=len(classes))
 
 
 @DATA_SAMPLERS.register_module()
@@ -53,7 +24,7 @@ class BalancedSampler(DefaultSampler):
         seed, round_up: of ``DefaultSampler``. A Runner gives the run's seed.
 
     Raises:
-        DatasetError: for items without a single label.
+        ValueError: for items without a single label.
         ValueError: for a balance outside [0, 1].
     """
 

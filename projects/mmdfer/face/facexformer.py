@@ -19,12 +19,11 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..datasets.errors import BadClipError
 from .analysis import frame_notes, states
 from .boxes import MARGIN, box_of, from_crop
 from .landmarks import NUM_LANDMARKS
 from .regions import REGIONS, order_sides
-from .store import MAP_EDGE, ClipFaces
+from .store import MAP_EDGE, ClipFaces, FaceMapsError
 from .tracking import fill_gaps, short_gaps
 
 NAME = 'FaceXFormer'
@@ -40,17 +39,17 @@ def read_outputs(folder: str, clip: str, frames, what: Sequence[str] = ('landmar
         what: of ``landmarks`` and ``parsing``.
 
     Raises:
-        BadClipError: if the file is missing, or what it holds does not fit the clip.
+        FaceMapsError: if the file is missing, or what it holds does not fit the clip.
     """
     path = os.path.join(folder, f'{clip}.npz')
     length, size = len(frames), next(iter(frames)).shape[:2]
     arrays = _read(path)
     lacking = [name for name in {'landmarks', *what} if name not in arrays]
     if lacking:
-        raise BadClipError(f'{path}: holds no {lacking[0]}; expected landmarks (T, 136) and parsing (T, 224, 224)')
+        raise FaceMapsError(f'{path}: holds no {lacking[0]}; expected landmarks (T, 136) and parsing (T, 224, 224)')
     for name, array in arrays.items():
         if len(array) != length:
-            raise BadClipError(f'{path}: {name} has {len(array)} frames, the clip {length}; run FaceXFormer over the '
+            raise FaceMapsError(f'{path}: {name} has {len(array)} frames, the clip {length}; run FaceXFormer over the '
                                'whole clip')
     crops = crop_boxes(_shaped(path, 'boxes', arrays['boxes'], (4, )), size) if 'boxes' in arrays else whole_frames(
         length, size)
@@ -94,7 +93,7 @@ def _parsing(path: str, parsing: np.ndarray, tracks: np.ndarray, gaps: Sequence[
         _shaped(path, 'parsing', parsing, (len(REGIONS), *parsing.shape[2:]))
         parsing = parsing.argmax(axis=1)
     if parsing.ndim != 3 or parsing.min() < 0 or parsing.max() >= len(REGIONS):
-        raise BadClipError(f'{path}: parsing of shape {parsing.shape} has values from {parsing.min()} to '
+        raise FaceMapsError(f'{path}: parsing of shape {parsing.shape} has values from {parsing.min()} to '
                            f'{parsing.max()}; expected (T, 224, 224) with classes 0 to {len(REGIONS) - 1}')
     labels = np.stack([cv2.resize(frame.astype(np.uint8), (MAP_EDGE, MAP_EDGE), interpolation=cv2.INTER_NEAREST)
                        for frame in parsing])
@@ -107,7 +106,7 @@ def _parsing(path: str, parsing: np.ndarray, tracks: np.ndarray, gaps: Sequence[
 
 def _shaped(path: str, name: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if array.shape[1:] != shape:
-        raise BadClipError(f'{path}: {name} has the shape {array.shape}; expected (T, {", ".join(map(str, shape))})')
+        raise FaceMapsError(f'{path}: {name} has the shape {array.shape}; expected (T, {", ".join(map(str, shape))})')
     return array
 
 
@@ -116,6 +115,6 @@ def _read(path: str) -> dict[str, np.ndarray]:
         with np.load(path) as file:
             return {name: file[name] for name in ('landmarks', 'parsing', 'boxes') if name in file.files}
     except FileNotFoundError:
-        raise BadClipError(f"{path}: FaceXFormer's output for this clip is not there") from None
+        raise FaceMapsError(f"{path}: FaceXFormer's output for this clip is not there") from None
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile):
-        raise BadClipError(f'{path}: is no whole .npz file') from None
+        raise FaceMapsError(f'{path}: is no whole .npz file') from None

@@ -86,16 +86,17 @@ def find_maps(clip: str, root: str | None = None) -> Path | None:
     """The file of a clip's maps, found from the clip's path alone; ``None`` if there is none.
 
     Args:
-        clip: its folder of frames, or its video.
+        clip: its folder of frames, or its video; a packed clip's may be gone.
         root: folder of the maps, if it is not beside the clips.
     """
     clip = Path(os.path.abspath(clip))
-    name = clip.name if clip.is_dir() else clip.stem
-    inside = Path(f'{name}.npz')
+    names = dict.fromkeys((clip.name, clip.stem, clip.stem.zfill(5)))       # a list of DFEW writes 00001 as 1
+    inside = Path()
     for parent in list(clip.parents)[:5]:
         folder = parent.with_name(parent.name + SUFFIX) if root is None else Path(root)
-        if (folder / inside).is_file():
-            return folder / inside
+        for name in names:
+            if (folder / inside / f'{name}.npz').is_file():
+                return folder / inside / f'{name}.npz'
         inside = Path(parent.name) / inside
     return None
 

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..backbones import tie_frozen
 from ..registry import MODELS
 from .clip_text_head import CLIPTextHead, unit
 
@@ -51,7 +50,7 @@ class FineCLIPERHead(CLIPTextHead):
         if negative_encoder is not None:
             self.negative_encoder = MODELS.build(negative_encoder)
             self.negative_learner = self._build_prompts(self.negative_encoder, dict(texts, **negative_texts or {}), {})
-            tie_frozen(self.text_encoder, self.negative_encoder)
+            self.text_encoder.tie_frozen(self.negative_encoder)
 
     def texts(self) -> tuple[Tensor, Tensor | None]:
         """Unit features c^P and c^N of each class, (K, C); ``None`` without negative texts."""

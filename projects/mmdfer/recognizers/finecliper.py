@@ -7,7 +7,6 @@ import torch
 from mmaction.models.recognizers import Recognizer3D
 from torch import Tensor
 
-from ..backbones import tie_frozen
 from ..registry import MODELS
 from ..text import tokenize
 
@@ -55,7 +54,7 @@ class FineCLIPER(Recognizer3D):
         self.caption_encoder = MODELS.build(caption_encoder) if caption_encoder is not None else None
         self.drop_modalities, self.truncate_captions = tuple(drop_modalities), truncate_captions
         if self.map_encoder is not None:
-            tie_frozen(self.backbone, self.map_encoder)
+            self.backbone.tie_frozen(self.map_encoder)
 
     def extract_feat(self, inputs: Tensor, stage: str = 'neck', data_samples: list | None = None,
                      test_mode: bool = False) -> tuple[dict[str, Tensor] | Tensor, dict]:

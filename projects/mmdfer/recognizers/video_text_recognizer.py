@@ -5,7 +5,6 @@ import torch
 from mmaction.models.recognizers import Recognizer3D
 from torch import Tensor
 
-from ..adapters import share_adapters as pair_adapters
 from ..registry import MODELS
 
 
@@ -31,7 +30,7 @@ class VideoTextRecognizer(Recognizer3D):
             widths['in_channels'] = self.backbone.out_proj.out_features
         self.cls_head = MODELS.build(dict(widths, **cls_head))
         if share_adapters:
-            pair_adapters(self.backbone, self.cls_head.text_encoder)
+            self.backbone.share_adapters(self.cls_head.text_encoder)
 
     def extract_feat(self, inputs: Tensor, stage: str = 'neck', data_samples: list | None = None,
                      test_mode: bool = False) -> tuple[Tensor, dict]:

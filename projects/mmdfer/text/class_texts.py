@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from ..labels import EMOTIONS, class_names, emotion_of
+from ..labels import EMOTIONS, Emotion, class_names, emotions_of, listed
 
 EMOTIONS_FILE = Path(__file__).with_name('emotions.yaml')
 SOURCES = ('noun', 'adjective', 'action_units', 'descriptions')
@@ -73,20 +73,18 @@ def _emotion_texts() -> dict:
 
 
 def _of_emotions(dataset: str | None, name: str, source: str) -> list[str]:
-    """Texts of a class by the emotions it stands for; those of a compound class are joined by "and"."""
+    """Texts of a class by the emotions it stands for; those of a compound class are joined, as in "fear and sadness"."""
     told = [_of_emotion(emotion.noun, source) for emotion in _emotions(dataset, name)]
     if len(told) == 1:
         return told[0]
-    joint = ', ' if source == 'action_units' else ' and '
-    return [joint.join(parts) for parts in zip(*told)]
+    join = ', '.join if source == 'action_units' else listed
+    return [join(parts) for parts in zip(*told)]
 
 
-def _emotions(dataset: str | None, name: str) -> list:
+def _emotions(dataset: str | None, name: str) -> Sequence[Emotion]:
     parts = name.split('_')
-    try:
-        return [emotion_of(dataset, name)] if dataset is not None else [EMOTIONS[part] for part in parts]
-    except KeyError:
-        pass
+    if dataset is not None and name in class_names(dataset):
+        return emotions_of(dataset, name)
     unknown = [part for part in parts if part not in EMOTIONS]
     if unknown:
         raise ValueError(f'texts: class {name!r} is no emotion known here ({", ".join(EMOTIONS)}): give its texts in a '

@@ -5,17 +5,13 @@ import math
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .clip_files import ClipRead, read_with_config
 from .loading import LoadReport, TowerFile, fill, rename
 from .reading import CheckpointError
-
-if TYPE_CHECKING:
-    from ..text import CLIPTextEncoder
 
 CONTEXT, LONG_CONTEXT, KEPT = 77, 248, 20       # Long-CLIP keeps the first rows of CLIP's table
 _PREFIXES = ('module.', '_orig_mod.', 'model.', 'clip_model.', 'clip.')
@@ -189,7 +185,7 @@ def stretch_positions(table: Tensor) -> Tensor:
     return torch.cat([kept, (rest[:, :, None] + quarters * step[:, :, None]).flatten(1, 2)], dim=1)
 
 
-def load_clip_text(encoder: CLIPTextEncoder, path: str | os.PathLike) -> LoadReport:
+def load_clip_text(encoder: nn.Module, path: str | os.PathLike) -> LoadReport:
     """Load the text tower of a CLIP file of any known format.
 
     Adapters of the encoder keep their values. For an encoder of 248 positions a table of 77 is stretched as

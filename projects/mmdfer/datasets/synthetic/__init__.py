@@ -5,14 +5,11 @@ random subjects act out the seven classes, and surprise and fear differ by the d
 alone. Nothing here needs the deep learning stack.
 """
 from .action_units import ACTION_UNITS, AU_INDEX, CLASSES
-from .captions import describe, write_demo_captions
 from .class_folders import write_class_folders
 from .drawing import draw_clip, draw_sitting
-from .face_maps import write_maps
 from .performance import COLUMNS, Performance, sample_performance
 from .plan import Options
 from .writer import make_dataset
 
-__all__ = ['ACTION_UNITS', 'AU_INDEX', 'CLASSES', 'COLUMNS', 'Options', 'Performance', 'describe', 'draw_clip',
-           'draw_sitting', 'make_dataset', 'sample_performance', 'write_class_folders', 'write_demo_captions',
-           'write_maps']
+__all__ = ['ACTION_UNITS', 'AU_INDEX', 'CLASSES', 'COLUMNS', 'Options', 'Performance', 'draw_clip',
+           'draw_sitting', 'make_dataset', 'sample_performance', 'write_class_folders']

@@ -9,17 +9,17 @@ from typing import Callable, Iterable, List, Tuple
 
 import numpy as np
 
-from ...face.boxes import box_of
-from ...face.mesh import paint_outlines
-from ...face.store import FOUND, MAP_EDGE, ClipFaces, maps_path, save_faces
-from .action_units import AU_INDEX
-from .drawing import clip_geometry
-from .face_geometry import build_face
-from .face_renderer import SHIFT, SUPERSAMPLING, gaze_of, project, split_frames
-from .identity import Identity
-from .outlines import FaceParts, stack
-from .plan import Item, Options, plan_clips, plan_videos
-from .writer import ALL_FRAMES, VIDEO_SIZE
+from ..datasets.synthetic.action_units import AU_INDEX
+from ..datasets.synthetic.drawing import clip_geometry
+from ..datasets.synthetic.face_geometry import build_face
+from ..datasets.synthetic.face_renderer import SHIFT, SUPERSAMPLING, gaze_of, project, split_frames
+from ..datasets.synthetic.identity import Identity
+from ..datasets.synthetic.outlines import FaceParts, stack
+from ..datasets.synthetic.plan import Item, Options, plan_clips, plan_videos
+from ..datasets.synthetic.writer import ALL_FRAMES, VIDEO_SIZE
+from ..face.boxes import box_of
+from ..face.mesh import paint_outlines
+from ..face.store import FOUND, MAP_EDGE, ClipFaces, maps_path, save_faces
 
 SOURCE = 'synthetic geometry'
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from mmdfer.datasets.clip_frames import ClipFrames
-from mmdfer.datasets.synthetic import Options, draw_clip, face_renderer, make_dataset, write_maps
-from mmdfer.datasets.synthetic.face_maps import clip_faces
+from mmdfer.datasets.synthetic import Options, draw_clip, face_renderer, make_dataset
+from mmdfer.apis.demo_maps import clip_faces, write_maps
 from mmdfer.datasets.synthetic.plan import Item
 from mmdfer.face import REGION_ID, find_maps, load_faces
 

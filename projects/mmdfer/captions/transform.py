@@ -9,9 +9,9 @@ from pathlib import Path
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
-from ...captions.caption_file import RAW_NAME, REFINED_NAME, CaptionFileError, read_captions
-from ...clip_names import clip_path_key
-from ...registry import TRANSFORMS
+from ..clip_names import clip_path_key
+from ..registry import TRANSFORMS
+from .caption_file import RAW_NAME, REFINED_NAME, CaptionFileError, read_captions
 
 PARENTS = 5
 """Folders above a clip in which its file of captions is looked for."""

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 
-from ...face.landmarks import mirror
-from ...face.regions import SWAPPED
-from ...face.rendering import parsing_planes, render_landmarks
-from ...face.store import MISSING, ClipFaces, FaceMapsError, find_maps, load_faces
-from ...registry import TRANSFORMS
+from .landmarks import mirror
+from .regions import SWAPPED
+from .rendering import parsing_planes, render_landmarks
+from .store import MISSING, ClipFaces, FaceMapsError, find_maps, load_faces
+from ..registry import TRANSFORMS
 
 KINDS = ('parsing', 'landmarks')
 
@@ -131,6 +131,8 @@ def _check_view(results: dict, frames: int) -> None:
 
 def _length(results: dict) -> int | None:
     """Frames of the whole clip, as far as the results tell."""
+    if 'packed' in results:
+        return len(results['packed'])
     if 'frame_names' in results:
         return len(results['frame_names'])
     return None if 'frame_range' in results else results.get('total_frames')

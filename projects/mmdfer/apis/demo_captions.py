@@ -8,7 +8,7 @@ from typing import Dict, List, Tuple
 
 import numpy as np
 
-from ...captions.caption_file import RAW_NAME, Caption, write_captions
+from ..captions.caption_file import RAW_NAME, Caption, write_captions
 
 VERSION = 1
 """To be raised with every change of the texts."""
@@ -27,7 +27,8 @@ PHRASES: Dict[int, Tuple[str, ...]] = {
     6: ('the cheeks rise', 'the cheeks push up under the eyes', 'the cheeks are lifted'),
     7: ('the eyelids tighten', 'the eyes narrow', 'the lower eyelids are tensed'),
     9: ('the nose wrinkles', 'the sides of the nose are drawn up', 'folds appear across the nose'),
-    12: ('the corners of the mouth are pulled up', 'the mouth widens and its corners rise', 'the lip corners move up and out'),
+    12: ('the corners of the mouth are pulled up', 'the mouth widens and its corners rise',
+         'the lip corners move up and out'),
     15: ('the corners of the mouth sink', 'the lip corners are pulled down', 'the mouth curves downwards'),
     16: ('the lower lip is pulled down', 'the lower lip drops', 'the lower lip moves away from the upper'),
     20: ('the lips are stretched sideways', 'the mouth is drawn wide', 'the lips are pulled towards the ears'),

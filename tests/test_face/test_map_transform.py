@@ -7,9 +7,9 @@ from mmengine.dataset import Compose
 
 from mmdfer.datasets import DFEWDataset
 from mmdfer.datasets.synthetic import Options
-from mmdfer.datasets.synthetic.face_maps import clip_faces
+from mmdfer.apis.demo_maps import clip_faces
 from mmdfer.datasets.synthetic.plan import Item
-from mmdfer.datasets.transforms.face_maps import View
+from mmdfer.face.map_transform import View
 from mmdfer.face.landmarks import MIRRORED
 from mmdfer.face.regions import PALETTE, REGION_ID, SWAPPED
 from mmdfer.face.store import FaceMapsError, maps_path, save_faces
@@ -100,7 +100,7 @@ def test_landmarks_undergo_what_the_pictures_do(clip, geometry, seed):
         drawn['points'] = face
         return np.zeros((*size, 3), np.uint8)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('mmdfer.datasets.transforms.face_maps.render_landmarks', keep)
+        patch.setattr('mmdfer.face.map_transform.render_landmarks', keep)
         view.landmarks(faces)
     if not len(points):                 # cropped away
         x, y = drawn['points'][0]

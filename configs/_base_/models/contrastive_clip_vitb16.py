@@ -1,0 +1,20 @@
+# CLIP ViT-B/16 trained on clips and their captions, predicting by class texts: adapters of width 128 as FineCLIPER's,
+# AIM's for the frames and two in every layer for the texts.
+_base_ = ['clip_vitb16.py']
+
+model = dict(
+    backbone=dict(
+        temporal_embedding=16,
+        adapters=[
+            dict(type='BottleneckAdapter', slot='temporal_attn', width=128, skip=False),
+            dict(type='BottleneckAdapter', slot='attn_out', width=128),
+            dict(type='BottleneckAdapter', slot='parallel_ffn', width=128, skip=False, scale=0.5)
+        ]),
+    cls_head=dict(
+        type='CaptionContrastiveHead',
+        text_encoder=dict(adapters=[
+            dict(type='BottleneckAdapter', slot='before_attn', width=128),
+            dict(type='BottleneckAdapter', slot='before_ffn', width=128)
+        ]),
+        texts=dict(templates=['A person with an expression of {}.']),
+        truncate=True))

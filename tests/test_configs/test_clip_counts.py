@@ -1,0 +1,98 @@
+"""Tunable parameters of PE-CLIP, its ablations and the prompt baselines are the papers'."""
+import pytest
+
+from mmdfer.apis.config import load_config
+from mmdfer.apis.counting import count_config, no_initialisers
+from mmdfer.registry import MODELS
+
+from ..conftest import ROOT
+
+VISION, TEXT, LAYERS = 768, 512, 12
+
+
+def bottleneck(dim, reduction):
+    width = dim // reduction
+    return LAYERS * (2 * dim * width + width + dim)
+
+
+def tda(reduction=8, gates=3, gate=True):
+    """Norm, the gate a token, down and up, and a recurrent layer of ``gates`` products of input and state."""
+    width = VISION // reduction
+    return bottleneck(VISION, reduction) + LAYERS * (2 * VISION + gate * (VISION + 1) + gates * (2 * width**2 + 2 * width))
+
+
+def adapters(reduction=8):
+    return 2 * bottleneck(TEXT, reduction) + bottleneck(VISION, reduction) + tda(reduction)
+
+
+SHA_TEXT = TA = bottleneck(TEXT, 8)
+SHA_VISION = bottleneck(VISION, 8)
+MAPLE = 9 * 2 * TEXT + 9 * (TEXT * VISION + VISION)
+COOP = 16 * TEXT
+MAPS = LAYERS * (2 * TEXT * VISION + TEXT + VISION)         # of a shared ShA, between the widths
+
+# Config, tunable parameters in closed form, and millions as the paper has them, where it does.
+PE_CLIP = {
+    'full': (adapters() + MAPLE, 9.400), 'adapters': (adapters(), 5.845), 'ta': (TA, 0.793),
+    'ta_prompts': (TA + MAPLE, 4.348), 'ta_text_sha_prompts': (TA + SHA_TEXT + MAPLE, 5.142),
+    'vision_sha_tda_prompts': (SHA_VISION + tda() + MAPLE, 7.813),
+    'ta_both_sha_prompts': (TA + SHA_TEXT + SHA_VISION + MAPLE, 6.921),
+    'tda_rnn': (adapters() - tda() + tda(gates=1) + MAPLE, 8.95),
+    'tda_lstm': (adapters() - tda() + tda(gates=4) + MAPLE, 9.62),
+    'tda_vanilla': (adapters() - tda() + SHA_VISION + MAPLE, 8.70),
+    'reduction_4': (adapters(4) + MAPLE, 16.51), 'reduction_16': (adapters(16) + MAPLE, 6.34),
+    'scaling_none': (adapters() - tda() + tda(gate=False) + MAPLE, None),
+    'coop': (adapters() + COOP, None), 'coop_au': (adapters() + COOP, None),
+    'shared_modalities': (adapters() - SHA_TEXT + MAPS + MAPLE, None),
+}
+# Those that change something else than parameters.
+AS_FULL = ('tda_gru', 'scaling_input', 'scaling_recurrent', 'scaling_post_up', 'reduction_8', 'class_names', 'maple_au',
+           'descriptions', 'across_batch', 'frames_0_to_1', 'no_mixing')
+PE_CLIP.update((name, PE_CLIP['full']) for name in AS_FULL)
+
+
+def count(path):
+    return count_config(load_config(ROOT / 'configs' / path))
+
+
+def test_every_ablation_is_counted():
+    assert {path.stem for path in (ROOT / 'configs/ablations/pe_clip').glob('*.py')} - {'rows'} == set(PE_CLIP)
+
+
+@pytest.mark.filterwarnings('ignore:TemporalDynamicAdapter')
+@pytest.mark.parametrize('name', PE_CLIP)
+def test_ablations_have_the_papers_counts(name):
+    expected, millions = PE_CLIP[name]
+    found = count(f'ablations/pe_clip/{name}.py')
+    assert found['tunable'] == expected
+    # The paper's figures are rounded or cut at the last digit.
+    assert millions is None or expected / 1e6 == pytest.approx(millions, abs=0.005)
+    table = (ROOT / 'configs/ablations/pe_clip/README.md').read_text()
+    assert f'| {expected:,} |' in table
+
+
+@pytest.mark.parametrize('dataset', ['dfew', 'ferv39k', 'mafw'])
+def test_pe_clip_has_the_papers_count_whatever_the_classes(dataset):
+    found = count(f'pe_clip_vitb16_{dataset}.py')
+    assert found['tunable'] == 9_399_564 and found['tunable_adapters'] == 5_844_492
+    assert found['modules']['backbone.adapters.ffn_out']['tunable'] == 12 * 206_497
+    assert count(f'zero_shot_clip_vitb16_{dataset}.py')['tunable'] == 0
+
+
+@pytest.mark.parametrize('name, expected', [
+    ('maple', 3_555_072), ('coop', COOP), ('vpt', 12 * 8 * VISION),
+    ('cocoop', 4 * TEXT + TEXT * 32 + 32 + 32 * TEXT + TEXT)])
+def test_prompt_baselines_have_their_counts(name, expected):
+    assert count(f'baselines/{name}_vitb16_dfew.py')['tunable'] == expected
+
+
+def test_dfer_clip_has_about_90_millions():
+    assert count('baselines/dfer_clip_vitb32_dfew.py')['tunable'] / 1e6 == pytest.approx(90, abs=0.5)
+    assert count('baselines/dfer_clip_vitb16_dfew.py')['tunable'] / 1e6 == pytest.approx(88.3, abs=0.5)
+
+
+def test_initialisers_are_back_after_counting():
+    model = dict(type='BottleneckAdapter', dim=8, reduction=2)
+    with no_initialisers():
+        MODELS.build(model)
+    assert not MODELS.build(model).up.weight.any()              # zero at the start, whatever the memory held

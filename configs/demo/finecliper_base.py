@@ -42,7 +42,7 @@ model = dict(
         texts=dict(dataset='dfew', source='noun', templates=['A person with an expression of {}.']),
         negative_encoder=labels,
         negative_texts=dict(templates=['A person with an expression of no {}.']),
-        temperature=0.05),
+        temperature=0.01),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[127.5, 127.5, 127.5],

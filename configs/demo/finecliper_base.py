@@ -5,7 +5,7 @@ _base_ = ['../_base_/default_runtime.py']
 data_root = 'data/demo'
 size = 48
 num_frames = 8
-epochs = 4
+epochs = 2
 
 frames = dict(
     type='AdapterViT',

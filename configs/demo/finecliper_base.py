@@ -5,7 +5,7 @@ _base_ = ['../_base_/default_runtime.py']
 data_root = 'data/demo'
 size = 48
 num_frames = 8
-epochs = 4
+epochs = 2
 
 frames = dict(
     type='AdapterViT',
@@ -42,7 +42,7 @@ model = dict(
         texts=dict(dataset='dfew', source='noun', templates=['A person with an expression of {}.']),
         negative_encoder=labels,
         negative_texts=dict(templates=['A person with an expression of no {}.']),
-        temperature=0.05),
+        temperature=0.01),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[127.5, 127.5, 127.5],

@@ -1,5 +1,6 @@
 # Demo, FineCLIPER whole: the base with parsing and landmark maps through one encoder, and captions. Maps and captions
-# are made from the set's known geometry and action units (make_demo_clips.py --maps).
+# are made from the set's known geometry and action units (make_demo_clips.py --maps). The captions' text tower trains
+# whole: its weights are random, and a caption has more to tell than adapters alone make of them.
 _base_ = ['finecliper_base.py']
 
 model = dict(
@@ -10,8 +11,7 @@ model = dict(
             dict(type='BottleneckAdapter', slot='attn_out', width=20),
             dict(type='BottleneckAdapter', slot='parallel_ffn', width=20, skip=False, scale=0.5)
         ]),
-    caption_encoder=dict(
-        _base_.labels, context_length=248, adapters=[dict(type='BottleneckAdapter', slot='before_attn', width=16)]))
+    caption_encoder=dict(_base_.labels, context_length=248, adapters=[], freeze=False))
 
 train_pipeline = [
     dict(type='ClipInit'),

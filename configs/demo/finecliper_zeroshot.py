@@ -1,5 +1,5 @@
 # Demo, zero-shot: FineCLIPER's video encoder learns from captions alone, no label is read in training. Classes are told
-# by class_texts.yaml, in validation and on other sets (finecliper_zeroshot_other.py). The text tower starts from
+# by class_texts.yaml, in validation and on other sets (finecliper_zeroshot_to_other.py). The text tower starts from
 # random weights and trains whole.
 _base_ = ['finecliper_base.py']
 

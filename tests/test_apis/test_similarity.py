@@ -12,6 +12,7 @@ from mmdfer.registry import MODELS
 from ..conftest import ROOT, write_dfew
 
 SIDE = 16
+FILES = ['similarity.npz', 'similarity.png', 'weights.png', 'modalities.md']
 TINY = dict(embed_dims=24, num_layers=1, num_heads=2, feedforward_channels=24)
 
 
@@ -51,14 +52,21 @@ def test_what_is_measured_is_consistent(cfg, tmp_path):
     assert list(found['weights']) == ['video', 'caption']
     assert np.isnan(found['weights']['caption']).tolist() == [False] * 4 + [True] * 3
     np.testing.assert_allclose(np.nansum(list(found['weights'].values()), axis=0), np.ones(7), rtol=1e-5)
+    assert np.isnan(found['without']['video']).all(axis=1).tolist() == [False] * 4 + [True] * 3
+    cfg.model.drop_modalities = ['caption']
+    dropped = measure_similarity(cfg, str(tmp_path / 'model.pth'), 'cpu')
+    np.testing.assert_allclose(found['without']['caption'], dropped['scores'], rtol=1e-5, atol=1e-6)
 
 
 def test_pictures_are_those_that_the_model_has_use_for(cfg, tmp_path):
     out = tmp_path / 'out'
-    assert draw_similarity(cfg, str(tmp_path / 'model.pth'), out) == ['similarity.npz', 'similarity.png', 'weights.png']
-    assert sorted(path.name for path in out.iterdir()) == ['similarity.npz', 'similarity.png', 'weights.png']
+    assert draw_similarity(cfg, str(tmp_path / 'model.pth'), out) == FILES
+    assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
     assert set(np.load(out / 'similarity.npz')) == {'ids', 'labels', 'classes', 'scores', 'positive', 'negative',
-                                                    'weight_video', 'weight_caption'}
+                                                    'weight_video', 'weight_caption', 'without_video', 'without_caption'}
+    table = (out / 'modalities.md').read_text().splitlines()
+    assert [row.split(' | ')[0] for row in table[2:]] == ['| all', '| without video', '| without caption']
+    assert [row.split(' | ')[-1] for row in table[2:]] == ['7 |', '4 |', '7 |']
 
 
 def test_another_model_is_refused(monkeypatch):

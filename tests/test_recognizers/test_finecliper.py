@@ -119,6 +119,15 @@ def test_views_share_their_clips_maps_and_caption():
     torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-6)
 
 
+def test_predictions_see_maps_and_captions():
+    model, (inputs, samples) = build(), batch()
+    expected = logits(model, inputs, samples).softmax(dim=1)
+    with torch.no_grad():
+        found = torch.stack([sample.pred_score for sample in model(inputs, copy.deepcopy(samples), mode='predict')])
+    torch.testing.assert_close(found, expected)
+    assert (found - logits(model, inputs, batch((False, ) * 3, [''] * 3)[1]).softmax(dim=1)).abs().max() > 1e-4
+
+
 def test_a_clip_with_nothing_that_is_used_is_an_error():
     inputs, samples = batch((True, False, True), ['', '', ''])
     with pytest.raises(ValueError, match='none of the modalities'):

@@ -1,12 +1,16 @@
 """FineCLIPER's configs: the paper's tunable counts, rows that differ as they are called, and zero-shot pairs that fit."""
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
+import torch
 
 from mmdfer.apis.config import load_config, towers
 from mmdfer.apis.counting import count_config
 from mmdfer.apis.papers import paper_row
-from mmdfer.labels import class_names
+from mmdfer.apis.running import load_into
+from mmdfer.labels import class_names, emotion_of
+from mmdfer.registry import MODELS
 
 from ..conftest import ROOT
 
@@ -16,6 +20,7 @@ ZERO_SHOT = sorted((ROOT / 'configs').glob('finecliper_zeroshot_vitb16_*.py'))
 PAPER = {'base': 13, 'parsing_landmarks': 19, 'captions': 14, 'all': 20}            # M
 
 
+@lru_cache(maxsize=None)
 def tunable(name):
     return count_config(load_config(ABLATIONS / f'{name}.py'))['tunable']
 
@@ -93,3 +98,25 @@ def test_zero_shot_configs_speak_of_their_set_and_fit_each_other(path):
 def test_zero_shot_tunes_the_video_encoder_and_the_captions():
     report = count_config(load_config(ROOT / 'configs/finecliper_zeroshot_vitb16_mafw.py'))
     assert report['tunable'] == bottleneck(768, 128, 3) + 16 * 768 + bottleneck(512, 64, 1)
+
+
+def test_what_was_trained_on_mafw_loads_for_dfew(tmp_path):
+    """The class texts are of the config, not of the checkpoint: 11 classes in one, 7 in the other."""
+    small = dict(embed_dims=32, num_layers=1, num_heads=2, feedforward_channels=32)
+    models = []
+    for name in ('mafw', 'mafw_to_dfew'):
+        cfg = load_config(ROOT / f'configs/finecliper_zeroshot_vitb16_{name}.py')
+        for tower in towers(cfg.model):
+            is_text = tower.type == 'CLIPTextEncoder'
+            tower.update(arch=dict(small, proj_dim=32)) if is_text else tower.update(arch=small, img_size=32, proj_dim=32)
+        models.append(MODELS.build(cfg.model))
+    trained, target = models
+    trained.init_weights()
+    torch.save(dict(state_dict=trained.state_dict()), tmp_path / 'trained.pth')
+    load_into(target, str(tmp_path / 'trained.pth'))
+    clips = torch.randn(2, 1, 3, 16, 32, 32)
+    with torch.no_grad():
+        told, asked = (model.eval()(clips, stage='head') for model in (trained, target))
+    assert told.shape == (2, 11) and asked.shape == (2, 7)
+    places = [class_names('mafw').index(emotion_of('dfew', name).noun) for name in class_names('dfew')]
+    torch.testing.assert_close(asked, told[:, places], rtol=1e-4, atol=1e-4)

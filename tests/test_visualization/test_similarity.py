@@ -28,8 +28,8 @@ def test_similarities_that_do_not_fit_are_named(change, message):
 def test_medians_are_of_the_clips_that_have_the_modality(tmp_path):
     weights = dict(video=np.array([0.5, 0.7, 0.2]), caption=np.array([0.5, np.nan, 0.8]))
     axes, = plot_modality_weights(weights, LABELS, CLASSES, tmp_path / 'a.png').axes
-    white = [line.get_ydata()[0] for line in axes.lines if line.get_color() == 'white']
-    assert white == pytest.approx([0.5, 0.6, 0.2, np.nan, 0.65, 0.5, 0.8, np.nan], nan_ok=True)
+    medians = [line.get_ydata()[0] for line in axes.lines if line.get_color() == '#111111']
+    assert medians == pytest.approx([0.5, 0.6, 0.2, np.nan, 0.65, 0.5, 0.8, np.nan], nan_ok=True)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ['video', 'caption (absent in 1)']
 
 

@@ -1,7 +1,8 @@
 """What a FineCLIPER model goes by: ``python tools/analysis/plot_similarity.py configs/finecliper_vitb16_dfew.py CHECKPOINT``.
 
 One pass over the test set gives ``similarity.png``, the cosine of each class's clips with its positive and its negative
-text, ``weights.png``, what each modality weighs, ``maps.png``, frames above their maps, and ``similarity.npz``.
+text, ``weights.png``, what each modality weighs, ``modalities.md``, UAR and WAR with all modalities and without each,
+``maps.png``, frames above their maps, and ``similarity.npz``.
 """
 import argparse
 

@@ -13,8 +13,10 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from torch import Tensor
 
 from ..engine.predictions_hook import clip_name
+from ..evaluation.recall_metric import confusion_matrix, uar_war
 from ..heads import FineCLIPERHead
 from ..recognizers.finecliper import MAPS
 from ..registry import MODELS
@@ -36,8 +38,9 @@ def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) 
 
     Returns:
         ``ids`` and ``labels`` (N,), ``classes`` (K,), ``scores`` (N, K), ``positive`` and ``negative`` (N, K),
-        cosines of the fused feature with the label texts (no ``negative`` without such texts), and ``weights``,
-        (N,) of each modality, NaN for a clip without it. Several views of a clip are averaged.
+        cosines of the fused feature with the label texts (no ``negative`` without such texts), ``weights``, (N,) of
+        each modality, NaN for a clip without it, and ``without``, scores (N, K) with each modality left out, NaN
+        for a clip that has no other. Several views of a clip are averaged.
 
     Raises:
         ValueError: for a model of another kind.
@@ -51,7 +54,7 @@ def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) 
                          'negative texts')
     load_into(model, checkpoint)
     model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
-    rows, weights = defaultdict(list), defaultdict(list)
+    rows, weights, without = defaultdict(list), defaultdict(list), defaultdict(list)
     for data in Runner.build_dataloader(cfg.test_dataloader, seed=0):
         batch = model.data_preprocessor(data, training=False)
         samples, views = batch['data_samples'], batch['inputs'].shape[1]
@@ -66,10 +69,39 @@ def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) 
             there = kwargs['present'].get(name, torch.ones_like(share, dtype=torch.bool))
             share = share.masked_fill(~there, torch.nan).unflatten(0, (-1, views)).mean(dim=1)
             weights[name].append(share.cpu().numpy())
+            rest = _scores_without(model.cls_head, features, kwargs['present'], name, logits)
+            without[name].append(rest.unflatten(0, (-1, views)).mean(dim=1).cpu().numpy())
         rows['labels'].append(np.array([int(sample.gt_label) for sample in samples]))
         rows['ids'].append(np.array([clip_name(sample) for sample in samples]))
     return dict({name: np.concatenate(parts) for name, parts in rows.items()}, classes=np.array(class_names_of(cfg)),
-                weights={name: np.concatenate(parts) for name, parts in weights.items()})
+                weights={name: np.concatenate(parts) for name, parts in weights.items()},
+                without={name: np.concatenate(parts) for name, parts in without.items()})
+
+
+def _scores_without(head: FineCLIPERHead, features: dict[str, Tensor], present: dict[str, Tensor], name: str,
+                    logits: Tensor) -> Tensor:
+    """Probabilities (B, K) without a modality; NaN for clips that have no other."""
+    rest = {other: feature for other, feature in features.items() if other != name}
+    if not rest:
+        return torch.full_like(logits, torch.nan)
+    return head.fuse(rest, present)[0].softmax(dim=1)
+
+
+def modality_table(found: dict) -> str:
+    """Markdown table of UAR and WAR in per cent with all modalities of :func:`measure_similarity` and without each.
+
+    Figures are over the clips that still have a modality, whose number is told.
+    """
+    cases = dict(all=found['scores'], **{f'without {name}': scores for name, scores in found['without'].items()})
+    lines = ['| modalities | UAR | WAR | clips |', '|---|---:|---:|---:|']
+    for name, scores in cases.items():
+        known = ~np.isnan(scores).any(axis=1)
+        figures = ' | '
+        if known.any():
+            matrix = confusion_matrix(found['labels'][known], scores[known].argmax(axis=1), scores.shape[1])
+            figures = ' | '.join(f'{100 * value:.2f}' for value in uar_war(matrix))
+        lines.append(f'| {name} | {figures} | {known.sum()} |')
+    return '\n'.join(lines) + '\n'
 
 
 def modalities(model) -> tuple[str, ...]:
@@ -88,20 +120,23 @@ def draw_similarity(cfg: Config, checkpoint: str, out: str | os.PathLike, clips:
         title: above the pictures.
 
     Returns:
-        Names of the files: ``similarity.png`` (with negative texts), ``weights.png`` (with several modalities) and
-        ``maps.png`` (for a pipeline with maps).
+        Names of the files, beside that one ``similarity.png`` (with negative texts), ``weights.png`` and
+        ``modalities.md``, the table of :func:`modality_table` (with several modalities), and ``maps.png`` (for a
+        pipeline with maps).
     """
     found, out = measure_similarity(cfg, checkpoint), Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out / 'similarity.npz', **{name: values for name, values in found.items() if name != 'weights'},
-                        **{f'weight_{name}': values for name, values in found['weights'].items()})
+    np.savez_compressed(out / 'similarity.npz', **{name: values for name, values in found.items() if name not in ('weights', 'without')},
+                        **{f'weight_{name}': values for name, values in found['weights'].items()},
+                        **{f'without_{name}': values for name, values in found['without'].items()})
     labels, classes, written = found['labels'], list(found['classes']), ['similarity.npz']
     if 'negative' in found:
         plot_similarity(found['positive'], found['negative'], labels, classes, out / 'similarity.png', title)
         written.append('similarity.png')
     if len(found['weights']) > 1:
         plot_modality_weights(found['weights'], labels, classes, out / 'weights.png', title)
-        written.append('weights.png')
+        (out / 'modalities.md').write_text(modality_table(found), encoding='utf-8')
+        written += ['weights.png', 'modalities.md']
     chosen = spread_over_classes(labels, clips)
     if len(chosen) and draw_maps(cfg, chosen, out / 'maps.png',
                                  [f'{found["ids"][index]}: {classes[labels[index]]}' for index in chosen]):

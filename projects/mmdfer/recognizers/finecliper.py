@@ -56,6 +56,11 @@ class FineCLIPER(Recognizer3D):
         if self.map_encoder is not None:
             self.backbone.tie_frozen(self.map_encoder)
 
+    def predict(self, inputs: Tensor, data_samples: list, **kwargs) -> list:
+        """Samples with their prediction; MMAction2's own keeps maps and captions from :meth:`extract_feat`."""
+        features, head_kwargs = self.extract_feat(inputs, data_samples=data_samples, test_mode=True)
+        return self.cls_head.predict(features, data_samples, **head_kwargs)
+
     def extract_feat(self, inputs: Tensor, stage: str = 'neck', data_samples: list | None = None,
                      test_mode: bool = False) -> tuple[dict[str, Tensor] | Tensor, dict]:
         """Features of each modality, (B·views, T, D) or (B·views, D), and ``present``, (B·views,) of each.

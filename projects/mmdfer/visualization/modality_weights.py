@@ -48,11 +48,14 @@ def plot_modality_weights(weights: Mapping[str, np.ndarray], labels: np.ndarray,
         spread = [values[chosen & ~np.isnan(values)] for chosen in groups.values()]
         boxes = axes.boxplot(spread, positions=places, widths=0.8 * width, patch_artist=True, manage_ticks=False,
                              flierprops=dict(marker='.', markersize=2.5, markeredgecolor='#999999'),
-                             medianprops=dict(color='white', linewidth=1.6))
+                             medianprops=dict(color='#111111', linewidth=1.2))
+        colour = COLOURS.get(name, '#555555')
         for box in boxes['boxes']:
-            box.set(facecolor=COLOURS.get(name, '#555555'), edgecolor='#222222', linewidth=0.7)
+            box.set(facecolor=colour, edgecolor=colour, linewidth=1.2)          # a narrow box still shows its colour
+        for line in boxes['whiskers'] + boxes['caps']:
+            line.set(color=colour)
         absent = int(np.isnan(values).sum())
-        axes.bar(0, 0, color=COLOURS.get(name, '#555555'), label=f'{name} (absent in {absent})' if absent else name)
+        axes.bar(0, 0, color=colour, label=f'{name} (absent in {absent})' if absent else name)
     axes.axhline(1 / len(series), color='#999999', linewidth=0.9, linestyle='--', zorder=0)
     axes.text(len(groups) - 0.45, 1 / len(series), ' equal', va='center', fontsize=8, color='#777777')
     axes.axvline(0.5, color='#dddddd', linewidth=1)

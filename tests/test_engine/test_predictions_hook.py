@@ -69,7 +69,7 @@ def test_two_processes_and_a_number_of_clips_that_they_do_not_share_evenly(tmp_p
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
-    torch.multiprocessing.start_processes(share, (port, tmp_path), nprocs=2, start_method='fork')
+    torch.multiprocessing.spawn(share, (port, tmp_path), nprocs=2)
     assert_kept(tmp_path / 'predictions' / 'epoch_4.npz', clips())
 
 

@@ -51,7 +51,8 @@ def test_the_model_and_the_steps_have_names_that_are_known(name):
     assert MODELS.get(cfg.model.type) is not None
     for loader in LOADERS:
         steps = [step.type for dataset in dataset_configs(cfg, (loader, )) for step in dataset.pipeline]
-        assert steps and all(step in LATER or TRANSFORMS.get(step) is not None for step in steps)
+        with TRANSFORMS.switch_scope_and_registry(cfg.default_scope) as known:
+            assert steps and all(step in LATER or known.get(step) is not None for step in steps)
 
 
 @pytest.mark.parametrize('name', CONFIGS)
@@ -82,7 +83,7 @@ def test_texts_are_of_the_data_sets_classes_and_fit_the_context(name):
 def test_towers_meet_in_one_space_and_frames_are_normalised_as_clips(name):
     model = load(name).model
     if 'demo' in name:
-        assert model.backbone.proj_dim == model.cls_head.text_encoder.arch.proj_dim
+        assert model.backbone.arch.embed_dims == model.cls_head.text_encoder.arch.proj_dim
         return
     assert {tower.proj_dim for tower in towers(model) if tower.type == 'AdapterViT'} == {512}
     if 'frames_0_to_1' not in name:

@@ -15,10 +15,10 @@ from ..conftest import ROOT, write_dfew
 from ..test_text.clip_models import open_clip_model
 
 SMALL = {
-    'model.backbone.arch': dict(embed_dims=64, num_layers=3, num_heads=1, feedforward_channels=256),
+    'model.backbone.arch': dict(_delete_=True, embed_dims=64, num_layers=3, num_heads=1, feedforward_channels=256),
     'model.backbone.img_size': 32, 'model.backbone.patch_size': 8, 'model.backbone.proj_dim': 32,
-    'model.cls_head.text_encoder.arch': dict(embed_dims=64, num_layers=3, num_heads=1, feedforward_channels=256,
-                                             proj_dim=32),
+    'model.cls_head.text_encoder.arch': dict(_delete_=True, embed_dims=64, num_layers=3, num_heads=1,
+                                             feedforward_channels=256, proj_dim=32),
     'test_dataloader.num_workers': 0, 'test_dataloader.persistent_workers': False,
     'test_dataloader.dataset.pipeline.1.num_frames': 4, 'test_dataloader.dataset.pipeline.3.scale': (-1, 32),
     'test_dataloader.dataset.pipeline.4.crop_size': 32,
@@ -35,10 +35,11 @@ def place(tmp_path_factory):
 
 
 def run_tool(place, config, *more):
-    options = [f'{key}={value}'.replace(' ', '') for key, value in SMALL.items()]
-    return subprocess.run([sys.executable, 'tools/test.py', f'configs/{config}.py', '--data-root', place / 'DFEW',
-                           '--work-dir', place / 'logs', '--out', place / 'out', *more, '--cfg-options', *options],
-                          cwd=ROOT, env=dict(os.environ, OMP_NUM_THREADS='1'), capture_output=True, text=True, timeout=300)
+    small = place / 'config.py'
+    load_config(ROOT / f'configs/{config}.py', SMALL).dump(small)
+    return subprocess.run([sys.executable, 'tools/test.py', small, '--data-root', place / 'DFEW', '--work-dir',
+                           place / 'logs', '--out', place / 'out', *more], cwd=ROOT,
+                          env=dict(os.environ, OMP_NUM_THREADS='1'), capture_output=True, text=True, timeout=300)
 
 
 def expected(place):

@@ -122,5 +122,7 @@ def test_one_full_size_step():
     loss = step(model, data['inputs'], data['data_samples'])
     assert 0 < loss < 100 and frozen_digest(model) == before
     unmoved = {name for name, p in model.named_parameters() if p.requires_grad and torch.equal(p, tunable[name])}
-    # A TDA starts with W_up at zero: what is before it moves from the second step on.
-    assert all('.adapters.ffn_out.0.' in name and name.startswith('backbone.') and '.up.' not in name for name in unmoved)
+    # A TDA starts with W_up at zero, which holds back what is before it, and a closed gate holds back W_up: in the last
+    # block it is that of one class token a frame.
+    others = [name for name in unmoved if not (name.startswith('backbone.') and '.adapters.ffn_out.0.' in name)]
+    assert not others

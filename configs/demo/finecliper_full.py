@@ -13,35 +13,11 @@ model = dict(
         ]),
     caption_encoder=dict(_base_.labels, context_length=248, adapters=[], freeze=False))
 
-train_pipeline = [
-    dict(type='ClipInit'),
-    dict(type='SampleSegments', num_frames=_base_.num_frames),
-    dict(type='ClipDecode'),
-    dict(type='RandomResizedCrop', area_range=(0.85, 1.0), aspect_ratio_range=(0.95, 1.05)),
-    dict(type='Resize', scale=(_base_.size, _base_.size), keep_ratio=False, interpolation='area'),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='LoadFaceMaps', what=('parsing', 'landmarks')),
-    dict(type='LoadCaption'),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(
-        type='PackActionInputs',
-        meta_keys=('video_id', 'img_shape', 'caption'),
-        algorithm_keys=('parsing_maps', 'landmark_maps', 'has_face_maps'))
-]
-test_pipeline = [
-    dict(type='ClipInit'),
-    dict(type='SampleSegments', num_frames=_base_.num_frames, test_mode=True),
-    dict(type='ClipDecode'),
-    dict(type='Resize', scale=(-1, _base_.size), interpolation='area'),
-    dict(type='CenterCrop', crop_size=_base_.size),
-    dict(type='LoadFaceMaps', what=('parsing', 'landmarks')),
-    dict(type='LoadCaption'),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(
-        type='PackActionInputs',
-        meta_keys=('video_id', 'img_shape', 'caption'),
-        algorithm_keys=('parsing_maps', 'landmark_maps', 'has_face_maps'))
-]
+load = [dict(type='LoadFaceMaps', what=('parsing', 'landmarks')), dict(type='LoadCaption')]
+pack = dict(_base_.packing_captions, algorithm_keys=('parsing_maps', 'landmark_maps', 'has_face_maps'))
+
+train_pipeline = [*_base_.train_view, *load, _base_.formatting, pack]
+test_pipeline = [*_base_.test_view, *load, _base_.formatting, pack]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader

@@ -27,15 +27,8 @@ model = dict(
         format_shape='NCTHW'))
 
 train_pipeline = [
-    dict(type='ClipInit'),
-    dict(type='SampleSegments', num_frames=_base_.num_frames),
-    dict(type='ClipDecode'),
-    dict(type='RandomResizedCrop', area_range=(0.85, 1.0), aspect_ratio_range=(0.95, 1.05)),
-    dict(type='Resize', scale=(_base_.size, _base_.size), keep_ratio=False, interpolation='area'),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='LoadCaption', missing='error'),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape', 'caption'))
+    *_base_.train_view,
+    dict(type='LoadCaption', missing='error'), _base_.formatting, _base_.packing_captions
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 train_cfg = dict(max_epochs=epochs, val_interval=3)

@@ -4,13 +4,13 @@ data_root = 'data/DFEW'
 fold = 1
 
 # In pieces, for the files that put maps or captions between them.
+crop = dict(type='RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.85, 1.18))
+flip = dict(type='Flip', flip_ratio=0.5)
 train_view = [
     dict(type='ClipInit'),
     dict(type='SampleSegments', num_frames=16),
-    dict(type='ClipDecode'),
-    dict(type='RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.85, 1.18)),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5)
+    dict(type='ClipDecode'), crop,
+    dict(type='Resize', scale=(224, 224), keep_ratio=False), flip
 ]
 jitter = dict(type='ClipColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05)
 test_view = [

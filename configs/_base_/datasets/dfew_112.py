@@ -2,24 +2,14 @@
 _base_ = ['dfew.py']
 
 train_pipeline = [
-    dict(type='ClipInit'),
-    dict(type='SampleSegments', num_frames=16),
-    dict(type='ClipDecode'),
-    dict(type='RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.85, 1.18)),
-    dict(type='Resize', scale=(112, 112), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='ClipColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape'))
+    *_base_.train_view[:4],
+    dict(type='Resize', scale=(112, 112), keep_ratio=False), _base_.flip, _base_.jitter, _base_.formatting,
+    _base_.packing
 ]
 test_pipeline = [
-    dict(type='ClipInit'),
-    dict(type='SampleSegments', num_frames=16, test_mode=True),
-    dict(type='ClipDecode'),
+    *_base_.test_view[:3],
     dict(type='Resize', scale=(-1, 112)),
-    dict(type='CenterCrop', crop_size=112),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape'))
+    dict(type='CenterCrop', crop_size=112), _base_.formatting, _base_.packing
 ]
 
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -17,7 +17,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--image-checkpoint', '--clip-checkpoint', dest='image_checkpoint',
                         help='image ViT or CLIP model to start from (file or folder)')
     parser.add_argument('--long-clip-checkpoint', help='Long-CLIP model for the text towers of long texts')
-    parser.add_argument('--trust-checkpoint', action='store_true', help='read torch files that run code; know the source')
+    _add_trust_option(parser)
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config entries, as key=value')
 
 
@@ -33,10 +33,27 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
-def model_config(args: argparse.Namespace) -> Config:
-    """The config under the options of :func:`add_model_options`."""
+def add_convert_options(parser: argparse.ArgumentParser, source: str) -> None:
+    """Files and options of every tool that converts a checkpoint; ``source`` says what it reads."""
+    parser.add_argument('source', metavar='IN', help=source)
+    parser.add_argument('target', metavar='OUT', help='file to write, ending in .safetensors')
+    parser.add_argument('--force', action='store_true', help='write over existing files')
+    _add_trust_option(parser)
+
+
+def _add_trust_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--trust-checkpoint', action='store_true', help='read torch files that run code; know the source')
+
+
+def apply_trust(args: argparse.Namespace) -> None:
+    """Let torch files that run code be read, if ``--trust-checkpoint`` asks for it."""
     if args.trust_checkpoint:
         os.environ[TRUST_VARIABLE] = '1'
+
+
+def model_config(args: argparse.Namespace) -> Config:
+    """The config under the options of :func:`add_model_options`."""
+    apply_trust(args)
     cfg = config.load_config(args.config, args.cfg_options)
     config.set_image_checkpoint(cfg, args.image_checkpoint)
     config.set_long_clip_checkpoint(cfg, args.long_clip_checkpoint)

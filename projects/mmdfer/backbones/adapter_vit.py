@@ -76,7 +76,6 @@ class AdapterViT(AdapterTower, VisionTransformer):
         proj_dim: width of a projection without bias after the last norm, such as CLIP's; ``None`` for none.
         average_frames: average the class tokens over T before the last norm, as ST-Adapter does, so that the
             features of a clip's frames are all alike. By default the norm comes first.
-        pos_embed_std: standard deviation of new position embeddings, see :class:`ImageViT`.
         kwargs: mmpretrain's own arguments, such as ``img_size``, ``patch_size``, ``pre_norm``.
 
     Raises:
@@ -87,9 +86,8 @@ class AdapterViT(AdapterTower, VisionTransformer):
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
                  num_segments: int = 1, proj_dim: int | None = None, lora: dict | None = None,
                  temporal_embedding: int = 0, tune_final_norm: bool = False, average_frames: bool = False,
-                 pos_embed_std: float = 0.02, **kwargs) -> None:
+                 **kwargs) -> None:
         super().__init__(arch=architecture(arch), **kwargs)
-        self.pos_embed_std = pos_embed_std
         self.num_segments, self.average_frames = num_segments, average_frames
         self.layers = self._build_blocks(drop_path_rate, kwargs, layer_cfg or {})
         self.out_proj = nn.Linear(self.embed_dims, proj_dim, bias=False) if proj_dim else None
@@ -113,7 +111,6 @@ class AdapterViT(AdapterTower, VisionTransformer):
         pretrained = self.init_cfg if isinstance(self.init_cfg, dict) else {}
         if pretrained.get('type') != 'Pretrained':
             super().init_weights()
-            nn.init.trunc_normal_(self.pos_embed, std=self.pos_embed_std)
             return
         load_vit(self, pretrained['checkpoint'])
         self._is_init = True

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .clip_files import ClipRead, read_with_config
-from .loading import LoadReport, TowerFile, fill, rename
+from .loading import LoadReport, TowerFile, fill, fuse_qkv, rename, strip_prefixes
 from .reading import CheckpointError
 
 CONTEXT, LONG_CONTEXT, KEPT = 77, 248, 20       # Long-CLIP keeps the first rows of CLIP's table
@@ -64,15 +64,6 @@ class ClipFile:
         return self.towers[part]
 
 
-def _strip_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    stripped: dict[str, Tensor] = {}
-    for key, value in state.items():
-        while key.startswith(_PREFIXES):
-            key = key.split('.', 1)[1]
-        stripped.setdefault(key, value)
-    return stripped
-
-
 def _split_openai(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     towers: dict[str, dict[str, Tensor]] = dict(vision={}, text={})
     for key, value in state.items():
@@ -88,17 +79,7 @@ def _split_transformers(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]
         part = 'vision' if key.startswith(('vision_model.', 'visual_projection.')) else 'text'
         key = re.sub(r'^(visual|text)_projection\.', 'out_proj.', key)
         towers[part][re.sub(r'^(vision|text)_model\.', '', key)] = value
-    return {part: rename(_fuse(tower), _TRANSFORMERS_TOWER) for part, tower in towers.items()}
-
-
-def _fuse(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Join query, key and value into one qkv matrix, in that order."""
-    fused = dict(state)
-    for key in state:
-        if '.self_attn.q_proj.' in key:
-            parts = [fused.pop(key.replace('.q_proj.', f'.{part}_proj.')) for part in 'qkv']
-            fused[key.replace('.q_proj.', '.qkv.')] = torch.cat(parts)
-    return fused
+    return {part: rename(fuse_qkv(tower, '.self_attn.', ('q_proj', 'k_proj', 'v_proj')), _TRANSFORMERS_TOWER) for part, tower in towers.items()}
 
 
 def _split_own(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
@@ -131,7 +112,7 @@ def to_clip(read: ClipRead) -> ClipFile:
     Raises:
         CheckpointError: if it is no CLIP model of a format known here, or one that computes otherwise.
     """
-    state = _strip_prefixes(read.state)
+    state = strip_prefixes(read.state, _PREFIXES)
     for pattern, what, remedy in _OTHER_MODELS:
         if any(re.match(pattern, key) for key in state):
             raise CheckpointError(f'{read.path}: is {what}, which the towers here do not compute; {remedy}')

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
@@ -73,6 +74,27 @@ class LoadReport:
         if self.dropped:
             parts.append(f'{len(self.dropped)} not used: {describe_dropped(self.dropped)}')
         return '; '.join(parts + self.notes)
+
+
+def strip_prefixes(state: dict[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, Tensor]:
+    """Take off wrappers; a key that several stripped keys would share stays with the first."""
+    stripped: dict[str, Tensor] = {}
+    for key, value in state.items():
+        while key.startswith(prefixes):
+            key = key.split('.', 1)[1]
+        stripped.setdefault(key, value)
+    return stripped
+
+
+def fuse_qkv(state: dict[str, Tensor], attention: str, parts: tuple[str, str, str]) -> dict[str, Tensor]:
+    """Join separate query, key and value of each attention into one qkv matrix, in that order."""
+    fused = dict(state)
+    first = f'{attention}{parts[0]}.'
+    for key in state:
+        if first in key:
+            tensors = [fused.pop(key.replace(first, f'{attention}{part}.')) for part in parts]
+            fused[key.replace(first, f'{attention}qkv.')] = torch.cat(tensors)
+    return fused
 
 
 def rename(state: dict[str, Tensor], rules: tuple[tuple[str, str], ...]) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .added import is_added
 from .clip import is_clip, to_clip
 from .clip_files import read_with_config
-from .loading import LoadReport, TowerFile, fill, is_square, rename
+from .loading import LoadReport, TowerFile, fill, fuse_qkv, is_square, rename, strip_prefixes
 from .reading import CheckpointError
 
 # Wrappers that training code leaves in front of every key.
@@ -37,24 +37,8 @@ _MMPRETRAIN = ((r'^layers\.(\d+)\.norm1\.', r'layers.\1.ln1.'), (r'^layers\.(\d+
                (r'^norm1\.', 'ln1.'))
 
 
-def _strip_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Take off wrappers; a key that several stripped keys would share stays with the first."""
-    stripped: dict[str, Tensor] = {}
-    for key, value in state.items():
-        while key.startswith(_PREFIXES):
-            key = key.split('.', 1)[1]
-        stripped.setdefault(key, value)
-    return stripped
-
-
 def _fuse_hf_attention(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Join transformers' separate query, key and value into one qkv matrix, in that order."""
-    fused = dict(state)
-    for key in state:
-        if '.attention.attention.query.' in key:
-            parts = [fused.pop(key.replace('.query.', f'.{part}.')) for part in ('query', 'key', 'value')]
-            fused[key.replace('.query.', '.qkv.')] = torch.cat(parts)
-    return fused
+    return fuse_qkv(state, '.attention.attention.', ('query', 'key', 'value'))
 
 
 @dataclass(frozen=True)
@@ -85,7 +69,7 @@ def to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike) -> TowerFil
         CheckpointError: if the keys are no image ViT's that is known here, or it has register tokens or
             position tables that mmpretrain's does not.
     """
-    state = _strip_prefixes(state)
+    state = strip_prefixes(state, _PREFIXES)
     known = next((known for known in FORMATS if any(re.match(known.witness, key) for key in state)), None)
     if known is None:
         raise CheckpointError(f'{path}: no image ViT is recognised in its keys (such as {sorted(state)[:4]}); known '

@@ -3,7 +3,7 @@ import argparse
 
 from mmdfer.apis import options
 from mmdfer.apis.cli import run_tool
-from mmdfer.apis.report import leave_report
+from mmdfer.runs.report import leave_report
 from mmdfer.apis.running import train
 
 

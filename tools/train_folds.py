@@ -10,9 +10,9 @@ import argparse
 from pathlib import Path
 
 from mmdfer.apis.cli import run_tool
-from mmdfer.apis.fold_results import summarize_folds, tell
+from mmdfer.runs.fold_results import summarize_folds, tell
 from mmdfer.apis.folds import plan_folds, run_folds
-from mmdfer.apis.report import leave_report
+from mmdfer.runs.report import leave_report
 
 
 def parse_args() -> tuple[argparse.Namespace, list[str]]:

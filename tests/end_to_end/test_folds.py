@@ -13,8 +13,9 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, recall_score
 
-from mmdfer.apis import config, options
-from mmdfer.apis.fold_results import summarize_folds
+from mmdfer import run_config as config
+from mmdfer.apis import options
+from mmdfer.runs.fold_results import summarize_folds
 from mmdfer.apis.running import train
 from mmdfer.evaluation import load_predictions
 

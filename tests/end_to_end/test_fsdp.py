@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 
-from mmdfer.apis import config
+from mmdfer import run_config as config
 from mmdfer.visualization import read_scalars
 from mmdfer.weights import load_weights, read_checkpoint
 

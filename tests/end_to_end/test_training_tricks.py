@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 
 from mmdfer.apis import running
-from mmdfer.apis.config import load_config
+from mmdfer.run_config import load_config
 from mmdfer.visualization import read_scalars
 
 from ..conftest import ROOT, write_dfew

@@ -6,7 +6,7 @@ import pytest
 from mmdfer.adapters import FEAdapter
 from mmdfer.apis.ablation import read_rows, run_rows, spread, write_table
 from mmdfer.apis.ablation_demo import demo_config, shrink, width_scale
-from mmdfer.apis.config import load_config
+from mmdfer.run_config import load_config
 from mmdfer.apis.counting import count_config
 from mmdfer.registry import MODELS
 

@@ -3,8 +3,8 @@ import pytest
 from mmengine.config import Config
 
 from mmdfer.apis.cli import run_tool
-from mmdfer.apis.config import (current_fold, dataset_configs, load_config, set_data, set_image_checkpoint, set_inner,
-                                 set_work_dir)
+from mmdfer.run_config import (
+    current_fold, dataset_configs, load_config, set_data, set_image_checkpoint, set_inner, set_work_dir)
 from mmdfer.apis.inference import find_inputs, window_ranges
 from mmdfer.apis.running import check_classes
 from mmdfer.datasets import BadClipError

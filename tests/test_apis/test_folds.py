@@ -8,10 +8,10 @@ import time
 import numpy as np
 import pytest
 
-from mmdfer.apis import config
-from mmdfer.apis.fold_results import summarize_folds
+from mmdfer import run_config as config
+from mmdfer.runs.fold_results import summarize_folds
 from mmdfer.apis.folds import parse_folds, plan_folds, run_folds
-from mmdfer.apis.lock import locked
+from mmdfer.runs.lock import locked
 from mmdfer.apis.processes import Places
 from mmdfer.evaluation import fold_row, load_predictions, save_predictions
 

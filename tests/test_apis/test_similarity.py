@@ -5,7 +5,7 @@ import torch
 from mmengine.config import Config
 
 from mmdfer.apis import similarity
-from mmdfer.apis.config import load_config
+from mmdfer.run_config import load_config
 from mmdfer.apis.similarity import draw_similarity, measure_similarity, spread_over_classes
 from mmdfer.registry import MODELS
 

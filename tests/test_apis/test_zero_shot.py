@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmdfer.apis.config import load_config
+from mmdfer.run_config import load_config
 from mmdfer.registry import DATASETS, MODELS
 
 from ..conftest import ROOT, write_dfew

@@ -7,7 +7,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from torch.nn import functional as F
 
-from mmdfer.apis.config import load_config
+from mmdfer.run_config import load_config
 from mmdfer.blending import FMixBlending, fmix_mask
 
 from ..conftest import ROOT

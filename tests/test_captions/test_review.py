@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from mmdfer.apis.refining import refine_captions, refined_path, set_ids
+from mmdfer.preparation.refining import refine_captions, refined_path, set_ids
 from mmdfer.captions import CaptionFileError, read_captions
 
 TEXTS = {

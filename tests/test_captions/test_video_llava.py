@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmdfer.apis import captions, face_clips
+from mmdfer.preparation import captions, set_clips as face_clips
 from mmdfer.captions import CaptionFileError, read_captions
 from mmdfer.captions.video_llava import PROMPT, VideoLlava
 from mmdfer.datasets import BadClipError

@@ -1,7 +1,7 @@
 """Tunable parameters of PE-CLIP, its ablations and the prompt baselines are the papers'."""
 import pytest
 
-from mmdfer.apis.config import load_config
+from mmdfer.run_config import load_config
 from mmdfer.apis.counting import count_config, no_initialisers
 from mmdfer.registry import MODELS
 

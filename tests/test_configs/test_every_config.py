@@ -1,8 +1,8 @@
 """Every config file loads and agrees with itself: head, texts, mixing and data have the same classes."""
 import pytest
 
-from mmdfer.apis.config import LOADERS, dataset_classes, dataset_configs, load_config, towers
-from mmdfer.apis.papers import read_papers
+from mmdfer.run_config import LOADERS, dataset_classes, dataset_configs, load_config, towers
+from mmdfer.runs.published import read_papers
 from mmdfer.apis.running import check_classes
 from mmdfer.labels import class_names
 from mmdfer.registry import DATASETS, MODELS, TRANSFORMS

@@ -4,7 +4,7 @@ import shutil
 import pytest
 from mmaction.registry import DATASETS
 
-from mmdfer.apis.config import load_config, set_data, set_work_dir
+from mmdfer.run_config import load_config, set_data, set_work_dir
 from mmdfer.datasets import BadClipError, DatasetError
 
 from ..conftest import ROOT

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mmaction.registry import DATASETS
 
-from mmdfer.apis.config import load_config, set_data
+from mmdfer.run_config import load_config, set_data
 from mmdfer.apis.running import check_classes
 from mmdfer.datasets import DatasetError
 from mmdfer.labels import class_names

@@ -14,8 +14,8 @@ import pytest
 import torch
 from mmaction.registry import DATASETS
 
-from mmdfer.apis.config import load_config, set_data
-from mmdfer.apis.packing import pack, verify
+from mmdfer.run_config import load_config, set_data
+from mmdfer.preparation.packing import pack, verify
 from mmdfer.apis.running import train
 from mmdfer.datasets import BadClipError, DatasetError, Pack, PackError
 from mmdfer.datasets.packed import PackWriter
@@ -343,7 +343,7 @@ def test_other_settings_start_anew_and_two_writers_do_not_mix(tmp_path):
 
 
 def test_too_small_a_disk_is_said_before(monkeypatch, copied):
-    monkeypatch.setattr('mmdfer.apis.packing.free_space', lambda path: 10 ** 6)
+    monkeypatch.setattr('mmdfer.preparation.packing.free_space', lambda path: 10 ** 6)
     with pytest.raises(DatasetError, match=r'about 0.0 GB are needed and 0.0 GB are free; the default store=files'):
         pack(config(copied), str(copied / 'clips.pack'), 'raw')
     assert not list(copied.glob('clips.pack*'))

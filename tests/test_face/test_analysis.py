@@ -3,9 +3,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdfer.datasets.synthetic import Options, draw_clip
-from mmdfer.apis.demo_maps import clip_faces
-from mmdfer.datasets.synthetic.plan import Item
+from mmdfer.synthetic import Options, draw_clip
+from mmdfer.synthetic.maps import clip_faces
+from mmdfer.synthetic.plan import Item
 from mmdfer.face.analysis import analyse_clip
 from mmdfer.face.landmarks import MIRRORED
 from mmdfer.face.mesh import LANDMARKS, MESH_POINTS, OUTLINES

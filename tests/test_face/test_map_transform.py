@@ -6,9 +6,9 @@ from mmaction.registry import TRANSFORMS
 from mmengine.dataset import Compose
 
 from mmdfer.datasets import DFEWDataset
-from mmdfer.datasets.synthetic import Options
-from mmdfer.apis.demo_maps import clip_faces
-from mmdfer.datasets.synthetic.plan import Item
+from mmdfer.synthetic import Options
+from mmdfer.synthetic.maps import clip_faces
+from mmdfer.synthetic.plan import Item
 from mmdfer.face.map_transform import View
 from mmdfer.face.landmarks import MIRRORED
 from mmdfer.face.regions import PALETTE, REGION_ID, SWAPPED

@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 
-from mmdfer.apis.config import load_config, set_image_checkpoint, towers
+from mmdfer.run_config import load_config, set_image_checkpoint, towers
 from mmdfer.apis.counting import count_config
 from mmdfer.registry import MODELS
 from mmdfer.text import tokenize

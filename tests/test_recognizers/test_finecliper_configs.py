@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmdfer.apis.config import load_config, towers
+from mmdfer.run_config import load_config, towers
 from mmdfer.apis.counting import count_config
-from mmdfer.apis.papers import paper_row
+from mmdfer.runs.published import paper_row
 from mmdfer.apis.running import load_into
 from mmdfer.labels import class_names, emotion_of
 from mmdfer.registry import MODELS

@@ -8,7 +8,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
 from safetensors import safe_open
 
-from mmdfer.apis.config import load_config
+from mmdfer.run_config import load_config
 from mmdfer.backbones.freezing import count_parameters
 from mmdfer.evaluation import RecallMetric
 from mmdfer.labels import class_names

@@ -16,7 +16,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from mmdfer.apis.config import load_config
+    from mmdfer.run_config import load_config
     from mmdfer.apis.counting import count_config, format_report, messages_on_stderr
     with messages_on_stderr():
         report = count_config(load_config(args.config, args.cfg_options), args.full)

@@ -5,7 +5,7 @@ Given the folder above ``fold_<n>`` it is the report over the folds. ``report.md
 import argparse
 
 from mmdfer.apis.cli import run_tool
-from mmdfer.apis.report import write_report
+from mmdfer.runs.report import write_report
 
 
 def parse_args() -> argparse.Namespace:

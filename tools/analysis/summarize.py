@@ -5,7 +5,7 @@ The folds below one folder are one row, the mean of the folds.
 import argparse
 
 from mmdfer.apis.cli import run_tool
-from mmdfer.apis.summary import SORTS, summarize
+from mmdfer.runs.summary import SORTS, summarize
 
 
 def parse_args() -> argparse.Namespace:

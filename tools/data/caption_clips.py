@@ -10,7 +10,7 @@ goes on when it is started again.
 """
 import argparse
 
-from mmdfer.apis import captions, face_clips
+from mmdfer.preparation import captions, set_clips as face_clips
 from mmdfer.apis.cli import run_tool
 
 

@@ -27,7 +27,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from mmdfer.apis.check import check_dataset
+    from mmdfer.preparation.check import check_dataset
     options = {}
     if args.kind != 'folder':
         order = args.class_order

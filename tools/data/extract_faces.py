@@ -10,7 +10,7 @@ A run that was stopped goes on when it is started again.
 """
 import argparse
 
-from mmdfer.apis import face_clips, faces
+from mmdfer.preparation import set_clips as face_clips, faces
 from mmdfer.apis.cli import run_tool
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mmdfer.apis.demo_captions import write_demo_captions
-from mmdfer.apis.demo_maps import write_maps
-from mmdfer.datasets.synthetic import Options, make_dataset, write_class_folders
+from mmdfer.synthetic.captions import write_demo_captions
+from mmdfer.synthetic.maps import write_maps
+from mmdfer.synthetic import Options, make_dataset, write_class_folders
 
 
 def parse_args() -> argparse.Namespace:

@@ -11,8 +11,8 @@ import time
 from tqdm import tqdm
 
 from mmdfer.apis.cli import run_tool
-from mmdfer.apis.config import load_config, set_data
-from mmdfer.apis.packing import pack, verify
+from mmdfer.run_config import load_config, set_data
+from mmdfer.preparation.packing import pack, verify
 
 
 def parse_args() -> argparse.Namespace:

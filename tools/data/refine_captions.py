@@ -11,7 +11,7 @@ at any time.
 """
 import argparse
 
-from mmdfer.apis import face_clips, refining
+from mmdfer.preparation import set_clips as face_clips, refining
 from mmdfer.apis.cli import run_tool
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from .ablation_demo import demo_config
-from .config import load_config
-from .running import write_json
-from .summary import read_results
+from ..run_config import load_config
+from ..files import write_json
+from ..runs.summary import read_results
 
 TRAIN = Path('tools') / 'train.py'
 

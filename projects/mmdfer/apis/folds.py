@@ -12,8 +12,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from . import config, options
-from .fold_results import check_settings, is_finished, read_fold, summarize_folds
+from .. import run_config as config
+from . import options
+from ..runs.fold_results import check_settings, is_finished, read_fold, summarize_folds
 from .processes import Places, Training
 
 OURS = ('--fold', '--launcher', '--resume', '--local_rank', '--local-rank')

@@ -17,8 +17,9 @@ from ..datasets.dfer_dataset import VIDEO_SUFFIXES
 from ..datasets.transforms.clip import ClipDecode, ClipInit, list_frames
 from ..registry import MODELS
 from ..visualization import plot_timeline
-from .config import dataset_classes, dataset_configs
-from .running import load_into, write_json
+from ..run_config import dataset_classes, dataset_configs
+from .running import load_into
+from ..files import write_json
 
 REGION = 'centre square of the frame; faces are not cropped'
 

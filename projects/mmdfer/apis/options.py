@@ -7,7 +7,7 @@ import os
 from mmengine.config import Config, DictAction
 
 from ..weights import TRUST_VARIABLE
-from . import config
+from .. import run_config as config
 
 CHECKPOINT_HELP = 'full checkpoint (.pth), or the tunable part alone (.safetensors)'
 

@@ -1,7 +1,6 @@
 """Building a runner on any machine, training and testing with it."""
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -22,10 +21,11 @@ from ..backbones.freezing import count_parameters
 from ..engine import PredictionsHook
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
+from ..files import read_json, write_json
 from ..visualization import plot_confusion_matrix, plot_curves, read_scalars
 from ..weights import is_tunable_file, load_weights
-from .config import current_fold, dataset_classes, dataset_configs, differences, inner_share, settings_of, towers
-from .lock import locked
+from ..run_config import current_fold, dataset_classes, dataset_configs, differences, inner_share, settings_of, towers
+from ..runs.lock import locked
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -119,8 +119,7 @@ def peak_rss() -> int | None:
 def _write_settings(cfg: Config) -> None:
     path, settings = os.path.join(cfg.work_dir, 'settings.json'), settings_of(cfg)
     if cfg.get('resume') and os.path.isfile(path):
-        with open(path, encoding='utf-8') as file:
-            changed = differences(settings, json.load(file))
+        changed = differences(settings, read_json(path))
         if changed:
             print_log(f'the run goes on with other settings than it began with: {changed}', logger='current',
                       level=logging.WARNING)
@@ -221,13 +220,3 @@ def _draw_confusion(evaluator, folder: str, title: str) -> None:
         if isinstance(metric, RecallMetric) and metric.confusion_matrix is not None:
             plot_confusion_matrix(metric.confusion_matrix, metric.dataset_meta['classes'],
                                   os.path.join(folder, 'confusion.png'), title=title)
-
-
-def write_json(content: dict, path: str) -> None:
-    """Write a JSON file whole or not at all."""
-    partial = f'{path}.partial'
-    with open(partial, 'w', encoding='utf-8') as file:
-        json.dump(content, file, indent=2)
-        file.write('\n')
-    os.replace(partial, path)
-

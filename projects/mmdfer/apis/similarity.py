@@ -22,9 +22,9 @@ from ..recognizers.finecliper import MAPS
 from ..registry import MODELS
 from ..visualization import map_strip, plot_modality_weights, plot_similarity, strip_sheet
 from .inference import class_names_of
-from .mistakes import PACKING
+from ..runs.mistakes import PACKING
 from .running import check_classes, load_into
-from .samples import build_datasets
+from ..runs.samples import build_datasets
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ def latex_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows of a table, one a run, sets apart by ``\\midrule``.
 
     Args:
-        rows: of :func:`mmdfer.apis.summary.summary_rows`; figures of the last epoch are written.
+        rows: of :func:`mmdfer.runs.summary.summary_rows`; figures of the last epoch are written.
     """
     lines, before = [HEADER], None
     for row in sorted(rows, key=lambda row: row['dataset'] or ''):

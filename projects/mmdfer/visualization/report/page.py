@@ -44,7 +44,7 @@ def render_html(report: Mapping[str, Any], pictures: Mapping[str, str], strips: 
     """The page of a run.
 
     Args:
-        report: of :func:`mmdfer.apis.report.gather`.
+        report: of :func:`mmdfer.runs.report.gather`.
         pictures: data URIs of :func:`~mmdfer.visualization.report.draw_pictures`.
         strips: a data URI for each mistake, ``None`` where its frames are not there.
     """

@@ -21,7 +21,7 @@ def draw_pictures(report: Mapping[str, Any], curves: Mapping[str, Sequence[Mappi
     """Draw what a report has the figures for.
 
     Args:
-        report: of :func:`mmdfer.apis.report.gather`.
+        report: of :func:`mmdfer.runs.report.gather`.
         curves: the runs' scalars by name.
 
     Returns:

@@ -86,7 +86,7 @@ def published_table(published: Sequence[Mapping[str, Any]], ours: Mapping[str, A
 
 
 def summary_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """A row a run or group of folds, of :func:`mmdfer.apis.summary.summary_rows`."""
+    """A row a run or group of folds, of :func:`mmdfer.runs.summary.summary_rows`."""
     head = ('model', 'set', 'folds', 'UAR', 'WAR', 'best epoch UAR', 'best epoch WAR', 'paper UAR', 'paper WAR',
             'tunable', 'total', 'time', 'memory')
     cells = []

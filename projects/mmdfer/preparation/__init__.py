@@ -1,0 +1,1 @@
+"""What is done to a set before training: check, pack, faces, captions."""

@@ -1,0 +1,185 @@
+"""Clips looked into one by one, in parallel, with what was found kept from run to run."""
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from hashlib import blake2b
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ...datasets.errors import BadClipError, DatasetError
+from ...datasets.transforms.clip import ClipDecode, ClipInit, list_frames, read_frame
+
+DECODE = ('all', 'first', 'none')
+PIECE = 1 << 16         # bytes of a video that are compared, from its start and from its middle
+FRAMES_A_STEP = 32      # of a video, so that a long one does not fill the memory
+
+
+def inspect_clip(path: str, decode: str = 'first') -> dict:
+    """Look into one clip.
+
+    Args:
+        path: a folder of frames or a video.
+        decode: ``'all'`` decodes every frame, ``'first'`` the first and the middle one, ``'none'`` none.
+
+    Returns:
+        ``frames``; ``sizes``, (width, height, number) of the decoded frames; ``digest`` of the bytes of the
+        first and the middle frame; ``gap``, whether the frames' numbers leave one out; and ``error``, what is
+        wrong with the clip, or ''. After an error the rest may be empty.
+    """
+    report = dict(frames=0, sizes=[], digest='', gap=False, error='')
+    try:
+        (_inspect_folder if os.path.isdir(path) else _inspect_video)(path, decode, report)
+    except BadClipError as error:
+        report['error'] = str(error)
+    except OSError as error:
+        report['error'] = f'{path}: cannot be read ({error.strerror})'
+    return report
+
+
+def _inspect_folder(path: str, decode: str, report: dict) -> None:
+    names = list_frames(path)
+    files = [os.path.join(path, name) for name in names]
+    report['frames'] = len(names)
+    report['gap'] = _has_gap(names)
+    empty = [file for file in files if os.stat(file).st_size == 0]
+    if empty:
+        raise BadClipError(f'{empty[0]}: is empty; extract the clip again')
+    ends = list(dict.fromkeys([files[0], files[len(files) // 2]]))
+    report['digest'] = _digest([str(len(files)).encode(), *(Path(file).read_bytes() for file in ends)])
+    shapes = (read_frame(file).shape for file in dict(all=files, first=ends, none=[])[decode])
+    report['sizes'] = _sizes(shapes)
+
+
+def _inspect_video(path: str, decode: str, report: dict) -> None:
+    size = os.path.getsize(path)
+    with open(path, 'rb') as file:
+        start = file.read(PIECE)
+        file.seek(size // 2)
+        report['digest'] = _digest([str(size).encode(), start, file.read(PIECE)])
+    opened = ClipInit()(dict(clip=path))
+    report['frames'] = total = opened['total_frames']
+    places = dict(all=range(total), first=sorted({0, total // 2}), none=range(0))[decode]
+    steps = (np.array(places[first:first + FRAMES_A_STEP]) for first in range(0, len(places), FRAMES_A_STEP))
+    report['sizes'] = _sizes(image.shape for step in steps
+                             for image in ClipDecode()(dict(opened, frame_inds=step, modality='RGB'))['imgs'])
+
+
+def _sizes(shapes: Iterable[tuple]) -> list[list[int]]:
+    counts = Counter((shape[1], shape[0]) for shape in shapes)
+    return [[width, height, count] for (width, height), count in sorted(counts.items())]
+
+
+def _digest(pieces: Iterable[bytes]) -> str:
+    total = blake2b(digest_size=12)
+    for piece in pieces:
+        total.update(blake2b(piece, digest_size=12).digest())
+    return total.hexdigest()
+
+
+def _has_gap(names: list[str]) -> bool:
+    """Whether the numbers at the names' ends, if all have one, leave some out."""
+    found = [re.search(r'\d+$', os.path.splitext(name)[0]) for name in names]
+    return all(found) and int(found[-1].group()) - int(found[0].group()) != len(found) - 1
+
+
+def inspect_clips(paths: Iterable[str], decode: str, store: str | os.PathLike, workers: int = 1,
+                  fresh: bool = False) -> Iterator[tuple[str, dict]]:
+    """Path and report of each clip, as they become ready.
+
+    Reports are appended to a JSON lines file; a clip that it holds without an error, with the same time of
+    change, is not looked into again. A run that was stopped goes on from there. A frame that is replaced under
+    its old name does not change its folder's time: look into everything again by ``fresh``.
+
+    Args:
+        paths: folders of frames and videos.
+        decode: as :func:`inspect_clip` has it.
+        store: the JSON lines file.
+        workers: processes.
+        fresh: forget the file first.
+    """
+    store = Path(store)
+    store.parent.mkdir(parents=True, exist_ok=True)
+    if fresh:
+        store.unlink(missing_ok=True)
+    known = _read_store(store, decode)
+    times = {path: os.stat(path).st_mtime_ns for path in paths}
+    pending = []
+    for path, changed in times.items():
+        if (path, changed) in known:
+            yield path, known[path, changed]
+        else:
+            pending.append((path, decode))
+    if not pending:
+        return
+    with open(store, 'a', encoding='utf-8') as file:
+        if file.tell() and not _ends_with_newline(store):
+            file.write('\n')                                    # the last run was cut off within a line
+        for path, report in _inspect_all(pending, workers):
+            file.write(json.dumps(dict(path=path, time=times[path], decode=decode, **report)) + '\n')
+            yield path, report
+
+
+def _inspect_all(tasks: list[tuple[str, str]], workers: int) -> Iterator[tuple[str, dict]]:
+    # OpenCV's threads must end before a fork: a child that inherits their pool crashes.
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        if workers <= 1 or len(tasks) < 64:
+            yield from map(_task, tasks)
+            return
+        methods = multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context('fork' if 'fork' in methods else 'spawn')
+        with ProcessPoolExecutor(workers, context, _end_with_parent, (os.getpid(), )) as pool:
+            yield from pool.map(_task, tasks, chunksize=16)
+    except BrokenProcessPool:
+        raise DatasetError('a process was killed while it read a clip, by a lack of memory or a clip that the decoder '
+                           'does not survive; start again, with fewer --workers: 1 stops at the clip itself') from None
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Let a worker end when the run is killed: it would wait for work for ever."""
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(2)
+        os._exit(1)
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _task(task: tuple[str, str]) -> tuple[str, dict]:
+    return task[0], inspect_clip(*task)
+
+
+def _read_store(store: Path, decode: str) -> dict[tuple[str, int], dict]:
+    """Reports without an error, by path and time; those of a more thorough look count too."""
+    known = {}
+    if store.is_file():
+        for line in store.read_text(encoding='utf-8').splitlines():
+            try:
+                report = json.loads(line)
+            except ValueError:
+                continue                                        # cut off when a run was killed
+            key = report.pop('path'), report.pop('time')
+            if DECODE.index(report.pop('decode')) <= DECODE.index(decode) and not report['error']:
+                known[key] = report
+            else:
+                known.pop(key, None)
+    return known
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with open(path, 'rb') as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b'\n'

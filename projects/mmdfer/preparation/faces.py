@@ -1,0 +1,268 @@
+"""Face maps of a whole set, by as many processes as there are cores, in as many sittings as it takes."""
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import torch
+from tqdm import tqdm
+
+from ..datasets import BadClipError
+from ..datasets.clip_frames import ClipFrames
+from ..datasets.transforms.clip import natural_key
+from ..face.alignment import write_crops
+from ..face.analysis import WHAT, analyse_clip
+from ..face.store import NOTES, STATES, FaceMapsError, read_meta, save_faces
+from .set_clips import Clip
+from ..files import write_json
+
+@dataclass
+class Task:
+    """How clips are analysed: what is kept, and which backend reads it.
+
+    Args:
+        what: of ``landmarks``, ``parsing`` and ``mesh``.
+        parser: folder of a SegFormer face parser; by default regions are painted from the mesh.
+        imported: folder of FaceXFormer's outputs, in place of MediaPipe.
+        device: of the parser.
+        crops: whether aligned face crops are written too, as folders of frames.
+    """
+    what: Sequence[str] = ('landmarks', 'parsing')
+    parser: str | None = None
+    imported: str | None = None
+    device: str = 'cpu'
+    crops: bool = False
+
+    def __post_init__(self) -> None:
+        unknown = set(self.what) - set(WHAT)
+        if unknown or not self.what:
+            raise ValueError(f'what={sorted(unknown)}: choose of {", ".join(WHAT)}')
+        if self.imported and 'mesh' in self.what:
+            raise ValueError("FaceXFormer's outputs hold no mesh; leave mesh out of --what")
+        if self.imported and self.parser:
+            raise ValueError("FaceXFormer's outputs hold a parsing of their own; give --parser or --facexformer, not "
+                             'both')
+
+    def source(self) -> dict:
+        """What the files' ``source`` must begin with for them to be of this task."""
+        backends = dict(landmarks='FaceXFormer' if self.imported else 'MediaPipe')
+        if 'parsing' in self.what:
+            parser = f'SegFormer {Path(self.parser).resolve().name}' if self.parser else None
+            backends['parsing'] = parser or backends['landmarks']
+        return backends
+
+
+@dataclass
+class Report:
+    """What a run over a set found; ``as_dict`` goes into ``report.json``."""
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(('frames', *STATES, *NOTES), 0))
+    clips: int = 0
+    without_face: list[str] = field(default_factory=list)
+    notable: dict[str, dict[str, int]] = field(
+        default_factory=lambda: {name: {} for name in ('missing', 'interpolated', *NOTES)})
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, counts: dict[str, int]) -> None:
+        self.clips += 1
+        for key, number in counts.items():
+            self.counts[key] += number
+        if counts['missing'] == counts['frames']:
+            self.without_face.append(name)
+        for key, clips in self.notable.items():
+            if counts[key]:
+                clips[name] = counts[key]
+
+    def as_dict(self) -> dict:
+        return dict(clips=self.clips, counts=self.counts, clips_without_face=sorted(self.without_face, key=natural_key),
+                    frames_by_clip={key: dict(sorted(clips.items(), key=lambda item: natural_key(item[0])))
+                                    for key, clips in self.notable.items()}, unreadable=self.unreadable)
+
+    def lines(self) -> list[str]:
+        """The counts in words, for the terminal."""
+        counts, clips = self.counts, {key: len(names) for key, names in self.notable.items()}
+        lines = [f'{self.clips} clips, {counts["frames"]} frames: {counts["found"]} with a face, '
+                 f'{counts["interpolated"]} interpolated over short gaps, {counts["missing"]} without a face']
+        words = dict(several='several faces (the main one was followed)', border='the face cut by the border',
+                     tiny='a tiny face')
+        lines += [f'  {counts[key]} frames in {clips[key]} clips with {text}' for key, text in words.items()
+                  if counts[key]]
+        if self.without_face:
+            some = ', '.join(self.without_face[:5])
+            lines.append(f'  {len(self.without_face)} clips without any face (such as {some}): their maps are black')
+        return lines
+
+
+def extract_faces(clips: Sequence[Clip], out: Path, task: Task, workers: int | None = None,
+                  overwrite: bool = False) -> dict:
+    """Analyse the clips that have no maps yet, and write ``report.json`` over all of them.
+
+    Each clip's file appears whole when the clip is done, so a run that was killed goes on where it was.
+
+    Args:
+        clips: what :mod:`~mmdfer.preparation.set_clips` found.
+        out: folder of the report.
+        task: what is kept, and which backend reads it.
+        workers: processes; as many as cores by default.
+        overwrite: analyse clips again whose maps are of another version or backend.
+
+    Returns:
+        The report.
+
+    Raises:
+        FaceMapsError: if there are maps of another version or backend, and they are not to be overwritten.
+        BadClipError: at the end, if some clips could not be read; it names them.
+    """
+    report, todo = Report(), []
+    _remove_partials(clips)
+    for clip in clips:
+        counts = _done(clip, task, overwrite)
+        if counts is None:
+            todo.append(clip)
+        else:
+            report.add(clip.name, counts)
+    if len(todo) < len(clips):
+        print(f'{len(clips) - len(todo)} of {len(clips)} clips are done already')
+    started, frames = time.perf_counter(), 0
+    workers = max(1, min(workers or os.cpu_count() or 1, len(todo)))
+    with tqdm(total=len(todo), unit='clip', desc=str(out), disable=not todo) as bar:
+        for clip, outcome in _analyse_all(todo, task, workers):
+            if isinstance(outcome, str):
+                report.unreadable[clip.name] = outcome
+            else:
+                report.add(clip.name, outcome)
+                frames += outcome['frames']
+            bar.set_postfix_str(f'{frames / (time.perf_counter() - started):.0f} frames/s', refresh=False)
+            bar.update()
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(report.as_dict(), str(out / 'report.json'))
+    print('\n'.join(report.lines()))
+    if frames:
+        seconds = time.perf_counter() - started
+        print(f'{frames} frames in {seconds:.1f} s by {workers} processes: {frames / seconds:.1f} frames/s')
+    print(f'maps and report.json are in {out}')
+    if report.unreadable:
+        reasons = '; '.join(list(report.unreadable.values())[:3])
+        raise BadClipError(f'{len(report.unreadable)} of {len(clips)} clips could not be read: {reasons}'
+                           + ('; all are in report.json' if len(report.unreadable) > 3 else ''))
+    return report.as_dict()
+
+
+def _done(clip: Clip, task: Task, overwrite: bool) -> dict[str, int] | None:
+    """The counts of a clip whose maps are there already; ``None`` if it is to be analysed."""
+    if not clip.maps.exists():
+        return None
+    try:
+        meta = read_meta(clip.maps)
+        for kind, backend in task.source().items():
+            found = meta['source'].get(kind)
+            if found is not None and not found.startswith(backend):
+                raise FaceMapsError(f'{clip.maps}: its {kind} came from {found}, not from {backend}; keep them apart by '
+                                    'another --out, or replace them by --overwrite')
+    except FaceMapsError:
+        if overwrite:
+            return None
+        raise
+    counts = meta['counts']
+    whole = set(task.what) <= set(meta['what'])
+    if task.crops:
+        whole = whole and (clip.crops.is_dir() or counts['missing'] == counts['frames'])
+    return counts if whole else None
+
+
+def _remove_partials(clips: Sequence[Clip]) -> None:
+    """Take away the files and folders that a killed run left half-written."""
+    for folder in {target.parent for clip in clips for target in (clip.maps, clip.crops)}:
+        for partial in folder.glob('.*.partial'):
+            shutil.rmtree(partial) if partial.is_dir() else partial.unlink(missing_ok=True)
+
+
+_reader = None      # the process's own models, loaded once
+_crops = False
+_failure: Exception | None = None
+
+
+def _load_reader(task: Task) -> None:
+    global _reader, _crops
+    _reader, _crops = _make_reader(task), task.crops
+
+
+def _start_worker(task: Task, parent: int) -> None:
+    global _failure
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)        # Ctrl-C ends the parent, after the clips at hand
+    threading.Thread(target=_end_with, args=(parent, ), daemon=True).start()
+    try:
+        _load_reader(task)
+    except (ValueError, ImportError) as error:          # raised here it would break the pool, and its words be lost
+        _failure = error
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent: a killed parent cannot tell it to."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _make_reader(task: Task):
+    if task.imported:
+        from ..face.facexformer import read_outputs
+        return lambda clip: read_outputs(task.imported, clip.name, ClipFrames(clip.path), task.what)
+    from ..face.mediapipe_faces import MediaPipeFaces
+    finder, parser = MediaPipeFaces(), None
+    if task.parser and 'parsing' in task.what:
+        from ..face.segformer import SegFormerParser
+        parser = SegFormerParser(task.parser, task.device)
+    return lambda clip: analyse_clip(ClipFrames(clip.path), finder, task.what, parser)
+
+
+def _analyse(clip: Clip) -> dict[str, int] | str:
+    """The counts of a clip, or why it could not be read."""
+    if _failure is not None:
+        raise _failure
+    try:
+        faces = _reader(clip)
+        if _crops:
+            write_crops(ClipFrames(clip.path), faces, clip.crops)
+    except (BadClipError, FaceMapsError) as error:
+        return str(error)
+    save_faces(faces, clip.maps)
+    return faces.counts()
+
+
+def _analyse_all(clips: Sequence[Clip], task: Task, workers: int) -> Iterator[tuple[Clip, dict[str, int] | str]]:
+    if not clips:
+        return
+    if workers == 1:
+        _load_reader(task)
+        yield from ((clip, _analyse(clip)) for clip in clips)
+        return
+    # Forked workers start at once; a spawned one imports the whole package first. CUDA does not outlive a fork.
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context('fork' if 'fork' in methods and task.device == 'cpu' else 'spawn')
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)        # a child that inherits OpenCV's running threads crashes
+    try:
+        with ProcessPoolExecutor(workers, context, _start_worker, (task, os.getpid())) as pool:
+            waiting = {pool.submit(_analyse, clip): clip for clip in clips}
+            try:
+                for done in as_completed(waiting):
+                    yield waiting[done], done.result()
+            except BrokenProcessPool:
+                raise ValueError('a worker process ended before its time (out of memory?); start the tool again, it '
+                                 'goes on with the clips that are not done, with fewer --workers') from None
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+    finally:
+        cv2.setNumThreads(threads)

@@ -1,0 +1,277 @@
+"""A run's config: read from a file, then set by the options that every tool shares."""
+from __future__ import annotations
+
+import copy
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict
+from mmengine.logging import print_log
+
+from .datasets import DatasetError, DFERDataset
+from .datasets.inner_split import check_inner
+from .registry import DATASETS
+
+# Stock backbones take ``init_cfg`` and go past it in silence, or take none.
+READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
+TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
+CLIP_CONTEXT = 77
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# What decides a run's figures, and what below it does not.
+SETTINGS = ('model', 'train_dataloader', 'val_dataloader.dataset', 'test_dataloader.dataset', 'train_cfg', 'optim_wrapper',
+            'param_scheduler', 'auto_scale_lr', 'randomness', 'default_hooks', 'custom_hooks')
+NO_SETTINGS = ('data_root', 'num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory', 'fold',
+               'default_hooks.logger', 'default_hooks.timer', 'default_hooks.checkpoint')
+
+
+def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
+    """Read a config file and merge ``key=value`` options into it.
+
+    Raises:
+        ValueError: for a file that is missing or no config.
+    """
+    if not os.path.isfile(path):
+        raise ValueError(f'{path}: no such config file')
+    try:
+        cfg = Config.fromfile(path)
+    except (SyntaxError, AttributeError, FileNotFoundError) as error:
+        raise ValueError(f'{path}: cannot be read as a config: {error}') from error
+    if options:
+        cfg.merge_from_dict(options)
+    return cfg
+
+
+def dataset_configs(cfg: Config, loaders: Sequence[str] = LOADERS) -> Iterator[ConfigDict]:
+    """Configs of the data sets in the loaders, below wrappers such as ``RepeatDataset``."""
+    pending = [cfg[name].dataset for name in loaders if cfg.get(name)]
+    while pending:
+        dataset = pending.pop(0)
+        inner = dataset.get('datasets') or ([dataset.dataset] if dataset.get('dataset') is not None
+                                            and not isinstance(dataset.dataset, str) else None)
+        if inner:
+            pending.extend(inner)
+        else:
+            yield dataset
+
+
+def dataset_classes(dataset: ConfigDict) -> Sequence[str] | None:
+    """Class names of a data set's config, if its class or its ``metainfo`` names them."""
+    metainfo = dict(getattr(DATASETS.get(dataset.type), 'METAINFO', {}), **(dataset.get('metainfo') or {}))
+    return metainfo.get('classes')
+
+
+def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None, skip_bad_clips: bool = False,
+             packed: str | None = None, scene: str | None = None) -> None:
+    """Point every data set of a config to a folder, a fold or scene, and a pack of its clips.
+
+    Raises:
+        DatasetError: if the data root is missing, or the config's sets have no folds or scenes or read no packs.
+    """
+    for dataset in dataset_configs(cfg):
+        if data_root is not None:
+            dataset.data_root = data_root
+        for name, value in (('fold', fold), ('scene', scene)):
+            if value is None:
+                continue
+            if name not in dataset:
+                raise DatasetError(f'--{name} {value}: {dataset.type} has no {name}s')
+            dataset[name] = value
+        if packed is not None:
+            if not issubclass(DATASETS.get(dataset.type), DFERDataset):
+                raise DatasetError(f'--packed {packed}: {dataset.type} reads no packs')
+            dataset.packed = os.path.abspath(packed)
+        if skip_bad_clips and not dataset.get('test_mode', False):
+            dataset.skip_bad_clips = True
+        root = dataset.get('data_root', '')
+        if root and not os.path.isdir(root):
+            raise DatasetError(f'data_root={root!r}: no such folder; give the folder of the data set with --data-root')
+
+
+def current_fold(cfg: Config) -> int | None:
+    """The fold that a config's training or test data is of, if its set has folds."""
+    return next((dataset.fold for dataset in dataset_configs(cfg) if 'fold' in dataset), None)
+
+
+def set_folds(cfg: Config) -> tuple[int, ...]:
+    """The folds of the config's set, such as 1 to 5; none for a set with one split."""
+    return next((tuple(getattr(DATASETS.get(dataset.type), 'FOLDS', ())) for dataset in dataset_configs(cfg)), ())
+
+
+def set_inner(cfg: Config, share: float | None) -> None:
+    """Validate on a part of the training clips, which is then not trained on, instead of on the test set.
+
+    Args:
+        cfg: a run's config.
+        share: of each class, in (0, 1); ``None`` to leave the config as it is.
+
+    Raises:
+        DatasetError: for a training set that is no single :class:`DFERDataset`.
+    """
+    if share is None:
+        return
+    found = list(dataset_configs(cfg, ('train_dataloader', )))
+    if len(found) != 1 or not issubclass(DATASETS.get(found[0].type), DFERDataset):
+        raise DatasetError(f'--inner-val {share}: wants one training set of clips to split; the config has '
+                           f'{", ".join(one.type for one in found)}')
+    check_inner('val', share)
+    train, = found
+    val = copy.deepcopy(train)
+    for key in ('skip_bad_clips', 'indices'):
+        val.pop(key, None)
+    for part, dataset in (('train', train), ('val', val)):
+        dataset.update(inner=part, inner_share=share)
+    val.update(pipeline=copy.deepcopy(cfg.val_dataloader.dataset.pipeline), test_mode=True)
+    cfg.val_dataloader = dict(copy.deepcopy(cfg.val_dataloader), dataset=val)
+
+
+def inner_share(cfg: Config) -> float | None:
+    """The share of the training clips that a config validates on, if it does not validate on the test set."""
+    return next((one.inner_share for one in dataset_configs(cfg, ('val_dataloader', )) if one.get('inner')), None)
+
+
+def settings_of(cfg: Config) -> dict[str, str]:
+    """The entries that decide a run's figures, by dotted name: not folders, the fold, workers or logging."""
+    flat: dict[str, str] = {}
+
+    def walk(name: str, value) -> None:
+        if name in NO_SETTINGS or name.rsplit('.', 1)[-1] in NO_SETTINGS:
+            return
+        if isinstance(value, dict) and value:
+            for key in value:
+                walk(f'{name}.{key}', value[key])
+        elif isinstance(value, (list, tuple)) and any(isinstance(one, dict) for one in value):
+            for index, one in enumerate(value):
+                walk(f'{name}.{index}', one)
+        else:
+            flat[name] = repr(list(value) if isinstance(value, tuple) else value)
+
+    for name in SETTINGS:
+        value = cfg
+        for part in name.split('.'):
+            value = (value or {}).get(part)
+        if value is not None:
+            walk(name, value)
+    return flat
+
+
+def differences(ours: dict[str, str], theirs: dict[str, str], most: int = 3) -> str:
+    """What differs between two runs' settings, in words; empty if nothing does."""
+    names = [name for name in [*theirs, *(name for name in ours if name not in theirs)] if ours.get(name) != theirs.get(name)]
+    told = [f'{name} is {theirs.get(name, "absent")} there and {ours.get(name, "absent")} here' for name in names[:most]]
+    return '; '.join(told) + (f'; and {len(names) - most} more' if len(names) > most else '')
+
+
+def set_work_dir(cfg: Config, config_path: str | os.PathLike, work_dir: str | None = None) -> None:
+    """``work_dir`` if given, else the config's own, else ``work_dirs/<config stem>[/fold_<n>]`` or ``[/<scene>]``."""
+    if work_dir is None and cfg.get('work_dir') is None:
+        fold = current_fold(cfg)
+        scene = next((dataset.scene for dataset in dataset_configs(cfg) if dataset.get('scene')), None)
+        part = f'fold_{fold}' if fold is not None else scene or ''
+        work_dir = str(Path('work_dirs') / Path(config_path).stem / part)
+    if work_dir is not None:
+        cfg.work_dir = work_dir
+
+
+def set_image_checkpoint(cfg: Config, path: str | None) -> None:
+    """Start the image towers, and text towers where the model has any, from an image model's or a CLIP model's weights.
+
+    A tower whose config says ``init_cfg=None`` keeps its random weights.
+
+    Raises:
+        ValueError: if there is no such file or folder, or the backbone is none that reads such files.
+    """
+    if path is None:
+        return
+    if not os.path.exists(path):
+        raise ValueError(f'--image-checkpoint {path}: no such file')
+    kind = cfg.get('model', {}).get('backbone', {}).get('type')
+    if kind not in READ_IMAGE_CHECKPOINTS:
+        raise ValueError(f'--image-checkpoint: a backbone of type {kind} does not read one; give its weights as its class '
+                         'wants them, by --cfg-options model.backbone.pretrained=... or load_from=...')
+    for tower in towers(cfg.model):
+        if tower.get('init_cfg', ...) is not None:
+            tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
+
+
+def set_long_clip_checkpoint(cfg: Config, path: str | None) -> None:
+    """Start the text towers of long texts from a Long-CLIP model's weights, instead of CLIP's stretched ones.
+
+    Raises:
+        ValueError: if there is no such file, or the model has no such tower.
+    """
+    if path is None:
+        return
+    if not os.path.exists(path):
+        raise ValueError(f'--long-clip-checkpoint {path}: no such file')
+    long = [tower for tower in towers(cfg.model) if tower.get('context_length', CLIP_CONTEXT) > CLIP_CONTEXT]
+    if not long:
+        raise ValueError(f'--long-clip-checkpoint {path}: the model has no text tower with a context over {CLIP_CONTEXT}')
+    for tower in long:
+        tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
+
+
+def towers(model: ConfigDict | list) -> Iterator[ConfigDict]:
+    """Configs of the image and text towers in a model's config that read weight files."""
+    if isinstance(model, dict) and model.get('type') in TOWERS:
+        yield model
+    for value in model.values() if isinstance(model, dict) else model:
+        if isinstance(value, (dict, list, tuple)):
+            yield from towers(value)
+
+
+def use_amp(cfg: Config) -> None:
+    """Train in mixed precision; without CUDA go on in float32 and say so."""
+    import torch
+    if not torch.cuda.is_available():
+        print_log('--amp: no CUDA device here, training goes on in float32', logger='current', level=logging.WARNING)
+        return
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def use_fsdp(cfg: Config) -> None:
+    """Spread every weight over the processes, by mmengine's ``FlexibleRunner``.
+
+    Raises:
+        ValueError: without several processes to spread over, or with averages, which need whole weights.
+    """
+    if cfg.get('launcher', 'none') == 'none':
+        raise ValueError('--fsdp: spreads the weights over several processes; start them by bash tools/dist_train.sh '
+                         'CONFIG PROCESSES --fsdp')
+    hooks = [*cfg.get('default_hooks', {}).values(), *cfg.get('custom_hooks', [])]
+    averaging = [hook.type for hook in hooks if hook and hook.type in ('TunableEMAHook', 'TunableSWAHook', 'EMAHook')]
+    if averaging:
+        raise ValueError(f'--fsdp: {averaging[0]} averages whole weights, of which a process has parts; leave one '
+                         'out')
+    cfg.runner_type = 'FlexibleRunner'
+    cfg.setdefault('strategy', dict(type='BlockFSDPStrategy'))
+
+
+def set_resume(cfg: Config, resume: str | None) -> None:
+    """Go on from a checkpoint file, or with ``'auto'`` from the work directory's last one, if there is any.
+
+    Raises:
+        ValueError: if the named file is missing.
+    """
+    if resume is None:
+        return
+    cfg.resume = True
+    if resume == 'auto':
+        cfg.load_from = None
+    elif not os.path.isfile(resume):
+        raise ValueError(f'--resume {resume}: no such checkpoint')
+    else:
+        cfg.load_from = resume
+
+
+def set_randomness(cfg: Config, seed: int | None = None, deterministic: bool = False) -> None:
+    """Set the run's seed, and ask for deterministic kernels."""
+    randomness = dict(cfg.get('randomness') or {})
+    if seed is not None:
+        randomness['seed'] = seed
+    if deterministic:
+        os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')       # cuBLAS wants it said before it starts
+        randomness['deterministic'] = True
+    cfg.randomness = randomness

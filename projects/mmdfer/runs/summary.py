@@ -1,0 +1,115 @@
+"""Finished runs side by side: one table for the terminal, Markdown, JSON, HTML and LaTeX."""
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..visualization import plot_curves
+from ..visualization.report import Table, latex_rows, published_table, render_summary, summary_table, svg_uri
+from .published import comparable, paper_row, published
+from .folder import RESULT, RunFolder, find_runs, read_result, summarize_runs, total_cost
+from ..files import write_json
+
+SORTS = ('uar', 'war', 'name', 'tunable', 'seconds')
+
+
+def read_results(paths: Sequence[str]) -> list[dict]:
+    """The ``result.json`` of each work directory.
+
+    Raises:
+        ValueError: for a directory without one.
+    """
+    return [read_result(path if path.endswith('.json') else os.path.join(path, RESULT)) for path in paths]
+
+
+def summary_rows(groups: Sequence[Sequence[RunFolder]]) -> list[dict]:
+    """A row for each run or group of folds.
+
+    Returns:
+        Dicts with ``name``, ``dataset``, ``folds``, ``select`` (of which epoch the figures are), ``uar``, ``war`` and
+        their standard deviations over the folds, ``best`` with the best epoch's, ``pooled`` (or ``None``), ``tunable``,
+        ``total``, ``seconds`` (added up), ``cuda_mib`` and ``rss_mib`` (the largest), ``paper`` (its row or ``None``)
+        and ``work_dirs``. What was not measured is ``None``.
+    """
+    return [_row(runs) for runs in groups]
+
+
+def _row(runs: Sequence[RunFolder]) -> dict:
+    first = runs[0]
+    summary = summarize_runs(runs)
+    select = summary['select']
+    chosen, best = summary.get(select), summary.get('best')
+    cost = total_cost([run.cost() for run in runs])
+    clips = [row['clips'] for row in chosen['folds']] if chosen else [None]
+    same_set = comparable(first.dataset, clips)
+    return dict(
+        name=first.result['name'], dataset=first.dataset, folds=summary['folds'], select=select,
+        **{key: chosen and chosen[key]['mean'] for key in ('uar', 'war')},
+        **{f'{key}_std': chosen and chosen[key]['std'] for key in ('uar', 'war')},
+        best=best and dict({key: best[key]['mean'] for key in ('uar', 'war')},
+                           **{f'{key}_std': best[key]['std'] for key in ('uar', 'war')},
+                           epoch=best['folds'][0]['epoch'] if len(runs) == 1 else None),
+        pooled=chosen['pooled'] and {key: chosen['pooled'][key] for key in ('uar', 'war', 'clips')} if chosen else None,
+        tunable=first.result.get('tunable'), total=first.result.get('total'),
+        seconds=cost['seconds'], cuda_mib=cost['cuda_mib'], rss_mib=cost['rss_mib'],
+        paper=paper_row(first.config_name, first.dataset) if same_set else None, comparable=same_set,
+        work_dirs=[str(run.path) for run in runs])
+
+
+def summarize(paths: Sequence[str], out: str | None = None, curves: str | None = None, latex: str | None = None,
+              sort: str | None = None) -> list[dict]:
+    """Print the table of some runs, and write it.
+
+    Args:
+        paths: work directories, or folders of them; the folds below one folder are one row.
+        out: a ``.json`` file; Markdown and an HTML page get the same stem.
+        curves: a picture of the runs' curves, compared.
+        latex: a file for the rows of a LaTeX table.
+        sort: a column of ``SORTS``; figures from the highest. The order of the paths by default.
+
+    Raises:
+        ValueError: for a folder without a finished run, or an unknown column.
+    """
+    if sort is not None and sort not in SORTS:
+        raise ValueError(f'sort={sort!r}: choose one of {", ".join(SORTS)}')
+    groups = list({str(group[0].path): group for path in paths for group in find_runs(path)}.values())
+    pairs = list(zip(summary_rows(groups), groups))
+    if sort == 'name':
+        pairs.sort(key=lambda pair: pair[0]['name'])
+    elif sort is not None:
+        pairs.sort(key=lambda pair: -(pair[0][sort] if pair[0][sort] is not None else -1))
+    rows, groups = [row for row, _ in pairs], [group for _, group in pairs]
+    table = summary_table(rows)
+    print(table.markdown())
+    records = {name: run.records for name, run in zip(_names(rows), (group[0] for group in groups)) if run.records}
+    if curves is not None and records:
+        plot_curves(records, curves)
+    if out is not None:
+        figure = plot_curves(records, None) if 0 < len(records) <= 12 else None
+        _write(out, rows, table, None if figure is None else svg_uri(figure))
+    if latex is not None:
+        _write_text(latex, latex_rows(rows))
+    return rows
+
+
+def _names(rows: Sequence[dict]) -> list[str]:
+    """A name for each row's first run, told apart by its folder where two rows are called the same."""
+    names = [row['name'] for row in rows]
+    return [name if names.count(name) == 1 else f'{name} ({row["work_dirs"][0]})' for name, row in zip(names, rows)]
+
+
+def _write(out: str, rows: Sequence[dict], table: Table, curves: str | None) -> None:
+    """``out`` as JSON, and Markdown and HTML beside it."""
+    os.makedirs(os.path.dirname(out) or '.', exist_ok=True)
+    write_json(list(rows), out)
+    sets = sorted({row['dataset'] for row in rows if row['dataset'] and row['comparable']})
+    tables = {name.upper(): published_table(published(name)) for name in sets if published(name)}
+    stem = os.path.splitext(out)[0]
+    _write_text(f'{stem}.md', table.markdown() + '\n')
+    _write_text(f'{stem}.html', render_summary(table, tables, curves))
+
+
+def _write_text(path: str, text: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text, encoding='utf-8')

@@ -1,0 +1,113 @@
+"""The whole check: what is printed and written, the exit status, and full-size copies of the official layouts."""
+import json
+import os
+import runpy
+import shutil
+import sys
+
+import cv2
+import pytest
+
+from mmdfer.preparation.check import check_dataset
+from mmdfer.datasets import DatasetError
+
+from ..conftest import ROOT
+from ..official_layouts import write_dfew_copy, write_ferv39k_copy, write_folder_copy, write_list, write_mafw_copy
+
+
+@pytest.fixture(scope='module')
+def dfew(tmp_path_factory):
+    return write_dfew_copy(tmp_path_factory.mktemp('data') / 'DFEW', (14, 14, 14, 14, 14), None, None)
+
+
+@pytest.fixture(autouse=True)
+def quick_sheet(request, monkeypatch):
+    """Drawing takes seconds: one test looks at the picture, the others go without."""
+    if 'picture' not in request.node.name:
+        monkeypatch.setattr('mmdfer.preparation.check.draw_examples', lambda *args: False)
+
+
+def test_report_and_picture(dfew, tmp_path, capsys):
+    os.makedirs(dfew / 'Clip' / 'clip_224x224_16f', exist_ok=True)
+    report = check_dataset('dfew', str(dfew), out=str(tmp_path), published=False)
+    assert json.loads((tmp_path / 'report.json').read_text()) == json.loads(json.dumps(report))
+    assert report['faults'] == [] and [note['kind'] for note in report['notes']] == ['short']
+    assert report['clips'] == dict(listed=70, present=70, readable=70, frames=dict(mean=2.0, min=2, max=2),
+                                   sizes={'16x16': 70})
+    assert report['other_folders'] == ['clip_224x224_16f'] and report['folder'].endswith('clip_224x224')
+    first = report['lists'][0]
+    assert (first['setup'], first['split'], first['clips'], sum(first['classes'].values())) == ('fold 1', 'train', 56, 56)
+    printed = capsys.readouterr().out
+    assert '| dfew | fold 5 test | 14 |  | 2 2 2 2 2 2 2 |' in printed and 'no fault found' in printed
+    assert 'separated by commas, with header, UTF-8, CRLF; labels 1 to 7 in the official order' in printed
+    picture = cv2.imread(str(tmp_path / 'examples.png'))
+    assert picture.shape[1] > 1000 and picture.std() > 20
+
+
+def test_faults_are_printed_and_counted(dfew, tmp_path, capsys):
+    root = shutil.copytree(dfew, tmp_path / 'DFEW')
+    shutil.rmtree(root / 'Clip/clip_224x224/00004')
+    report = check_dataset('dfew', str(root), out=str(tmp_path / 'out'))
+    printed = capsys.readouterr().out
+    assert 'fault: missing clip' in printed and 'lists 56 clips; published: 9356' in printed
+    assert f'{len(report["faults"])} faults found' in printed
+    assert report['clips']['listed'] == 70 and report['clips']['present'] == 69
+
+
+@pytest.mark.parametrize('kind, root, message', [
+    ('dfew', '/no/such', '/no/such: no such folder'), ('afew', '.', "'afew' is no kind of data set"),
+    ('dfew', '.', 'no such clip folder'), ('mafw', '.', 'no such clip folder'),
+])
+def test_folders_that_are_none(kind, root, message, tmp_path):
+    with pytest.raises(DatasetError, match=message):
+        check_dataset(kind, root, out=str(tmp_path))
+
+
+def test_the_order_of_a_copy_with_numbers_can_be_given(tmp_path, capsys):
+    root = write_mafw_copy(tmp_path / 'MAFW', (11, 11, 11, 11, 11), 86)
+    shutil.rmtree(root / 'Train & Test Set/compound')
+    shutil.rmtree(root / 'Train & Test Set/single/with_caption')
+    order = ['anger', 'anxiety', 'contempt', 'disappointment', 'disgust', 'fear', 'happiness', 'helplessness', 'neutral',
+             'sadness', 'surprise']
+    for path in (root / 'Train & Test Set').rglob('*.txt'):
+        pairs = [line.split() for line in path.read_text().splitlines()]
+        write_list(path, [f'{clip} {order.index(name)}' for clip, name in pairs])
+    report = check_dataset('mafw', str(root), out=str(tmp_path / 'out'), published=False)
+    assert {fault['kind'] for fault in report['faults']} == {'unreadable list'}
+    assert 'set class_order' in report['faults'][0]['message']
+    report = check_dataset('mafw', str(root), out=str(tmp_path / 'out'), published=False, class_order='alphabetical')
+    assert report['faults'] == [] and set(report['lists'][0]['classes'].values()) == {4}
+    capsys.readouterr()
+
+
+def test_exit_status(tmp_path, monkeypatch, capsys):
+    root = write_folder_copy(tmp_path / 'AFEW', 2)
+    monkeypatch.delenv('MMDFER_TRACEBACK', raising=False)
+
+    def status(*args):
+        monkeypatch.setattr(sys, 'argv', ['check_dataset.py', *map(str, args), '--out', str(tmp_path / 'out')])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(ROOT / 'tools/data/check_dataset.py'), run_name='__main__')
+        return ended.value.code, capsys.readouterr()
+
+    code, said = status('folder', root)
+    assert code == 0 and '| folder | folders val | 14 |' in said.out
+    for frame in (root / 'train' / 'Happy' / '000000001').iterdir():
+        frame.unlink()
+    code, said = status('folder', root, '--decode', 'none', '--workers', '1')
+    assert code == 1 and 'fault: no frames' in said.out and '1 fault found' in said.out
+    code, said = status('dfew', root)
+    assert code == 2 and 'error: ' in said.err and 'no such clip folder' in said.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('kind, write, clips', [('dfew', write_dfew_copy, 11697), ('mafw', write_mafw_copy, 10045),
+                                                ('ferv39k', write_ferv39k_copy, 38935)])
+def test_a_full_size_copy_passes(kind, write, clips, tmp_path, capsys):
+    """Every list line of the official layout, with the published sizes."""
+    root = write(tmp_path / kind, frames=1)
+    report = check_dataset(kind, str(root), out=str(tmp_path / 'out'), workers=2)
+    assert report['faults'] == [], report['faults']
+    assert report['clips']['listed'] == report['clips']['readable'] == clips
+    shutil.rmtree(root)
+    capsys.readouterr()

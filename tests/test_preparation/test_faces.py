@@ -1,0 +1,190 @@
+"""A set's maps: nothing repeated, nothing lost, nothing half-written taken for whole, and everything counted."""
+import json
+import multiprocessing
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from mmdfer.preparation import faces as api
+from mmdfer.preparation.set_clips import folder_clips, set_clips
+from mmdfer.preparation.faces import Task, extract_faces
+from mmdfer.datasets import BadClipError, DatasetError
+from mmdfer.face.store import FaceMapsError, load_faces
+
+from ..conftest import write_clip
+from ..test_face.samples import make_faces
+
+FRAMES = 6
+
+
+@pytest.fixture
+def clips(tmp_path):
+    for index in range(8):
+        write_clip(tmp_path / 'clips' / f'{index}', FRAMES, seed=index)
+    return tmp_path / 'clips'
+
+
+@pytest.fixture
+def read(monkeypatch, tmp_path):
+    """A reader that writes down which clips it was given; clip 3 has a frame without a face, clip 5 no face at all."""
+    log = tmp_path / 'log.txt'
+    log.touch()
+
+    def make(task):
+        def reader(clip):
+            time.sleep(0.05)
+            with open(log, 'a') as file:
+                file.write(f'{clip.name}\n')
+            missing = {'3': (1, ), '5': range(FRAMES)}.get(clip.name, ())
+            faces = make_faces(FRAMES, seed=int(clip.name), missing=missing, parsing='parsing' in task.what)
+            faces.source = {kind: f'{backend} 1.0' for kind, backend in task.source().items()}
+            return faces
+        return reader
+    monkeypatch.setattr(api, '_make_reader', make)
+    return lambda: sorted(log.read_text().split())
+
+
+def files(folder):
+    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in sorted(folder.glob('*.npz'))}
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_every_clip_is_analysed_once_and_counted(clips, read, workers, capsys):
+    found, out = folder_clips(str(clips))
+    assert out == clips.with_name('clips_faces') and [clip.name for clip in found] == list('01234567')
+    report = extract_faces(found, out, Task(), workers)
+    assert read() == list('01234567') and len(files(out)) == 8
+    assert report == json.loads((out / 'report.json').read_text())
+    assert report['clips'] == 8 and report['clips_without_face'] == ['5'] and not report['unreadable']
+    assert report['counts'] == dict(frames=48, found=41, interpolated=0, missing=7, several=0, border=0, tiny=0)
+    assert report['frames_by_clip']['missing'] == {'3': 1, '5': 6}
+    before = files(out)
+    assert extract_faces(found, out, Task(), workers) == report
+    assert files(out) == before and len(read()) == 8
+    printed = capsys.readouterr().out
+    assert '8 of 8 clips are done already' in printed and '1 clips without any face (such as 5)' in printed
+
+
+def test_killed_and_resumed_it_repeats_nothing_and_loses_nothing(clips, read):
+    for index in range(8, 20):                          # more than the workers have at hand when their parent dies
+        write_clip(clips / f'{index}', FRAMES, seed=index)
+    found, out = folder_clips(str(clips))
+    process = multiprocessing.get_context('fork').Process(target=extract_faces, args=(found, out, Task(), 2))
+    process.start()
+    until = time.monotonic() + 30
+    while len(list(out.glob('*.npz'))) < 3 and time.monotonic() < until:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    time.sleep(1.2)                                     # the workers notice, and end
+    before = files(out)
+    assert 3 <= len(before) < 20 and not (out / 'report.json').exists()
+    (out / '.7.npz.123.partial').write_bytes(b'half a file')
+    analysed = read()
+    report = extract_faces(found, out, Task(), 2)
+    after = files(out)
+    assert {name: after[name] for name in before} == before and len(after) == 20
+    again = sorted(name[:-4] for name in after if name not in before)
+    assert sorted([*analysed, *again]) == read()        # each clip that was done stays, each other is done now
+    assert report['clips'] == 20 and report['counts']['frames'] == 120 and not list(out.glob('.*'))
+    for index in range(20):
+        expected = make_faces(FRAMES, seed=index, missing={3: (1, ), 5: range(FRAMES)}.get(index, ()))
+        np.testing.assert_array_equal(load_faces(out / f'{index}.npz').parsing, expected.parsing)
+
+
+def test_file_that_was_cut_short_is_refused_by_name_and_replaced_when_told(clips, read):
+    found, out = folder_clips(str(clips))
+    extract_faces(found, out, Task(), 1)
+    path = out / '2.npz'
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(FaceMapsError, match='2.npz: is no file of face maps, or is cut short'):
+        extract_faces(found, out, Task(), 1)
+    extract_faces(found, out, Task(), 1, overwrite=True)
+    assert read().count('2') == 2 and len(read()) == 9 and len(load_faces(path)) == FRAMES
+
+
+def test_maps_of_another_backend_are_not_mixed_in(clips, read, tmp_path):
+    found, out = folder_clips(str(clips))
+    extract_faces(found, out, Task(('landmarks', )), 1)
+    with pytest.raises(FaceMapsError, match='its landmarks came from MediaPipe 1.0, not from FaceXFormer.*--out'):
+        extract_faces(found, out, Task(imported=str(tmp_path)), 1)
+    extract_faces(found, out, Task(('landmarks', 'parsing')), 1)            # more of the same backend is added
+    assert load_faces(out / '0.npz', what=('parsing', )).parsing is not None and len(read()) == 16
+
+
+def test_clips_that_do_not_read_are_named_at_the_end_and_the_others_are_done(clips, monkeypatch):
+    (clips / '4' / '00003.jpg').write_bytes((clips / '4' / '00003.jpg').read_bytes()[:-50])
+    found, out = folder_clips(str(clips))
+
+    def make(task):
+        def reader(clip):
+            list(api.ClipFrames(clip.path))
+            return make_faces(FRAMES)
+        return reader
+    monkeypatch.setattr(api, '_make_reader', make)
+    with pytest.raises(BadClipError, match='1 of 8 clips could not be read: .*00003.jpg: the image is cut short'):
+        extract_faces(found, out, Task(), 2)
+    report = json.loads((out / 'report.json').read_text())
+    assert report['clips'] == 7 and list(report['unreadable']) == ['4'] and len(files(out)) == 7
+
+
+def test_a_sets_clips_are_those_of_its_lists(dfew, tmp_path):
+    clips, out = set_clips('dfew', str(dfew))
+    assert [clip.name for clip in clips] == [f'{number:05d}' for number in range(1, 22)]
+    assert out == dfew / 'Clip' / 'clip_224x224_faces' and clips[0].maps == out / '00001.npz'
+    clips, out = set_clips('dfew', str(dfew), out=str(tmp_path / 'maps'))
+    assert clips[4].maps == out / '00005.npz' == tmp_path / 'maps' / '00005.npz'
+    with pytest.raises(DatasetError, match='no such clip folder'):
+        set_clips('dfew', str(dfew), frames='Clip/other')
+
+
+def test_a_path_can_be_a_video_frames_or_a_folder_of_either(clips):
+    assert [clip.name for clip in folder_clips(str(clips / '2'))[0]] == ['2']
+    (clips / 'one.mp4').touch()
+    names = [clip.name for clip in folder_clips(str(clips))[0]]
+    assert names == [*'01234567', 'one']
+    (video, ), out = folder_clips(str(clips / 'one.mp4'))
+    assert video.maps == out / 'one.npz' and out == clips.with_name('clips_faces')
+
+
+@pytest.mark.parametrize('name, message', [('no', 'no such video or folder'), ('notes.txt', 'is no video'),
+                                           ('empty', 'holds neither videos nor frames')])
+def test_paths_without_clips_are_refused(tmp_path, name, message):
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'notes.txt').touch()
+    with pytest.raises(BadClipError, match=message):
+        folder_clips(str(tmp_path / name))
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (dict(what=['depth']), 'depth'), (dict(what=['mesh'], imported='x'), 'hold no mesh'),
+    (dict(parser='x', imported='y'), 'not both')])
+def test_tasks_that_contradict_themselves_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Task(**arguments)
+
+
+def test_crops_are_written_once_and_added_where_they_lack(clips, read):
+    found, out = folder_clips(str(clips))
+    extract_faces(found, out, Task(), 1)
+    extract_faces(found, out, Task(crops=True), 1)
+    crops = clips.with_name('clips_crops')
+    assert sorted(path.name for path in crops.iterdir()) == list('0123467')         # clip 5 shows no face
+    assert len(list((crops / '3').iterdir())) == FRAMES - 1 and len(read()) == 15
+    extract_faces(found, out, Task(crops=True), 1)
+    assert len(read()) == 15
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_backend_that_does_not_load_is_told_in_its_own_words(clips, tmp_path, workers, monkeypatch):
+    found, out = folder_clips(str(clips))
+
+    def fail(task):
+        raise ValueError(f'{task.parser}: holds no config.json')
+    monkeypatch.setattr(api, '_make_reader', fail)
+    with pytest.raises(ValueError, match='nowhere: holds no config.json'):
+        extract_faces(found, out, Task(parser='nowhere'), workers)
+    assert not list(out.glob('*'))

@@ -1,0 +1,124 @@
+"""Runs in one table: folds as their mean, the papers' figures beside, and rows that LaTeX reads."""
+import json
+import re
+
+import pytest
+
+from mmdfer.runs.published import comparable, paper_row, published, read_papers
+from mmdfer.runs.summary import summarize
+from mmdfer.visualization.report import Table, escape_latex, latex_rows
+from mmdfer.visualization.report.cells import count, duration, mebibytes, memory, millions
+
+from .fake_runs import fake_run
+
+
+def full_size(fold):
+    """Labels of a test set with the published number of clips."""
+    return [index % 7 for index in range((2341, 2341, 2340, 2339, 2336)[fold - 1])]
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two folds of a paper's config at full size, and a small run of no paper."""
+    for fold in (1, 2):
+        fake_run(tmp_path / 'fe_adapter_vitb_dfew' / f'fold_{fold}', fold=fold, seed=fold, stem='fe_adapter_vitb_dfew',
+                 labels=full_size(fold), ids=[f'{fold}-{index}' for index in range(len(full_size(fold)))])
+    fake_run(tmp_path / 'small_one', name='small_one & co', seed=5)
+    return tmp_path
+
+
+def test_folds_are_one_row_with_the_papers_figures(runs, capsys):
+    rows = summarize([str(runs)], out=str(runs / 'out' / 'all.json'), latex=str(runs / 'out' / 'rows.tex'))
+    assert json.loads((runs / 'out' / 'all.json').read_text()) == rows
+    model, small = rows
+    results = [json.loads((runs / f'fe_adapter_vitb_dfew/fold_{fold}/result.json').read_text()) for fold in (1, 2)]
+    assert model['folds'] == [1, 2] and model['seconds'] == 122
+    for key in ('uar', 'war'):
+        assert model[key] == pytest.approx(sum(one[key] for one in results) / 2)
+        assert model['best'][key] == pytest.approx(sum(one['best'][key] for one in results) / 2)
+    assert (model['paper']['uar'], model['paper']['war']) == (0.6089, 0.7367) and small['paper'] is None
+    printed = capsys.readouterr().out
+    assert '60.89' in printed and f'{100 * model["uar"]:.2f} ± {100 * model["uar_std"]:.2f}' in printed
+    html = (runs / 'out' / 'all.html').read_text()
+    assert 'PE-CLIP' in html and 'small_one &amp; co' in html
+    assert 'http' not in re.sub(r'data:image/[^"]*', '', html)
+    assert (runs / 'out' / 'all.md').read_text().strip() == printed.strip()
+
+
+def test_latex_rows_hold_the_figures(runs):
+    model, small = summarize([str(runs)], latex=str(runs / 'rows.tex'))
+    lines = [line for line in (runs / 'rows.tex').read_text().splitlines() if line and not line.startswith('%')]
+    assert lines[0] == r'\multicolumn{6}{l}{DFEW} \\' and len(lines) == 3
+    cells = lines[1].removesuffix(r' \\').split(' & ')
+    assert cells == [r'fe\_adapter\_vitb\_dfew', '6.63', f'${100 * model["uar"]:.2f} \\pm {100 * model["uar_std"]:.2f}$',
+                     f'${100 * model["war"]:.2f} \\pm {100 * model["war_std"]:.2f}$', '60.89', '73.67']
+    assert lines[2].startswith(r'small\_one \& co & 6.63 & ') and lines[2].endswith(r' & -- & -- \\')
+
+
+@pytest.mark.parametrize('text, escaped', [
+    ('a_b', r'a\_b'), ('50% & #1 {x} $', r'50\% \& \#1 \{x\} \$'), ('a\\b', r'a\textbackslash{}b'),
+    ('~^', r'\textasciitilde{}\textasciicircum{}'), ('D²Conv3D', 'D$^2$Conv3D'), ('plain', 'plain')])
+def test_latex_escapes(text, escaped):
+    assert escape_latex(text) == escaped
+
+
+def test_sets_are_set_apart_in_latex():
+    row = dict(name='m', uar=0.5, war=0.6, uar_std=None, war_std=None, tunable=None, paper=dict(uar=None, war=0.7668))
+    text = latex_rows([dict(row, dataset='mafw'), dict(row, dataset='dfew')])
+    assert text.count(r'\midrule') == 1 and text.index('DFEW') < text.index(r'\midrule') < text.index('MAFW')
+    assert 'm & -- & 50.00 & 60.00 & -- & 76.68 \\\\' in text
+
+
+@pytest.mark.parametrize('sort, order', [('name', ['fe_adapter_vitb_dfew', 'small_one & co']),
+                                         ('seconds', ['fe_adapter_vitb_dfew', 'small_one & co'])])
+def test_rows_are_sorted(sort, order, runs):
+    assert [row['name'] for row in summarize([str(runs / 'small_one'), str(runs)], sort=sort)] == order
+    assert [row['name'] for row in summarize([str(runs / 'small_one'), str(runs)])] == order[::-1]
+
+
+def test_unknown_column_and_empty_folder_are_errors(runs, tmp_path):
+    with pytest.raises(ValueError, match="sort='size': choose one of uar"):
+        summarize([str(runs)], sort='size')
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(ValueError, match='empty: no finished run in it'):
+        summarize([str(tmp_path / 'empty')])
+
+
+def test_papers_do_not_stand_beside_other_test_sets(tmp_path):
+    """A config of a paper on a small or synthetic set in the same layout is not compared."""
+    fake_run(tmp_path / 'run', stem='fe_adapter_vitb_dfew')
+    row, = summarize([str(tmp_path)])
+    assert row['paper'] is None and not row['comparable']
+    assert comparable('dfew', [2341, 2336]) and comparable('dfew', [None]) and not comparable('rafdb', [100])
+
+
+def test_papers_figures_are_read_as_they_are_printed():
+    assert paper_row('pe_clip_vitb16_dfew', 'dfew') == dict(
+        model='PE-CLIP', note=None, paper='ACM TOMM', tunable=9.4e6, uar=0.6282, war=0.7404)
+    assert paper_row('finecliper_vitb16_mafw', 'mafw')['war'] == 0.5691
+    assert paper_row('st_adapter_vitb_dfew', 'dfew')['uar'] is None
+    assert paper_row('fe_adapter_vitb_dfew', 'mafw') is None
+    wars = [row['war'] for row in published('dfew')]
+    assert wars == sorted(wars, reverse=True) and published('dfew')[0]['model'] == 'S4D'
+    assert {name for row in read_papers()['rows'] for name in row['results']} == {'dfew', 'ferv39k', 'mafw'}
+
+
+def test_a_config_has_one_paper_row():
+    stems = [stem for row in read_papers()['rows'] for stem in row.get('configs', ())]
+    assert len(stems) == len(set(stems))
+
+
+@pytest.mark.parametrize('cell, text, value', [
+    (duration(None), 'not measured', None), (duration(0.21), '210 ms', 0.21), (duration(4.06), '4.1 s', 4.06),
+    (duration(59.97), '1 min 00 s', 59.97), (duration(3723), '1 h 02 min', 3723), (millions(679), '679', 679),
+    (millions(6628027), '6.63 M', 6628027), (count(6628027), '6,628,027', 6628027), (mebibytes(512), '512 MiB', 512),
+    (mebibytes(20480), '20.0 GiB', 20480), (memory(None, 640), '640 MiB RSS', 640),
+    (memory(9000, 640), '9,000 MiB', 9000),
+    (memory(None, None), 'not measured', None)])
+def test_cells_read_well_and_sort_by_their_number(cell, text, value):
+    assert cell == text and cell.value == value
+
+
+def test_markdown_keeps_columns_apart():
+    table = Table(('name', 'figure'), [['a|b', '1']], foot=[['all', '2']])
+    assert table.markdown() == '| name | figure |\n| --- | ---: |\n| a\\|b | 1 |\n| **all** | **2** |'

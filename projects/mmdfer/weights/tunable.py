@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .old_names import check_old_meaning, with_current_names
 from .reading import CheckpointError, find_state_dict, read_checkpoint
 
 FORMAT = 'mmdfer-tunable-1'
@@ -73,6 +74,8 @@ def load_weights(model: nn.Module, path: str | os.PathLike) -> dict:
     checkpoint = read_checkpoint(path)
     meta = checkpoint.get('meta') or {}
     state = find_state_dict(checkpoint, path)
+    check_old_meaning(state, meta, path)
+    state = with_current_names(model, state)
     is_tunable_file = meta.get('format') == FORMAT
     expected = {name: tensor for name, tensor in model.state_dict().items()
                 if not is_tunable_file or name in tunable_names(model)}

@@ -22,6 +22,7 @@ from ..engine import PredictionsHook
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..files import read_json, write_json
+from ..recognizers.auxiliary import check_auxiliary_losses
 from ..visualization import plot_confusion_matrix, plot_curves, read_scalars
 from ..weights import is_tunable_file, load_weights
 from ..run_config import current_fold, dataset_classes, dataset_configs, differences, inner_share, settings_of, towers
@@ -82,6 +83,7 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     _warn_about_random_backbone(cfg, runner)
     if is_main_process():
         _write_settings(cfg)
+    check_auxiliary_losses(bare_model(runner))
     start = time.time()
     runner.train()
     tunable, total = count_parameters(bare_model(runner))

@@ -49,7 +49,8 @@ def _names_of_list(adapters: Sequence[dict]) -> dict[str, dict]:
     """Adapters of a list by type and place, numbered from the second of the same."""
     named: dict[str, dict] = {}
     for cfg in adapters:
-        name = stem = '_'.join(str(cfg.get(key) or 'adapter').rpartition('.')[2] for key in ('type', 'slot') if key in cfg)
+        parts = [cfg[key] for key in ('type', 'slot') if key in cfg] if isinstance(cfg, Mapping) else []
+        name = stem = '_'.join(getattr(part, '__name__', str(part)).rpartition('.')[2] for part in parts) or 'adapter'
         number = 1
         while name in named:
             number += 1

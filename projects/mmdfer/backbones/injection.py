@@ -176,8 +176,10 @@ class AdaptedModel:
     def old_names(self) -> dict[str, str]:
         """Beginnings of parameters' names in files of older versions, which went by block and position."""
         names: dict[str, str] = {}
-        for name, position in self.positions.items():
-            for block in self.adapters[name]:
+        adapters = self._modules.get('adapters', {})         # out of reach while the class initialises
+        for name in adapters:
+            position = self.positions[name]
+            for block in adapters[name]:
                 names.setdefault(f'adapters.{block}_{position}.', f'adapters.{name}.{block}.')
         return names
 

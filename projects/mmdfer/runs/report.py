@@ -124,9 +124,10 @@ def settings(cfg: Config) -> list[list[str]]:
     model, optim = cfg.get('model', {}), cfg.get('optim_wrapper', {})
     backbone, optimizer = model.get('backbone') or {}, optim.get('optimizer', {})
     loader, train = cfg.get('train_dataloader') or {}, cfg.get('train_cfg') or {}
+    adapters = backbone.get('adapters') or ()                  # by name, or in a list
     adapters = [' '.join(f'{value}' if key == 'type' else f'{key}={value}' for key, value in
                          sorted(adapter.items(), key=lambda item: item[0] != 'type'))
-                for adapter in backbone.get('adapters') or ()]
+                for adapter in (adapters.values() if isinstance(adapters, dict) else adapters) if adapter]
     schedule = [step.get('type') for step in _as_list(cfg.get('param_scheduler'))]
     frames = next((step['num_frames'] for step in cfg.get('test_pipeline', ()) if 'num_frames' in step), None)
     pairs = [

@@ -113,6 +113,10 @@ class AdapterBlock(TransformerEncoderLayer):
         # (B·T, L, C) -> (B·L, T, C) -> (B·T, L, C)
         return grid.from_sequences(self.attn(grid.to_sequences(self.ln1(x))), x.shape[1])
 
+    def adapter_places(self) -> dict[str, str]:
+        """The slot of each adapter."""
+        return {f'adapters.{name}': slot for slot, names in self.slots.items() for name in names}
+
     def old_names(self) -> dict[str, str]:
         """Beginnings of parameters' names in files of older versions, which went by slot and number."""
         return {f'adapters.{slot}.{number}.': f'adapters.{name}.' for slot, names in self.slots.items()

@@ -173,6 +173,10 @@ class AdaptedModel:
         return [f'adapters.{name}.{self.last_block}' for name, position in self.positions.items()
                 if self.reads_class_token and position != 'before' and self.last_block in self.adapters[name]]
 
+    def adapter_places(self) -> dict[str, str]:
+        """The position of each adapter."""
+        return {f'adapters.{name}': position for name, position in self.positions.items()}
+
     def old_names(self) -> dict[str, str]:
         """Beginnings of parameters' names in files of older versions, which went by block and position."""
         names: dict[str, str] = {}

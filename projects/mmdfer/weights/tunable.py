@@ -12,6 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .old_names import check_old_meaning, with_current_names
+from .places import META as PLACES
+from .places import adapter_places, check_places
 from .reading import CheckpointError, find_state_dict, read_checkpoint
 
 FORMAT = 'mmdfer-tunable-1'
@@ -52,7 +54,7 @@ def save_tunable(model: nn.Module, path: str | os.PathLike, meta: dict, state: d
     """
     names, whole = tunable_names(model), model.state_dict() if state is None else state
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in whole.items() if name in names}
-    meta = dict(meta, format=FORMAT)
+    meta = dict(meta, format=FORMAT, **{PLACES: adapter_places(model)})
     meta.setdefault('frozen_digest', frozen_digest(model, whole))
     partial = f'{path}.partial'
     save_file(state, partial, metadata={'mmdfer': json.dumps(meta)})
@@ -80,6 +82,7 @@ def load_weights(model: nn.Module, path: str | os.PathLike) -> dict:
     expected = {name: tensor for name, tensor in model.state_dict().items()
                 if not is_tunable_file or name in tunable_names(model)}
     _check_architecture(path, state, expected)
+    check_places(model, meta, path)
     if is_tunable_file:
         _check_frozen(path, meta, model)
     model.load_state_dict(state, strict=False)

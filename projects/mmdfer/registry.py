@@ -3,7 +3,7 @@
 Models, datasets and transforms go into MMAction2's own registries, as its projects' do. What serves any
 OpenMMLab toolbox (the D²Conv3D layer, the metric, samplers, hooks, the optimizer constructor, the
 sharding strategy) goes into mmengine's root registries, where a config of any default scope finds it by its plain name.
-What OpenMMLab has no kind of (text sources, modalities) has registries here (:class:`Parts`).
+What OpenMMLab has no kind of (video readers, text sources, modalities) has registries here (:class:`Parts`).
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmengine.registry import DATA_SAMPLERS, HOOKS, METRICS, OPTIM_WRAPPER_CONST
 __all__ = [
     'CONTEXT_POSITIONS', 'CONTEXT_STARTS', 'DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODALITIES', 'MODELS',
     'OPTIM_WRAPPER_CONSTRUCTORS', 'PROMPT_LEARNERS', 'Parts', 'STRATEGIES', 'TEXT_REDUCTIONS', 'TEXT_SOURCES', 'TRANSFORMS',
-    'VISION_PROMPTS', 'nearest'
+    'VIDEO_READERS', 'VISION_PROMPTS', 'nearest'
 ]
 
 
@@ -72,6 +72,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f'{hint}choose one of {", ".join(names) or "(none)"}'
 
 
+VIDEO_READERS = Parts('video reader', ['mmdfer.datasets.clips'])
 # What is told of a class, how a learner of prompts and its parts are made, and how several texts of a class become one.
 TEXT_SOURCES = Parts('text source', ['mmdfer.text.sources'])
 PROMPT_LEARNERS = Parts('prompt learner', ['mmdfer.text.prompts'])

@@ -109,4 +109,5 @@ class OwnVisionPrompts(VisionPrompts, nn.ParameterList):
         super().__init__(0.02 * torch.randn(vision_context, vision_width) for _ in range(vision_depth))
 
     def prompts(self, context: Tensor | None, deep: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        return self[0], list(self[1:])
+        first, *rest = self
+        return first, rest

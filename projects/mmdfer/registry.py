@@ -7,12 +7,13 @@ What OpenMMLab has no kind of (video readers, text sources, modalities) has regi
 """
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
 from mmaction.registry import DATASETS, MODELS, TRANSFORMS
 from mmengine.registry import DATA_SAMPLERS, HOOKS, METRICS, OPTIM_WRAPPER_CONSTRUCTORS, STRATEGIES, Registry
+
+from .names import nearest
 
 __all__ = [
     'CONTEXT_POSITIONS', 'CONTEXT_STARTS', 'DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODALITIES', 'MODELS',
@@ -61,15 +62,6 @@ def build_part(cfg: dict, registry: Parts, **kwargs: Any) -> Any:
     if kind is None:
         raise ValueError(f'{name!r} is no {registry.name}: {nearest(name, registry.names())}')
     return kind(**settings)
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """What to choose in place of a name that does not exist: the nearest names, then all."""
-    names = sorted(names)
-    lower = {one.lower(): one for one in names}
-    near = [lower[one] for one in difflib.get_close_matches(str(name).lower(), lower, 3, 0.6)]
-    hint = f'did you mean {" or ".join(map(repr, near))}? ' if near else ''
-    return f'{hint}choose one of {", ".join(names) or "(none)"}'
 
 
 VIDEO_READERS = Parts('video reader', ['mmdfer.datasets.clips'])

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
+
+from .names import nearest
 
 
 def config_root() -> Path:
@@ -43,26 +44,14 @@ def find_file(name: str) -> Path | None:
     return files[found[0]] if found else None
 
 
-def nearest(name: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """The names most like one that is misspelt, the likeliest first; also those whose last part is like its."""
-    known = sorted(set(known))
-    tails: dict[str, list[str]] = {}
-    for one in known:
-        tails.setdefault(one.rpartition('/')[2], []).append(one)
-    by_tail = get_close_matches(name.rpartition('/')[2], tails, most, cutoff=0.75)
-    found = [*get_close_matches(name, known, most, cutoff=0.6), *(one for tail in by_tail for one in tails[tail])]
-    return list(dict.fromkeys(found))[:most]
+def check_path(path: str | os.PathLike, names: Iterable[str] = ()) -> None:
+    """Refuse a path that is no file, and a name that no config has.
 
-
-def offer(name: str, known: Iterable[str]) -> str:
-    """``'; nearest: a, b'`` for the end of an error, all that is known where little is, nothing where nothing is like it."""
-    known = list(known)
-    found = nearest(name, known)
-    if found:
-        return f'; nearest: {", ".join(found)}'
-    return f'; there are {", ".join(map(str, known))}' if 0 < len(known) <= 12 else ''
-
-
-def is_path(name: str | os.PathLike) -> bool:
-    """Whether what names a config is a file's path, and not a config's name."""
-    return not isinstance(name, str) or os.path.isfile(name) or name.endswith('.py')
+    Raises:
+        ValueError: with the nearest names; ``names`` are further ones that would have done.
+    """
+    if os.path.isfile(path):
+        return
+    known = {*config_files(), *(name.rpartition('/')[2] for name in config_files()), *names}
+    told = str(path).removesuffix('.py').removeprefix('configs/').removeprefix('ablations/')
+    raise ValueError(f'{path}: no such config file, and no such config; {nearest(told, known)}')

@@ -27,7 +27,8 @@ from typing import Any
 
 import yaml
 
-from .config_names import config_root, offer
+from .config_names import config_root
+from .names import nearest
 
 KEYS = {
     'file': {'title', 'base', 'demo', 'groups'},
@@ -68,6 +69,10 @@ class Row:
     @property
     def sets(self) -> tuple[str, ...]:
         return tuple(self.bases)
+
+    def base(self, dataset: str | None = None) -> str:
+        """Its base config's name, on its first set by default."""
+        return self.bases[dataset or self.sets[0]]
 
     def name(self, dataset: str | None = None) -> str:
         """``paper/row``, with ``@set`` for a data set that is not its first."""
@@ -127,7 +132,7 @@ def _row(path: Path, content: Mapping, group: Mapping, row: Mapping) -> Row:
     sets, base = row.get('sets') or group.get('sets') or list(content['base']), content['base']
     for dataset in [*sets, *(row.get('paper') or {})]:
         if dataset not in base:
-            raise ValueError(f'{where}, {row["row"]}: has no base config for the set {dataset!r}{offer(dataset, base)}')
+            raise ValueError(f'{where}, {row["row"]}: has no base config for the set {dataset!r}; {nearest(dataset, base)}')
     return Row(paper=path.stem, row=str(row['row']), group=group['name'], title=str(row['name']),
                bases={dataset: base[dataset] for dataset in sets},
                changes=dict(group.get('change') or {}, **(row.get('change') or {})), about=row.get('about'),
@@ -140,7 +145,7 @@ def _check(entry: Any, kind: str, needed: Sequence[str], where: str) -> None:
         raise ValueError(f'{where}: expected a mapping with {", ".join(needed)}, found {type(entry).__name__}')
     for key in entry:
         if key not in KEYS[kind]:
-            raise ValueError(f'{where}: unknown entry {key!r}{offer(str(key), sorted(KEYS[kind]))}')
+            raise ValueError(f'{where}: unknown entry {key!r}; {nearest(str(key), sorted(KEYS[kind]))}')
     missing = [key for key in needed if not entry.get(key)]
     if missing:
         raise ValueError(f'{where}: {", ".join(missing)} is missing')
@@ -165,10 +170,10 @@ def find_row(name: str) -> tuple[Row, str] | None:
         return None
     rows = {row.row: row for row in read_rows(path).rows}
     if row_name not in rows:
-        raise ValueError(f'{name}: no such row{offer(name, [row.name() for row in rows.values()])}')
+        raise ValueError(f'{name}: no such row; {nearest(name, [row.name() for row in rows.values()])}')
     row = rows[row_name]
     if dataset and dataset not in row.sets:
-        raise ValueError(f'{name}@{dataset}: the row is of {", ".join(row.sets)}{offer(dataset, row.sets)}')
+        raise ValueError(f'{name}@{dataset}: the row is of {", ".join(row.sets)}; {nearest(dataset, row.sets)}')
     return row, dataset or row.sets[0]
 
 
@@ -191,7 +196,7 @@ def change_config(config: MutableMapping, changes: Mapping[str, Any], where: str
             index: Any = int(part) if isinstance(place, list) and part.isdigit() else part
             if index not in entries and not (depth == len(parents) and _is_new_entry(place, value)):
                 whole = '.'.join(key.split('.')[:depth]) or 'the config'
-                raise ValueError(f'{where}: {key} changes nothing: {whole} has no {part!r}{offer(part, map(str, entries))}')
+                raise ValueError(f'{where}: {key} changes nothing: {whole} has no {part!r}; {nearest(part, map(str, entries))}')
             if depth == len(parents):
                 place[index] = copy.deepcopy(value)
             else:

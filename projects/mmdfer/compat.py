@@ -22,7 +22,6 @@ from functools import partial, wraps
 from pathlib import Path
 
 from .imports import after_import, around_import
-from .places import configs_folder
 
 NAME = 'mmdfer'
 
@@ -286,7 +285,8 @@ def open_configs_by_name() -> bool:
             return get(cfg_path, pretrained)
         if pretrained:
             raise ValueError(f'{cfg_path}: no trained weights are published with mmdfer; train it, or give a checkpoint')
-        return hub.Config.fromfile(_own_config(cfg_path))
+        from .run_config import load_config
+        return load_config(_own_name(cfg_path))
 
     hub.get_config = get_config
     return True
@@ -296,9 +296,20 @@ def _is_own(path: str) -> bool:
     return str(path).startswith(f'{NAME}::')
 
 
+def _own_name(path: str) -> str:
+    return path.removeprefix(f'{NAME}::').removesuffix('.py')
+
+
 def _own_config(path: str) -> Path:
-    file = configs_folder() / path.removeprefix(f'{NAME}::')
-    return file if file.suffix else file.with_suffix('.py')
+    """The file that ``mmdfer::<name>`` means: a config by its name, or any file below the configs folder."""
+    from .config_names import check_path, config_root, find_file
+    name = _own_name(path)
+    file = config_root() / f'{name}.py'
+    if not file.is_file():
+        file = find_file(name) or file
+    if not file.is_file():
+        check_path(name)
+    return file
 
 
 def register_on_first_lookup() -> bool:

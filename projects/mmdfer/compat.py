@@ -19,6 +19,8 @@ from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 
+from .files import whole_file
+
 
 def mend_torchvision_schemas() -> bool:
     """Let a CUDA build of torchvision be imported beside a CPU build of torch.
@@ -200,9 +202,8 @@ def mend_atomic_writes() -> bool:
 
     @wraps(write)
     def put(self, obj, filepath) -> None:
-        partial = f'{filepath}.partial'
-        write(self, obj, partial)
-        os.replace(partial, filepath)
+        with whole_file(filepath) as partial:
+            write(self, obj, partial)
 
     LocalBackend.put = put
     return True

@@ -132,12 +132,12 @@ def _train_args(path: str, rest: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args([path, *rest])
 
 
-def run_folds(plan: FoldPlan, tool: str | os.PathLike, gpus: int = 1, parallel: int = 1) -> dict:
+def run_folds(plan: FoldPlan, tool: str | os.PathLike | Sequence[str], gpus: int = 1, parallel: int = 1) -> dict:
     """Run every fold that is not finished, each from where it stopped, and summarise.
 
     Args:
         plan: of :func:`plan_folds`.
-        tool: path of ``tools/train.py``.
+        tool: what trains, as :class:`Training` takes it.
         gpus: processes a fold, on a GPU each where there are GPUs.
         parallel: folds at a time.
 
@@ -185,7 +185,7 @@ def run_folds(plan: FoldPlan, tool: str | os.PathLike, gpus: int = 1, parallel: 
     return summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select)
 
 
-def _start(plan: FoldPlan, fold: int, tool: str | os.PathLike, gpus: int, environment: dict[str, str]) -> Training:
+def _start(plan: FoldPlan, fold: int, tool: str | os.PathLike | Sequence[str], gpus: int, environment: dict[str, str]) -> Training:
     folder = plan.folder(fold)
     training = Training(tool, [plan.path, '--fold', str(fold), '--work-dir', folder, '--resume', *plan.rest], folder, gpus,
                         environment)

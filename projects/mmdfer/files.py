@@ -262,10 +262,8 @@ def lock(file: IO) -> bool:
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:
-        pass                                                    # a file system without locks
+    except OSError as error:                                    # of others: a file system without locks
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
     return True
 
 

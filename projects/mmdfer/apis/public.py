@@ -71,7 +71,7 @@ def train(config: ConfigLike, name: str | None = None, report: bool = False, **o
 
         >>> import mmdfer
         >>> runner = mmdfer.train('demo/fe_adapter', data_root='data/demo', fold=1, seed=0, work_dir='work_dirs/example',
-        ...                       cfg_options={'train_cfg.max_epochs': 1, 'train_dataloader.num_workers': 0})
+        ...                       cfg_options={'train_cfg.max_epochs': 1})
         >>> runner.epoch
         1
     """

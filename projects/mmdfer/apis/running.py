@@ -55,7 +55,7 @@ def check_classes(cfg: Config) -> None:
                              f'({", ".join(classes[:12])}): set num_classes={len(classes)} in the head')
 
 
-def train(cfg: Config, name: str | None = None) -> dict:
+def train_run(cfg: Config, name: str | None = None) -> tuple[Runner, dict]:
     """Train by mmengine's runner, draw the curves and the confusion matrix, and write ``result.json`` last.
 
     A config that validates on a part of the training clips (``config.set_inner``) is tested once, at the
@@ -66,7 +66,7 @@ def train(cfg: Config, name: str | None = None) -> dict:
         name: the run's name in tables. Defaults to the config's file stem.
 
     Returns:
-        The content of ``result.json`` (main process; others get an empty dict). Its entries are described in
+        The runner, and the content of ``result.json`` (main process; others get an empty dict). Its entries are described in
         :mod:`mmdfer.evaluation.fold_summary`.
 
     Raises:
@@ -75,7 +75,12 @@ def train(cfg: Config, name: str | None = None) -> dict:
     check_classes(cfg)
     runner = build_runner(cfg)
     with locked(cfg.work_dir if is_main_process() else None):
-        return _train(cfg, runner, name or Path(cfg.filename or 'run').stem)
+        return runner, _train(cfg, runner, name or Path(cfg.filename or 'run').stem)
+
+
+def train(cfg: Config, name: str | None = None) -> dict:
+    """:func:`train_run`, of which only the result is wanted."""
+    return train_run(cfg, name)[1]
 
 
 def _train(cfg: Config, runner: Runner, name: str) -> dict:

@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from mmdfer.labels import EMOTIONS, class_names
+from mmdfer.datasets import class_names
+from mmdfer.labels import EMOTIONS
 from mmdfer.text import class_texts, tokenize
 from mmdfer.text.class_texts import SOURCES, TEMPLATES
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from mmengine.logging import print_log
 
-from ..labels import class_names
+from ..registry import class_names
 from ..text.tokenizer import decode
 from ..weights import CheckpointError
 from ..weights.releases import RELEASES, read_release

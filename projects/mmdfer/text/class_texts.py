@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from ..labels import EMOTIONS, Emotion, class_names, emotions_of, listed
+from ..labels import EMOTIONS, Emotion, find_emotions, listed
+from ..registry import class_names
 
 EMOTIONS_FILE = Path(__file__).with_name('emotions.yaml')
 SOURCES = ('noun', 'adjective', 'action_units', 'descriptions')
@@ -46,7 +47,7 @@ def class_texts(dataset: str | None = None, source: str = 'noun', templates: str
     if file is not None:
         told = _read_own(file, names, source, classes is not None)
     else:
-        told = [_of_emotions(dataset, name, source) for name in names]
+        told = [_of_emotions(name, source) for name in names]
     sentences = _templates(templates)
     return [[sentence.replace('{}', text) for text in texts for sentence in sentences] for texts in told]
 
@@ -72,24 +73,21 @@ def _emotion_texts() -> dict:
     return yaml.safe_load(EMOTIONS_FILE.read_text(encoding='utf-8'))
 
 
-def _of_emotions(dataset: str | None, name: str, source: str) -> list[str]:
+def _of_emotions(name: str, source: str) -> list[str]:
     """Texts of a class by the emotions it stands for; those of a compound class are joined, as in "fear and sadness"."""
-    told = [_of_emotion(emotion.noun, source) for emotion in _emotions(dataset, name)]
+    told = [_of_emotion(emotion.noun, source) for emotion in _emotions(name)]
     if len(told) == 1:
         return told[0]
     join = ', '.join if source == 'action_units' else listed
     return [join(parts) for parts in zip(*told)]
 
 
-def _emotions(dataset: str | None, name: str) -> Sequence[Emotion]:
-    parts = name.split('_')
-    if dataset is not None and name in class_names(dataset):
-        return emotions_of(dataset, name)
-    unknown = [part for part in parts if part not in EMOTIONS]
-    if unknown:
+def _emotions(name: str) -> Sequence[Emotion]:
+    emotions = find_emotions(name)
+    if emotions is None:
         raise ValueError(f'texts: class {name!r} is no emotion known here ({", ".join(EMOTIONS)}): give its texts in a '
                          'file')
-    return [EMOTIONS[part] for part in parts]
+    return emotions
 
 
 def _of_emotion(emotion: str, source: str) -> list[str]:

@@ -17,10 +17,11 @@ from .rafdb import RAFDBDataset
 from .sampler import BalancedSampler
 from .transforms import *  # noqa: F401,F403
 from .video_folder import VideoFolderDataset
+from .video_reader import VideoReader
 
 __all__ = [
     'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'Clip', 'DFERDataset', 'DFEWDataset',
     'DatasetError', 'DeclaredSet', 'DemoDataset', 'FERPlusDataset', 'FERV39kDataset', 'ListedDataset',
     'MAFWCompoundDataset', 'MAFWDataset', 'Pack', 'PackError', 'RAFDBDataset', 'Setup', 'StaticFERDataset',
-    'VideoFolderDataset', 'class_counts', 'class_names', 'declared_sets', 'find_set', 'labels_of'
+    'VideoFolderDataset', 'VideoReader', 'class_counts', 'class_names', 'declared_sets', 'find_set', 'labels_of'
 ]

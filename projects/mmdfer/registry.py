@@ -17,8 +17,6 @@ from mmengine.registry import DATASETS as ROOT_DATASETS
 
 from .names import nearest
 
-from .names import nearest
-
 __all__ = [
     'CONTEXT_POSITIONS', 'CONTEXT_STARTS', 'DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODALITIES', 'MODELS',
     'OPTIM_WRAPPER_CONSTRUCTORS', 'PROMPT_LEARNERS', 'Parts', 'STRATEGIES', 'TEXT_REDUCTIONS', 'TEXT_SOURCES', 'TRANSFORMS',

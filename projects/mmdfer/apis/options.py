@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 CONFIG_HELP = 'config: its name or its path'
-SET_HELP = 'data set: dfew, ferv39k, mafw, ..., or a config that trains on your own'
+SET_HELP = 'data set: dfew, ferv39k, mafw, ..., MODULE.CLASS of your own, or a config that trains on it'
 CHECKPOINT_HELP = 'full checkpoint (.pth), or the tunable part alone (.safetensors)'
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .added import is_added
 from .errors import CheckpointError
 
+MOST_BLOCKS = 1000
 # Parts of a file that serve another end, in the words of a report.
 _PARTS = (
     ('head', re.compile(r'^(\w+_)?head(_\w+)?\.|^(fc|classifier|\w+_classifier|pooler|pre_logits|last_layer)\.')),
@@ -187,17 +188,16 @@ def as_float(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def depth_of(state: dict[str, Tensor], path: str | os.PathLike) -> int:
-    """The number of blocks ``layers.0`` to ``layers.<n - 1>`` in a tower's state.
+    """The number of blocks of a tower, by the last of ``layers.0`` to ``layers.<n - 1>``.
 
     Raises:
-        CheckpointError: if one between them is missing, or there are none.
+        CheckpointError: for more than any model has, which a name alone could make.
     """
-    blocks = {int(match[1]) for match in (re.match(r'layers\.(\d{1,6})\.', key) for key in state) if match}
-    missing = next(index for index in range(len(blocks) + 1) if index not in blocks)
-    if not blocks or missing < len(blocks):
-        raise CheckpointError(f'{path}: lacks the weights of block {missing}; the file is incomplete or of another '
-                              'architecture')
-    return len(blocks)
+    depth = 1 + max((int(match[1]) for match in (re.match(r'layers\.(\d{1,9})\.', key) for key in state) if match), default=-1)
+    if not 0 < depth <= MOST_BLOCKS:
+        raise CheckpointError(f'{path}: names {depth} blocks, where models have 1 to {MOST_BLOCKS}; the file is damaged or of '
+                              'another architecture')
+    return depth
 
 
 def is_square(number: int) -> bool:

@@ -6,7 +6,7 @@ from torch import Tensor
 from .errors import Unreadable, plain
 from .pickle_parts import Record
 
-MOST_NAMES, DEEPEST = 100_000, 100
+MOST_NAMES, DEEPEST = 20_000, 100
 
 
 def is_module(record: Record) -> bool:

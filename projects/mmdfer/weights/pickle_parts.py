@@ -94,7 +94,6 @@ CONTAINERS: dict[str, Callable] = {
     'builtins.frozenset': lambda values=(): frozenset(map(key, _items(values))),
     'builtins.bytes': _bytes, 'builtins.bytearray': _bytes, '_codecs.encode': _bytes,
     'builtins.complex': lambda real, imaginary=0.: complex(float(real), float(imaginary)),
-    'copyreg._reconstructor': lambda kind, base, state: Record(kind),
 }
 # Calls that make plain data and are not needed: a stand-in takes their place, and nothing of them runs.
 LEFT_OUT = ('argparse.', 'builtins.getattr', 'builtins.range', 'builtins.slice', 'collections.', 'datetime.', 'decimal.',

@@ -92,11 +92,11 @@ def _check_architecture(path, state: dict[str, Tensor], expected: dict[str, Tens
     unexpected = sorted(set(state) - set(expected))
     reshaped = [f'{name} is {tuple(state[name].shape)}, expected {tuple(tensor.shape)}'
                 for name, tensor in expected.items() if name in state and state[name].shape != tensor.shape]
-    reshaped += [f'{name} holds {state[name].dtype}, expected {tensor.dtype}' for name, tensor in expected.items()
-                 if name in state and not is_of_kind(state[name], tensor)]
+    retyped = [f'{name} holds {state[name].dtype}, expected {tensor.dtype}' for name, tensor in expected.items()
+               if name in state and not is_of_kind(state[name], tensor)]
     problems = [f'{len(keys)} {what} (such as {keys[0]})' for what, keys in
-                (('weights missing', missing), ('weights without a place', unexpected), ('shapes or types differ', reshaped))
-                if keys]
+                (('weights missing', missing), ('weights without a place', unexpected), ('shapes differ', reshaped),
+                 ('types differ', retyped)) if keys]
     if problems:
         raise CheckpointError(f'{path}: a checkpoint of another architecture than the config: {"; ".join(problems)}; '
                               'use the config that it was trained with')

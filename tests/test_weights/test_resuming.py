@@ -37,7 +37,7 @@ def test_a_whole_checkpoint_passes():
     (dict(WHOLE, param_schedulers=3), 'its param_schedulers is not what training writes'),
 ])
 def test_a_checkpoint_without_its_parts_is_refused(content, message):
-    with pytest.raises(CheckpointError, match=f'x.pth: cannot be resumed from, for (it )?{message}'):
+    with pytest.raises(CheckpointError, match=f'x.pth: cannot be resumed from, for .*{message}'):
         check_resumable(content, 'x.pth')
 
 

@@ -42,7 +42,7 @@ def test_a_prefix_that_not_all_names_share_stays(told):
 
 
 @pytest.mark.parametrize('content', [*({name: EMA} for name in AVERAGED), dict(ema=dict(decay=.99, module=EMA)),
-                                     dict(state_dict_ema=under('module.', EMA), epoch=3), under('model_ema.', EMA)])
+                                     dict(state_dict_ema=under('module.', EMA), epoch=torch.tensor(3)), under('model_ema.', EMA)])
 def test_averages_alone_are_taken_and_told(told, content):
     assert same(find_state_dict(content, 'x.pth'), EMA)
     assert len(told) == 1 and told[0].startswith('x.pth: holds averaged (EMA) weights alone') and 'are taken' in told[0]

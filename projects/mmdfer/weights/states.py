@@ -41,8 +41,10 @@ def find_state_dict(checkpoint: dict, path: str | os.PathLike) -> dict[str, Tens
     """
     try:
         (where, state), (ema_where, ema) = _find(checkpoint, PLAIN), _find(checkpoint, AVERAGED)
-        if where is None and ema_where is None:
-            where, state = 'the file', _tensors(checkpoint)
+        if where is None:
+            # A tensor beside averages may be something else, such as the number of an epoch.
+            top = _tensors(checkpoint)
+            where, state = ('top level', top) if ema_where is None or top.keys() & ema.keys() else (None, {})
     except Unreadable as error:
         raise CheckpointError(f'{path}: {error}') from None
     if ema_where == 'ema_state_dict' and 'steps' in ema and where:

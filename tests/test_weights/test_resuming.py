@@ -18,8 +18,8 @@ def without(*names):
 
 
 def test_a_whole_checkpoint_passes():
-    check_resumable(WHOLE, 'x.pth')
-    check_resumable(without('param_schedulers'), 'x.pth', has_schedulers=False)
+    assert check_resumable(WHOLE, 'x.pth') is None
+    assert check_resumable(without('param_schedulers'), 'x.pth', has_schedulers=False) is None
 
 
 @pytest.mark.parametrize('content, message', [

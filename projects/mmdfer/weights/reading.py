@@ -121,14 +121,16 @@ def _read_torch(path: Path, kind: str, device: str) -> Any:
         if not is_trusted():
             raise
         return _trusting(path, device)
-    if left_out:
-        if is_trusted():
-            try:
-                return _trusting(path, device)
-            except CheckpointError:             # such as a class that is not here
-                pass
-        print_log(f'{path}: holds objects of {", ".join(map(plain, left_out[:3]))}{", ..." * (len(left_out) > 3)}, which are '
-                  'left out', logger='current')
+    if not left_out:
+        return content
+    reason = ''
+    if is_trusted():
+        try:
+            return _trusting(path, device)
+        except CheckpointError as error:        # such as a class that is not here
+            reason = f', for they cannot be made here ({error})'
+    print_log(f'{path}: holds objects of {", ".join(map(plain, left_out[:3]))}{", ..." * (len(left_out) > 3)}, which are left '
+              f'out{reason}', logger='current')
     return content
 
 

@@ -15,6 +15,7 @@ MOST_DIRECTORY = 16 << 20
 
 @dataclass(frozen=True)
 class Entry:
+    """An entry of an archive, and where in the file it lies."""
     name: str
     method: int                                     # 0 for bytes as they are
     crc: int                                        # 0 where the writer left it out

@@ -20,7 +20,8 @@ class RunOptions(TypedDict, total=False):
 
     ``data_root``: folder of the data set. ``fold``, ``scene``: of sets that have them. ``packed``: a pack of the clips.
     ``work_dir``: where logs and results go. ``image_checkpoint``: image ViT or CLIP model that the towers start from;
-    ``long_clip_checkpoint``: the one for long texts. ``trust_checkpoint``: read torch files that run code.
+    ``long_clip_checkpoint``: the one for long texts. ``trust_checkpoint``: read torch files that run code; ``ema``: the
+    averaged weights of files that hold both.
     ``cfg_options``: entries of the config by dotted key. ``launcher``: how the processes were started.
     """
     data_root: str | os.PathLike[str] | None
@@ -31,6 +32,7 @@ class RunOptions(TypedDict, total=False):
     image_checkpoint: str | os.PathLike[str] | None
     long_clip_checkpoint: str | os.PathLike[str] | None
     trust_checkpoint: bool
+    ema: bool
     cfg_options: dict[str, Any] | None
     launcher: str
 

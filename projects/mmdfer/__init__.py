@@ -16,6 +16,7 @@ compat.apply()
 from . import (  # noqa: E402
     adapters, backbones, blending, captions, datasets, engine, evaluation, face, heads, losses, ops, recognizers, text,
     weights)
+from .runs import recording  # noqa: E402,F401
 from .version import __version__  # noqa: E402
 
 __all__ = [

@@ -8,10 +8,11 @@ import time
 import numpy as np
 import pytest
 
-from mmdfer import run_config as config
+from mmdfer.run_config import load_config
 from mmdfer.runs.fold_results import summarize_folds
 from mmdfer.apis.folds import parse_folds, plan_folds, run_folds
 from mmdfer.runs.lock import locked
+from mmdfer.runs.settings import settings_of
 from mmdfer.apis.processes import Places
 from mmdfer.evaluation import fold_row, load_predictions, save_predictions
 
@@ -59,7 +60,7 @@ def write_fold(folder, fold, settings, clips=20, names=None, **changes):
 @pytest.fixture
 def place(tmp_path):
     """The player, what it copies, and a place for the folds."""
-    settings = config.settings_of(config.load_config(DFEW))
+    settings = settings_of(load_config(DFEW))
     for fold in range(1, 6):
         write_fold(tmp_path / 'runs' / f'fold_{fold}', fold, settings)
     (tmp_path / 'train.py').write_text(PLAYER)

@@ -14,7 +14,10 @@ from mmengine.config import Config
 
 from .. import run_config as config
 from . import options
-from ..runs.fold_results import check_settings, is_finished, read_fold, summarize_folds
+from ..runs.fold_results import check_settings, read_fold, summarize_folds
+from ..runs.layout import fold_folder
+from ..runs.result import figures_of, is_finished
+from ..runs.settings import settings_of
 from .processes import Places, Training
 
 OURS = ('--fold', '--launcher', '--resume', '--local_rank', '--local-rank')
@@ -40,7 +43,7 @@ class FoldPlan:
     select: str
 
     def folder(self, fold: int) -> str:
-        return os.path.join(self.out, f'fold_{fold}')
+        return os.path.join(self.out, fold_folder(fold))
 
 
 def parse_folds(text: str | None, known: Sequence[int]) -> tuple[int, ...]:
@@ -111,7 +114,7 @@ def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: st
     if to_train:
         _check_that_figures_are_kept(cfg)
         for fold in chosen:
-            check_settings(plan.folder(fold), config.settings_of(cfg))
+            check_settings(plan.folder(fold), settings_of(cfg))
     return plan
 
 
@@ -194,6 +197,5 @@ def _start(plan: FoldPlan, fold: int, tool: str | os.PathLike, gpus: int, enviro
 
 
 def _outcome(plan: FoldPlan, fold: int) -> str:
-    result = read_fold(plan.folder(fold), fold)
-    chosen = result['best'] if plan.select == 'best' else result
+    chosen = figures_of(read_fold(plan.folder(fold), fold).result, plan.select)
     return f'UAR {100 * chosen["uar"]:.2f}, WAR {100 * chosen["war"]:.2f} at epoch {chosen["epoch"]}'

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .recall_metric import confusion_matrix
+from .figures import confusion_matrix
 
 
 @dataclass(frozen=True)

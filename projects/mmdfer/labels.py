@@ -94,6 +94,16 @@ def emotions_of(dataset: str, name: str) -> tuple[Emotion, ...]:
     return tuple(EMOTIONS[part] for part in _SETS[dataset][name].split('_'))
 
 
+def find_emotion(name: str) -> Emotion | None:
+    """The emotion that a class name stands for, ``happy`` as well as ``Happiness``; of a compound, joined by ``_``, all.
+
+    ``None`` for a name that is no emotion known here.
+    """
+    words = {word: key for key, one in EMOTIONS.items() for word in (key, one.noun, one.adjective)}
+    keys = [words.get(part) for part in name.lower().split('_')]
+    return None if None in keys else _emotion('_'.join(keys))
+
+
 def class_colours(names: tuple[str, ...]) -> list[str]:
     """A plot colour for each class name, the same for the same emotion in every set; grey for unknown names."""
     by_name = {name: _emotion(key).colour for classes in _SETS.values() for name, key in classes.items()}

@@ -1,12 +1,76 @@
-"""The registries that this project adds to.
+"""The registries that this project adds to, and its own.
 
 Models, datasets and transforms go into MMAction2's own registries, as its projects' do. What serves any
 OpenMMLab toolbox (the D²Conv3D layer, the metric, samplers, hooks, the optimizer constructor, the
 sharding strategy) goes into mmengine's root registries, where a config of any default scope finds it by its plain name.
+What OpenMMLab has no kind of (video readers, text sources, modalities) has registries here (:class:`Parts`).
 """
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
 from mmaction.registry import DATASETS, MODELS, TRANSFORMS
-from mmengine.registry import DATA_SAMPLERS, HOOKS, METRICS, OPTIM_WRAPPER_CONSTRUCTORS, STRATEGIES
+from mmengine.registry import DATA_SAMPLERS, HOOKS, METRICS, OPTIM_WRAPPER_CONSTRUCTORS, STRATEGIES, Registry
+
+from .names import nearest
 
 __all__ = [
-    'DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'STRATEGIES', 'TRANSFORMS'
+    'CONTEXT_POSITIONS', 'CONTEXT_STARTS', 'DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODALITIES', 'MODELS',
+    'OPTIM_WRAPPER_CONSTRUCTORS', 'PROMPT_LEARNERS', 'Parts', 'STRATEGIES', 'TEXT_REDUCTIONS', 'TEXT_SOURCES', 'TRANSFORMS',
+    'VIDEO_READERS', 'VISION_PROMPTS', 'nearest'
 ]
+
+
+class Parts(Registry):
+    """A registry of one kind of part, whose names hold under every default scope.
+
+    Args:
+        name: the kind, as errors call it.
+        locations: modules that register the project's own ones, imported when the first is looked up.
+    """
+
+    def __init__(self, name: str, locations: Iterable[str]) -> None:
+        super().__init__(name, build_func=build_part, scope='mmdfer', locations=list(locations))
+
+    def names(self) -> list[str]:
+        """All that are registered, in alphabetical order."""
+        self.import_from_location()
+        return sorted(self.module_dict)
+
+    def find(self, name: str, field: str) -> Any:
+        """What is registered under a name that a config gives in ``field``.
+
+        Raises:
+            ValueError: for a name that is not registered; it tells the nearest ones.
+        """
+        kind = self.get(name) if isinstance(name, str) else None
+        if not callable(kind):
+            raise ValueError(f'{field}={name!r} is not known: {nearest(name, self.names())}')
+        return kind
+
+
+def build_part(cfg: dict, registry: Parts, **kwargs: Any) -> Any:
+    """Build ``dict(type=NAME, ...)``.
+
+    Raises:
+        ValueError: for a name that is not registered; it tells the nearest ones.
+    """
+    settings = dict(cfg, **kwargs)
+    name = settings.pop('type')
+    kind = name if isinstance(name, type) else registry.get(name)
+    if kind is None:
+        raise ValueError(f'{name!r} is no {registry.name}: {nearest(name, registry.names())}')
+    return kind(**settings)
+
+
+VIDEO_READERS = Parts('video reader', ['mmdfer.datasets.clips'])
+# What is told of a class, how a learner of prompts and its parts are made, and how several texts of a class become one.
+TEXT_SOURCES = Parts('text source', ['mmdfer.text.sources'])
+PROMPT_LEARNERS = Parts('prompt learner', ['mmdfer.text.prompts'])
+CONTEXT_POSITIONS = Parts('position of the context', ['mmdfer.text.prompt_parts'])
+CONTEXT_STARTS = Parts('start of the context', ['mmdfer.text.prompt_parts'])
+VISION_PROMPTS = Parts('kind of vision prompts', ['mmdfer.text.prompt_parts'])
+TEXT_REDUCTIONS = Parts('reduction of texts', ['mmdfer.text.reductions'])
+# Ways to see a clip.
+MODALITIES = Parts('modality', ['mmdfer.recognizers.modalities'])

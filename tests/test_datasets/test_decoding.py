@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from mmdfer.datasets import BadClipError
-from mmdfer.datasets.transforms import ClipDecode, ClipInit, decoding
-from mmdfer.datasets.transforms.decoding import decode_image, jpeg_size, reduction
+from mmdfer.datasets import decoding
+from mmdfer.datasets.transforms import ClipDecode, ClipInit
+from mmdfer.datasets.decoding import decode_image, jpeg_size, reduction
 
 from ..conftest import write_clip
 

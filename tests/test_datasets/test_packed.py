@@ -202,7 +202,7 @@ def refused(root, path, message, **kwargs):
         dataset = build(root, packed=path, **kwargs)
         for index in range(len(dataset)):
             dataset[index]
-    assert 'build it again: python tools/data/pack.py' in str(caught.value)
+    assert 'build it again: mmdfer pack' in str(caught.value)
 
 
 @pytest.mark.parametrize('keep, message', [(0, 'is no pack'), (10, 'is no pack'), (63, 'is no pack'),

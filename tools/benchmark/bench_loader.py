@@ -26,7 +26,7 @@ from PIL import Image
 from mmdfer.apis.cli import run_tool                        # before torchvision, which some builds of torch need mended
 from mmdfer.run_config import load_config
 from mmdfer.preparation.packing import pack
-from mmdfer.datasets.transforms import decoding
+from mmdfer.datasets import decoding
 from torchvision.transforms import ColorJitter, RandomResizedCrop  # isort: skip
 from torchvision.transforms import functional as F  # isort: skip
 

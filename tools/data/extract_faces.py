@@ -1,47 +1,5 @@
-"""Find the faces of a set's clips, or of a user's own videos, and keep their landmarks and parsing beside the frames.
-
-Example::
-
-    python tools/data/extract_faces.py dfew data/DFEW --what landmarks parsing
-    python tools/data/extract_faces.py folder my_videos/
-
-The maps of ``Clip/clip_224x224/00001`` go to ``Clip/clip_224x224_faces/00001.npz``, where ``LoadFaceMaps`` finds them.
-A run that was stopped goes on when it is started again.
-"""
-import argparse
-
-from mmdfer.preparation import set_clips as face_clips, faces
-from mmdfer.apis.cli import run_tool
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('set', choices=(*face_clips.SETS, 'folder'),
-                        help='data set; folder: a video, a folder of frames, or a folder of either')
-    parser.add_argument('root', help="the set's folder, or the path of the clips")
-    parser.add_argument('--what', nargs='+', choices=(*faces.WHAT, 'crops'), default=['landmarks', 'parsing'],
-                        help='what to keep; crops: aligned faces, as folders of frames beside the maps, in a folder '
-                        'with _crops at its name [landmarks parsing]')
-    parser.add_argument('--frames', help="folder of frame folders or videos below the root [the set's usual one]")
-    parser.add_argument('--out', help="folder of the maps [the clips' folder with _faces at its name]")
-    parser.add_argument('--parser', help='folder of a SegFormer face parser [regions painted from the mesh]')
-    parser.add_argument('--facexformer', help="folder of FaceXFormer's outputs, <clip>.npz, to import")
-    parser.add_argument('--device', default='cpu', help='device of the face parser [cpu]')
-    parser.add_argument('--workers', type=int, help='processes [as many as cores]')
-    parser.add_argument('--overwrite', action='store_true', help='replace maps of another version or backend')
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse_args()
-    what = [kind for kind in args.what if kind != 'crops'] or ['landmarks']
-    task = faces.Task(what, args.parser, args.facexformer, args.device, crops='crops' in args.what)
-    if args.set == 'folder':
-        clips, out = face_clips.folder_clips(args.root, args.out)
-    else:
-        clips, out = face_clips.set_clips(args.set, args.root, args.frames, args.out)
-    faces.extract_faces(clips, out, task, args.workers, args.overwrite)
-
+"""Find faces, landmarks and face parts in clips: ``mmdfer faces``."""
+from mmdfer.apis.cli import run_command
 
 if __name__ == '__main__':
-    run_tool(main)
+    run_command('faces')

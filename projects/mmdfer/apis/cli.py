@@ -1,23 +1,107 @@
-"""How the command lines end: a user's mistake is one line, anything else a traceback."""
+"""The command line: ``mmdfer COMMAND ...``, and how a tool ends.
+
+A command is a module of :mod:`mmdfer.apis.commands` with ``HELP``, ``add_arguments(parser)`` and ``run(args)``; its
+docstring is the description. ``tools/*.py`` start the same modules. Nothing heavy is imported before ``run``.
+"""
 from __future__ import annotations
 
+import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from types import ModuleType
+
+from ..names import nearest
+from ..version import __version__
+
+GROUPS = {
+    'runs': ('train', 'folds', 'ablation', 'test', 'infer'),
+    'data sets': ('check', 'pack', 'faces', 'captions', 'refine', 'demo-clips'),
+    'models and weights': ('count', 'convert'),
+    'results': ('report', 'summarize', 'similarity'),
+}
+"""The commands, by what they are for."""
 
 
-def run_tool(main: Callable[[], None]) -> None:
+def main(words: Sequence[str] | None = None) -> None:
+    """``mmdfer COMMAND ...``: run the command that the first word names.
+
+    Args:
+        words: the command line behind ``mmdfer``. Defaults to the process's own.
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    if not words or words[0] in ('-h', '--help', 'help'):
+        print(overview())
+        sys.exit(0 if words else 2)
+    if words[0] == '--version':
+        print(f'mmdfer {__version__}')
+        return
+    names = [name for group in GROUPS.values() for name in group]
+    if words[0] not in names:
+        sys.exit(f'error: mmdfer {words[0]}: there is no such command; {nearest(words[0], names)}')
+    run_command(words[0], words[1:], f'mmdfer {words[0]}')
+
+
+def run_command(name: str, words: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Run a command, and end the process with its status where it has one.
+
+    Args:
+        name: as in :data:`GROUPS`.
+        words: its arguments. Defaults to those of the process.
+        prog: what the help calls it. Defaults to the script's name.
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    command = command_module(name)
+    run_tool(lambda: command.run(parse(command, words, prog)))
+
+
+def command_module(name: str) -> ModuleType:
+    """The module of a command."""
+    return import_module(f'{__package__}.commands.{name.replace("-", "_")}')
+
+
+def parse(command: ModuleType, words: Sequence[str], prog: str | None = None) -> argparse.Namespace:
+    """A command's arguments, with all its ``words``.
+
+    A command with ``PASSES_ON``, the name of another, gets what it does not know itself as ``rest``.
+    """
+    target = getattr(command, 'PASSES_ON', None)
+    parser = argparse.ArgumentParser(
+        prog=prog, description=command.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=target is None, epilog=target and f'All other options go to mmdfer {target}.')
+    command.add_arguments(parser)
+    if target is None:
+        args = parser.parse_args(words)
+    else:
+        args, args.rest = parser.parse_known_args(words)
+    args.words = list(words)
+    return args
+
+
+def overview() -> str:
+    """The commands by group, a line each."""
+    lines = ['usage: mmdfer COMMAND ...', '', 'Dynamic facial expression recognition with adapters.', '']
+    for group, names in GROUPS.items():
+        lines += [f'{group}:', *(f'  {name:12}{command_module(name).HELP}' for name in names), '']
+    return '\n'.join([*lines, 'mmdfer COMMAND --help tells the options of one.'])
+
+
+def run_tool(main: Callable[[], int | None]) -> None:
     """Run a tool's ``main``; print a user's mistake as ``error: ...`` and exit with status 2.
 
-    With ``MMDFER_TRACEBACK=1`` in the environment the traceback comes instead.
+    With ``MMDFER_TRACEBACK=1`` in the environment the traceback comes instead. A number that ``main`` returns is the
+    exit status.
     """
     try:
-        main()
-    except (ValueError, FileNotFoundError, KeyError, TypeError, ImportError) as error:
+        status = main()
+    except (ValueError, FileNotFoundError, FileExistsError, KeyError, TypeError, ImportError) as error:
         if os.environ.get('MMDFER_TRACEBACK') == '1' or not is_users(error):
             raise
         print(f'error: {one_line(error)}', file=sys.stderr)
         sys.exit(2)
+    if status is not None:
+        sys.exit(status)
 
 
 def is_users(error: Exception) -> bool:

@@ -109,7 +109,7 @@ def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: st
     if inner and select not in (None, 'inner'):
         raise ValueError(f'--select {select}: with --inner-val the epoch is chosen on the validation part; leave '
                          '--select out')
-    out = out or own or str(Path('work_dirs') / (Path(path).stem + ('_inner' if inner else '')))
+    out = out or own or str(Path('work_dirs') / (Path(cfg.filename or path).stem + ('_inner' if inner else '')))
     plan = FoldPlan(path, tuple(rest), out, chosen, known, select or ('inner' if inner else 'last'))
     if to_train:
         _check_that_figures_are_kept(cfg)
@@ -135,12 +135,12 @@ def _train_args(path: str, rest: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args([path, *rest])
 
 
-def run_folds(plan: FoldPlan, tool: str | os.PathLike, gpus: int = 1, parallel: int = 1) -> dict:
+def run_folds(plan: FoldPlan, tool: str | os.PathLike | Sequence[str], gpus: int = 1, parallel: int = 1) -> dict:
     """Run every fold that is not finished, each from where it stopped, and summarise.
 
     Args:
         plan: of :func:`plan_folds`.
-        tool: path of ``tools/train.py``.
+        tool: what trains, as :class:`Training` takes it.
         gpus: processes a fold, on a GPU each where there are GPUs.
         parallel: folds at a time.
 
@@ -188,7 +188,7 @@ def run_folds(plan: FoldPlan, tool: str | os.PathLike, gpus: int = 1, parallel: 
     return summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select)
 
 
-def _start(plan: FoldPlan, fold: int, tool: str | os.PathLike, gpus: int, environment: dict[str, str]) -> Training:
+def _start(plan: FoldPlan, fold: int, tool: str | os.PathLike | Sequence[str], gpus: int, environment: dict[str, str]) -> Training:
     folder = plan.folder(fold)
     training = Training(tool, [plan.path, '--fold', str(fold), '--work-dir', folder, '--resume', *plan.rest], folder, gpus,
                         environment)

@@ -3,13 +3,31 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from mmengine.config import Config, DictAction
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
-from ..weights import TRUST_VARIABLE
-from .. import run_config as config
-
+CONFIG_HELP = 'config: its name or its path'
 CHECKPOINT_HELP = 'full checkpoint (.pth), or the tunable part alone (.safetensors)'
+
+
+class ConfigOptions(argparse.Action):
+    """mmengine's ``DictAction``, which is imported when the option is given, and not for the help."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: str | Sequence | None,
+                 option_string: str | None = None) -> None:
+        from mmengine.config import DictAction
+        unfit = [value for value in values or () if '=' not in value]
+        if unfit:
+            parser.error(f'{option_string} {unfit[0]}: expected key=value')
+        DictAction(self.option_strings, self.dest, nargs=self.nargs)(parser, namespace, values, option_string)
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """``--cfg-options``, for every tool that reads a config."""
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE', help='entries of the config')
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -18,14 +36,14 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
                         help='image ViT or CLIP model to start from (file or folder)')
     parser.add_argument('--long-clip-checkpoint', help='Long-CLIP model for the text towers of long texts')
     _add_trust_option(parser)
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config entries, as key=value')
+    add_config_options(parser)
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Options of the tools that run over a data set, beside those of :func:`add_model_options`."""
     add_model_options(parser)
     parser.add_argument('--data-root', help="folder of the data set, instead of the config's")
-    parser.add_argument('--packed', help='read the clips from this pack, made by tools/data/pack.py')
+    parser.add_argument('--packed', help='read the clips from this pack, made by mmdfer pack')
     parser.add_argument('--fold', type=int, help='fold, for sets that have folds')
     parser.add_argument('--scene', help='scene, for sets that have scenes [all]')
     parser.add_argument('--work-dir', help='where logs and checkpoints go [work_dirs/<config>/fold_<n>]')
@@ -48,11 +66,13 @@ def _add_trust_option(parser: argparse.ArgumentParser) -> None:
 def apply_trust(args: argparse.Namespace) -> None:
     """Let torch files that run code be read, if ``--trust-checkpoint`` asks for it."""
     if args.trust_checkpoint:
+        from ..weights import TRUST_VARIABLE
         os.environ[TRUST_VARIABLE] = '1'
 
 
 def model_config(args: argparse.Namespace) -> Config:
     """The config under the options of :func:`add_model_options`."""
+    from .. import run_config as config
     apply_trust(args)
     cfg = config.load_config(args.config, args.cfg_options)
     config.set_image_checkpoint(cfg, args.image_checkpoint)
@@ -62,6 +82,7 @@ def model_config(args: argparse.Namespace) -> Config:
 
 def run_config(args: argparse.Namespace, skip_bad_clips: bool = False) -> Config:
     """The config under the options of :func:`add_run_options`."""
+    from .. import run_config as config
     cfg = model_config(args)
     cfg.launcher = args.launcher
     config.set_data(cfg, args.data_root, args.fold, skip_bad_clips, args.packed, args.scene)
@@ -86,6 +107,7 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
 
 def train_config(args: argparse.Namespace) -> Config:
     """The config under the options of :func:`add_train_options`."""
+    from .. import run_config as config
     cfg = run_config(args, args.skip_bad_clips)
     config.set_inner(cfg, args.inner_val)
     config.set_resume(cfg, args.resume)

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 import torch
 
 
+TRAIN = ('-m', 'mmdfer', 'train')
+"""What an interpreter is told to run for a training, wherever it is started."""
+
+
 @dataclass
 class Places:
     """GPUs, dealt out to the trainings that run at a time; none on a machine without CUDA.
@@ -46,28 +50,29 @@ class Places:
 
 
 class Training:
-    """A running ``tools/train.py``, whose output is appended to ``<folder>/console.log``.
+    """A running training, whose output is appended to ``<folder>/console.log``.
 
     Args:
-        tool: path of ``tools/train.py``.
+        tool: words for the interpreter, as :data:`TRAIN`, or the path of a script.
         arguments: its arguments.
         folder: its work directory, made if missing.
         gpus: its processes; more than one start by ``torch.distributed.run``.
         environment: its environment.
     """
 
-    def __init__(self, tool: str | os.PathLike, arguments: Sequence[str], folder: str, gpus: int,
+    def __init__(self, tool: str | os.PathLike | Sequence[str], arguments: Sequence[str], folder: str, gpus: int,
                  environment: dict[str, str]) -> None:
         launch, launcher = [sys.executable], []
         if gpus > 1:
             launch = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', str(gpus), '--master_addr',
                       '127.0.0.1', '--master_port', str(_free_port())]
             launcher = ['--launcher', 'pytorch']
+        words = [str(tool)] if isinstance(tool, (str, os.PathLike)) else tool
         os.makedirs(folder, exist_ok=True)
         self.log = os.path.join(folder, 'console.log')
         with open(self.log, 'ab') as file:
             self._begin = file.tell()
-            self._process = subprocess.Popen([*launch, str(tool), *arguments, *launcher], stdout=file,
+            self._process = subprocess.Popen([*launch, *words, *arguments, *launcher], stdout=file,
                                              stderr=subprocess.STDOUT, env=environment)
 
     def ended(self) -> bool:

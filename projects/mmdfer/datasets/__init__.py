@@ -13,9 +13,10 @@ from .rafdb import RAFDBDataset
 from .sampler import BalancedSampler
 from .transforms import *  # noqa: F401,F403
 from .video_folder import VideoFolderDataset
+from .video_reader import VideoReader
 
 __all__ = [
     'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'DFERDataset', 'DFEWDataset',
     'DatasetError', 'FERPlusDataset', 'FERV39kDataset', 'ListedDataset', 'MAFWCompoundDataset', 'MAFWDataset', 'Pack',
-    'PackError', 'RAFDBDataset', 'StaticFERDataset', 'VideoFolderDataset'
+    'PackError', 'RAFDBDataset', 'StaticFERDataset', 'VideoFolderDataset', 'VideoReader'
 ]

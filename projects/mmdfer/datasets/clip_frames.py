@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .clips import Clip
 from .errors import BadClipError
-from .transforms.clip import ClipDecode, ClipInit
 
 
 class ClipFrames:
@@ -17,22 +17,19 @@ class ClipFrames:
     """
 
     def __init__(self, clip: str, at_a_time: int = 16) -> None:
-        self.clip, self.at_a_time = clip, at_a_time
-        self.length = ClipInit()(dict(clip=clip))['total_frames']
+        self.clip, self.at_a_time = Clip(clip), at_a_time
+        self.clip.close()
 
     def __len__(self) -> int:
-        return self.length
+        return len(self.clip)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        opened = ClipInit()(dict(clip=self.clip, modality='RGB'))
-        reader, size = opened.get('video_reader'), None
-        for start in range(0, self.length, self.at_a_time):
-            index = np.arange(start, min(start + self.at_a_time, self.length))
-            # The decoding step lets go of the video's reader, so each step gets it again.
-            step = dict(opened, frame_inds=index, **({} if reader is None else dict(video_reader=reader)))
-            for frame in ClipDecode()(step)['imgs']:
-                if size is not None and frame.shape != size:
-                    raise BadClipError(f'{self.clip}: its frames differ in size ({size[1]}x{size[0]} and '
-                                       f'{frame.shape[1]}x{frame.shape[0]}); extract the clip again')
-                size = frame.shape
-                yield frame
+        size = None
+        with self.clip as clip:
+            for start in range(0, len(clip), self.at_a_time):
+                for frame in clip.frames(range(start, min(start + self.at_a_time, len(clip)))):
+                    if size is not None and frame.shape != size:
+                        raise BadClipError(f'{clip.path}: its frames differ in size ({size[1]}x{size[0]} and '
+                                           f'{frame.shape[1]}x{frame.shape[0]}); extract the clip again')
+                    size = frame.shape
+                    yield frame

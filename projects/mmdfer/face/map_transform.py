@@ -59,7 +59,7 @@ class LoadFaceMaps(BaseTransform):
             maps = {kind: np.zeros((3, len(frames), *size), np.uint8) for kind in self.what}
             present = False
         else:
-            faces = load_faces(path, frames, self.what, _length(results))
+            faces = load_faces(path, frames, self.what, results.get('clip_frames'))
             view = View.of(results)
             draw = dict(parsing=lambda faces: parsing_planes(view.labels(faces)),
                         landmarks=lambda faces: view.landmarks(faces).transpose(3, 0, 1, 2))
@@ -127,12 +127,3 @@ def _check_view(results: dict, frames: int) -> None:
                          'a clip have no single view, use one crop')
     if results.get('flip') and results.get('flip_direction', 'horizontal') != 'horizontal':
         raise ValueError(f'LoadFaceMaps: a {results["flip_direction"]} flip is no mirrored face; use a horizontal one')
-
-
-def _length(results: dict) -> int | None:
-    """Frames of the whole clip, as far as the results tell."""
-    if 'packed' in results:
-        return len(results['packed'])
-    if 'frame_names' in results:
-        return len(results['frame_names'])
-    return None if 'frame_range' in results else results.get('total_frames')

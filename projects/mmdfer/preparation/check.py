@@ -11,9 +11,9 @@ import numpy as np
 from tqdm import tqdm
 
 from ..datasets import BadClipError
+from ..datasets.clips import Clip
 from .checking import Listing, find_faults, inspect_clips, read_listings
 from .checking.published import SIZES
-from ..datasets.transforms.clip import ClipDecode, ClipInit
 from ..visualization import contact_sheet
 from ..files import write_json
 
@@ -162,9 +162,8 @@ def draw_examples(listings: Sequence[Listing], clips: Mapping[str, str], reports
 def _middle_frame(clip: str) -> np.ndarray | None:
     """A clip's middle frame, at most ``THUMB`` wide and high; None if it does not decode."""
     try:
-        opened = ClipInit()(dict(clip=clip))
-        middle = np.array([opened['total_frames'] // 2])
-        image = ClipDecode()(dict(opened, frame_inds=middle, modality='RGB'))['imgs'][0]
+        with Clip(clip) as opened:
+            image = opened.frame(len(opened) // 2)
     except BadClipError:
         return None
     scale = THUMB / max(image.shape[:2])

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ..datasets import BadClipError
 from ..datasets.clip_frames import ClipFrames
-from ..datasets.transforms.clip import natural_key
+from ..datasets.clips import natural_key
 from ..face.alignment import write_crops
 from ..face.analysis import WHAT, analyse_clip
 from ..face.store import NOTES, STATES, FaceMapsError, read_meta, save_faces

@@ -13,10 +13,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from ..datasets import BadClipError, DatasetError, DFERDataset, Pack
+from ..datasets.clips import FRAME_SUFFIXES, Clip, list_frames
 from ..datasets.packed import PackWriter
 from ..datasets.packed.layout import Source
 from ..datasets.packed.writer import StoredFrame, free_space
-from ..datasets.transforms.clip import FRAME_SUFFIXES, ClipDecode, ClipInit, list_frames
 from ..registry import DATASETS
 from ..run_config import dataset_configs
 
@@ -116,12 +116,12 @@ def required_space(clips: list[ListedClip], store: str, size: int | None) -> int
         return sum(clip.source.bytes for clip in clips)
     for clip in clips:
         try:
-            opened = ClipInit()(dict(clip=clip.path))
-            frame = ClipDecode()(dict(opened, frame_inds=np.array([0]), modality='RGB'))['imgs'][0]
+            with Clip(clip.path) as opened:
+                frame = opened.frame(0)
         except BadClipError:
             continue
         # Videos tell nothing of their frames' number without being opened: taken to be as many as this one's.
-        return sum((clip.source.count if os.path.isdir(clip.path) else opened['total_frames'])
+        return sum((clip.source.count if os.path.isdir(clip.path) else len(opened))
                    for clip in clips) * _resized(frame, size).size
     return 0
 
@@ -152,12 +152,12 @@ def _stored_files(path: str) -> list[StoredFrame]:
 
 
 def _stored_pixels(path: str, size: int | None) -> list[StoredFrame]:
-    opened, decode, frames = ClipInit()(dict(clip=path)), ClipDecode(), []
-    for first in range(0, opened['total_frames'], FRAMES_AT_A_TIME):
-        part = np.arange(first, min(first + FRAMES_AT_A_TIME, opened['total_frames']))
-        for image in decode(dict(opened, frame_inds=part, modality='RGB'))['imgs']:
-            image = np.ascontiguousarray(_resized(image, size))
-            frames.append(StoredFrame(image, *image.shape[:2]))
+    frames = []
+    with Clip(path) as clip:
+        for first in range(0, len(clip), FRAMES_AT_A_TIME):
+            for image in clip.frames(range(first, min(first + FRAMES_AT_A_TIME, len(clip)))):
+                image = np.ascontiguousarray(_resized(image, size))
+                frames.append(StoredFrame(image, *image.shape[:2]))
     return frames
 
 

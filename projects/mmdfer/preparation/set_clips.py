@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..datasets import BadClipError
 from ..datasets.list_files import VIDEO_SUFFIXES
-from ..datasets.transforms.clip import FRAME_SUFFIXES, natural_key
+from ..datasets.clips import FRAME_SUFFIXES, natural_key
 from ..face.store import SUFFIX, maps_path
 from ..registry import DATASETS
 

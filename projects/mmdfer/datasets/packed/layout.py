@@ -91,4 +91,4 @@ def read_index(path: str, mapped: np.ndarray) -> tuple[dict, np.ndarray, np.ndar
 
 def how_to_build(command: str | None = None) -> str:
     """The end of every refusal."""
-    return f'build it again: {command or "python tools/data/pack.py CONFIG --data-root ROOT --out PACK --overwrite"}'
+    return f'build it again: {command or "mmdfer pack CONFIG --data-root ROOT --out PACK --overwrite"}'

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..clips import FRAME_SUFFIXES
+from ..decoding import decode_image
 from ..errors import BadClipError
-from ..transforms.clip import FRAME_SUFFIXES
-from ..transforms.decoding import decode_image
 from .layout import PackError, Source, how_to_build, read_index
 
 

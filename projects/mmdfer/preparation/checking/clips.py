@@ -15,10 +15,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 import cv2
-import numpy as np
 
+from ...datasets.clips import Clip, list_frames, read_frame
 from ...datasets.errors import BadClipError, DatasetError
-from ...datasets.transforms.clip import ClipDecode, ClipInit, list_frames, read_frame
 
 DECODE = ('all', 'first', 'none')
 PIECE = 1 << 16         # bytes of a video that are compared, from its start and from its middle
@@ -67,12 +66,11 @@ def _inspect_video(path: str, decode: str, report: dict) -> None:
         start = file.read(PIECE)
         file.seek(size // 2)
         report['digest'] = _digest([str(size).encode(), start, file.read(PIECE)])
-    opened = ClipInit()(dict(clip=path))
-    report['frames'] = total = opened['total_frames']
-    places = dict(all=range(total), first=sorted({0, total // 2}), none=range(0))[decode]
-    steps = (np.array(places[first:first + FRAMES_A_STEP]) for first in range(0, len(places), FRAMES_A_STEP))
-    report['sizes'] = _sizes(image.shape for step in steps
-                             for image in ClipDecode()(dict(opened, frame_inds=step, modality='RGB'))['imgs'])
+    with Clip(path) as clip:
+        report['frames'] = total = len(clip)
+        places = dict(all=range(total), first=sorted({0, total // 2}), none=range(0))[decode]
+        steps = (places[first:first + FRAMES_A_STEP] for first in range(0, len(places), FRAMES_A_STEP))
+        report['sizes'] = _sizes(image.shape for step in steps for image in clip.frames(step))
 
 
 def _sizes(shapes: Iterable[tuple]) -> list[list[int]]:

@@ -5,7 +5,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from ...datasets.transforms.clip import natural_key
+from ...datasets.clips import natural_key
 from .fault import Fault, some
 from .folds import fold_faults
 from .listings import Listing

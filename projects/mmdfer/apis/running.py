@@ -11,14 +11,13 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import all_reduce, get_world_size, is_distributed, is_main_process
+from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from .. import compat
 from ..backbones.freezing import count_parameters
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
@@ -34,14 +33,12 @@ from ..runs.result import forget_result, write_result
 from ..runs.samples import set_classes, set_name
 from ..runs.settings import begin_settings, config_name, digest_of, read_settings, settings_of
 from ..visualization import plot_confusion_matrix, plot_curves
-
-RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
+from .launching import is_first_process, join_processes
 
 
 def build_runner(cfg: Config) -> Runner:
     """A runner for one process or many, with or without CUDA."""
-    if cfg.get('launcher', 'none') == 'pytorch':
-        compat.prepare_distributed_on_cpu(cfg)
+    join_processes(cfg)
     return RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
 
 
@@ -88,13 +85,6 @@ def train(cfg: Config, name: str | None = None) -> dict:
         os.makedirs(cfg.work_dir, exist_ok=True)
     with locked(cfg.work_dir if first else None):           # before the runner, which writes into the folder
         return _train(cfg, build_runner(cfg), name or config_name(cfg) or 'run')
-
-
-def is_first_process(cfg: Config) -> bool:
-    """Whether this process is the main one of a run whose processes may not know each other yet."""
-    if is_distributed():
-        return is_main_process()
-    return int(os.environ.get(RANKS.get(cfg.get('launcher', 'none'), ''), 0)) == 0
 
 
 class _BeginHook(Hook):

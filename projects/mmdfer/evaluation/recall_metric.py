@@ -1,17 +1,21 @@
 """The figures of :mod:`mmdfer.evaluation.figures` as a metric of mmengine's evaluator."""
 from __future__ import annotations
 
-import json
 import logging
+<<<<<<< HEAD
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+=======
+from typing import Any, Sequence
+>>>>>>> main
 
 import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MessageHub, print_log
 
+from ..files import write_json
 from ..registry import METRICS
 from .figures import confusion_matrix, per_class_recall, uar_war
 
@@ -101,10 +105,8 @@ class RecallMetric(BaseMetric):
         self.confusion_matrix = matrix
         MessageHub.get_current_instance().update_info('confusion_matrix', matrix.tolist(), resumed=False)
         if self.dump_file is not None:
-            path = Path(self.dump_file)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(dict(metrics=metrics, classes=classes, classes_without_samples=absent,
-                                            confusion_matrix=matrix.tolist()), indent=1) + '\n')
+            write_json(dict(metrics=metrics, classes=classes, classes_without_samples=absent,
+                            confusion_matrix=matrix.tolist()), self.dump_file)
         return metrics
 
 

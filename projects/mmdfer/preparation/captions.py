@@ -41,16 +41,22 @@ def caption_clips(clips: Sequence[Clip], out: str | Path, model: VideoLlava, bat
 
     Raises:
         CaptionFileError: if there are captions of another model, prompt or set.
+        WriteError: if another process is captioning into the same file, or it cannot be written.
         BadClipError: at the end, if some clips could not be read; it names them.
     """
+    with CaptionJournal(out) as journal:
+        return _caption_clips(clips, out, model, batch_size, limit, overwrite, journal)
+
+
+def _caption_clips(clips: Sequence[Clip], out: str | Path, model: VideoLlava, batch_size: int, limit: int | None,
+                   overwrite: bool, journal: CaptionJournal) -> dict[str, int]:
     from ..captions.video_llava import NUM_FRAMES, PROMPT_VERSION
     about = dict(source='video_llava', model=model.name, prompt=PROMPT_VERSION)
-    journal = CaptionJournal(out)
     earlier = read_captions(out, empty_ok=True) if Path(out).exists() else {}
     done = {**earlier, **journal.captions}
     if overwrite and any(not _is_of(caption, about) for caption in done.values()):
-        journal.journal.unlink(missing_ok=True)
-        journal.captions, done = {}, {}
+        journal.restart()
+        done = {}
     _check_done(done, clips, about, out)
     open_clip = Compose([ClipInit(), SampleSegments(NUM_FRAMES, test_mode=True), ClipDecode()])
     todo = [clip for clip in clips if clip_path_key(clip.name) not in done]

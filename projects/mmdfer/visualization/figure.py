@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..files import whole_file
 from ..labels import class_colours
 
 if TYPE_CHECKING:
@@ -33,9 +34,8 @@ def save(figure: Figure, path: str | Path | None, dpi: int = 150) -> Figure:
         text.set_parse_math(False)
     if path is None:
         return figure
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=dpi)
+    with whole_file(path) as partial:
+        figure.savefig(partial, dpi=dpi, format=Path(path).suffix[1:] or 'png')
     return figure
 
 

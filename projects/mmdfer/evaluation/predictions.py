@@ -8,12 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-<<<<<<< HEAD
-from .figures import confusion_matrix
-=======
 from ..files import write_arrays
-from .recall_metric import confusion_matrix
->>>>>>> main
+from .figures import confusion_matrix
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,8 @@
 from __future__ import annotations
 
 import logging
-<<<<<<< HEAD
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-=======
-from typing import Any, Sequence
->>>>>>> main
 
 import numpy as np
 import torch

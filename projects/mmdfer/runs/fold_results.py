@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-<<<<<<< HEAD
 from ..evaluation.fold_summary import fold_row, shared_clips, summarize
 from ..evaluation.predictions import Predictions
 from ..files import write_json, write_text
@@ -24,12 +23,6 @@ from .groups import check_alike, notes_on
 from .layout import FOLDS, LAST_CHECKPOINT, SETTINGS, fold_folder
 from .result import figures_of, is_finished
 from .settings import differences, read_settings
-=======
-from ..evaluation import Predictions, fold_row, load_predictions, markdown, shared_clips, summarize
-from ..visualization import plot_confusion_matrix
-from ..run_config import differences
-from ..files import write_json, write_text
->>>>>>> main
 
 
 def check_settings(folder: str, entries: dict[str, str]) -> None:
@@ -96,19 +89,11 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
         if len(set(classes.values())) > 1:
             raise ValueError(f'{out}: the folds have different classes: {classes}')
         summary.update(classes=list(classes[finished[0]]))
-<<<<<<< HEAD
         summary[kind] = summarize([fold_row(fold, figures_of(run.result, kind)['epoch'], found[fold])
                                    for fold, run in zip(finished, runs)])
     summary['notes'] = notes_on(runs, summary[select]['folds'], missing, shared_clips(found))
     write_json(summary, os.path.join(out, FOLDS))
     write_text(render_folds(summary), os.path.join(out, 'folds.md'))
-=======
-        summary[kind] = summarize([fold_row(fold, _figures(results[fold], kind)['epoch'], predictions)
-                                   for fold, predictions in found.items()])
-    summary['notes'] = notes_on(summary, results, shared_clips(found))
-    write_json(summary, os.path.join(out, 'folds.json'))
-    write_text(markdown(summary), os.path.join(out, 'folds.md'))
->>>>>>> main
     if not unfinished:
         plot_confusion_matrix(np.array(summary[select]['pooled']['confusion']), summary['classes'],
                               os.path.join(out, 'folds.png'), title=f'{summary["name"]}, folds pooled')

@@ -14,11 +14,6 @@ from .folder import RunFolder
 from .groups import find_runs, summarize_runs, total_cost
 from .mistakes import clip_strips, confident_mistakes
 from .published import comparable, paper_row, published
-<<<<<<< HEAD
-=======
-from .folder import RunFolder, find_runs, summarize_runs, total_cost
-from ..files import write_json, write_text
->>>>>>> main
 from .samples import class_counts
 
 if TYPE_CHECKING:
@@ -56,13 +51,8 @@ def write_report(path: str, out: str | None = None, data_root: str | None = None
     strips = _strips(runs, report, data_root)            # may add to what is missing
     pictures = draw_pictures(report, {_title(run): run.records for run in runs if run.records})
     write_json(report, os.path.join(out, 'report.json'))
-<<<<<<< HEAD
     write_text(render_markdown(report), os.path.join(out, 'report.md'))
     write_text(render_html(report, pictures, strips), os.path.join(out, 'report.html'))
-=======
-    for name, text in (('report.md', render_markdown(report)), ('report.html', render_html(report, pictures, strips))):
-        write_text(text, os.path.join(out, name))
->>>>>>> main
     return report
 
 

@@ -10,12 +10,7 @@ from ..visualization.report import Table, latex_rows, published_table, render_su
 from .folder import RunFolder
 from .groups import find_runs, summarize_runs, total_cost
 from .published import comparable, paper_row, published
-<<<<<<< HEAD
 from .result import read_result
-=======
-from .folder import RESULT, RunFolder, find_runs, read_result, summarize_runs, total_cost
-from ..files import write_json, write_text
->>>>>>> main
 
 SORTS = ('uar', 'war', 'name', 'tunable', 'seconds')
 

@@ -39,7 +39,7 @@ def add_launch_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--job-name', help="of Slurm [the command's name]")
     group.add_argument('--gpus-per-node', type=int, help='of Slurm [8, or --gpus if fewer]')
     group.add_argument('--cpus-per-task', type=int, help='of Slurm [5]')
-    group.add_argument('--srun-args', metavar="'ARG ...'", help='further arguments of srun')
+    group.add_argument('--srun-args', metavar='ARGS', help="further arguments of srun, as --srun-args='--time 8:00:00'")
     group.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 

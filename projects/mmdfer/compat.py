@@ -1,8 +1,9 @@
 """Narrow mends that the released OpenMMLab wheels need on current PyTorch.
 
 Every mend is one function. It first tests for the fault, returns ``False`` where upstream works, and
-``True`` where it changed something, so that each can be tested both ways. :func:`apply` runs those that
-must precede ``import mmaction.models``; ``mmdfer/__init__.py`` calls it before anything else.
+``True`` where it changed something, so that each can be tested both ways. :func:`install`, which ``import mmdfer``
+calls before anything else, imports none of those libraries: each mend runs right after the module that it mends is
+imported, by whomever, or at once if it has been.
 """
 from __future__ import annotations
 
@@ -15,35 +16,41 @@ import pickle
 import sys
 import types
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 
+from .files import whole_file
+from .imports import after_import, around_import
 
-def mend_torchvision_schemas() -> bool:
+
+def mend_torchvision_schemas(module: types.ModuleType, execute: Callable[[], None]) -> bool:
     """Let a CUDA build of torchvision be imported beside a CPU build of torch.
 
     The package index carries one torchvision wheel a platform. Beside a CPU-only torch its compiled
     operators do not load, and the import dies at ``operator torchvision::nms does not exist``
     (pytorch/vision#9085). Only the schemas are missing: the operators themselves stay unavailable and
     say so when called, and nothing in this project calls them.
+
+    Args:
+        module: the new torchvision.
+        execute: runs its code.
     """
-    if 'torchvision' in sys.modules or importlib.util.find_spec('torchvision') is None:
-        return False
-    import torch
     try:
-        importlib.import_module('torchvision')
+        execute()
         return False
     except RuntimeError as error:
         if 'torchvision::nms' not in str(error):
             raise
-    for name in [name for name in sys.modules if name.split('.')[0] == 'torchvision']:
+    import torch
+    for name in [name for name in sys.modules if name.startswith('torchvision.')]:
         del sys.modules[name]
     library = torch.library.Library('torchvision', 'FRAGMENT')
     library.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
     library.define('qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
-    mend_torchvision_schemas.library = library      # a library takes its schemas away when it is collected
-    importlib.import_module('torchvision')
+    module._schemas_of_mmdfer = library         # a library takes its schemas away when it is collected
+    execute()
     return True
 
 
@@ -73,20 +80,21 @@ def mend_missing_drn() -> bool:
     return True
 
 
-def mend_multimodal_imports() -> bool:
-    """Keep MMAction2's and MMPretrain's multimodal models out of the import.
+def mend_multimodal_imports(library: str) -> bool:
+    """Keep MMAction2's or MMPretrain's multimodal models out of the import.
 
     With transformers installed they import helpers that many of its versions lack (it fails with 4.40,
-    4.57 and 5.x, where ``transformers.modeling_utils`` no longer carries them). Both libraries have a switch for a machine without
-    transformers; this turns it, so that the text towers here may use any version.
+    4.57 and 5.x, where ``transformers.modeling_utils`` no longer carries them). Both libraries have a switch for a
+    machine without transformers; this turns it, so that the text towers here may use any version.
+
+    Args:
+        library: ``'mmaction'`` or ``'mmpretrain'``.
     """
-    changed = False
-    for library in ('mmaction', 'mmpretrain'):
-        module = importlib.import_module(f'{library}.utils.dependency')
-        if module.WITH_MULTIMODAL and f'{library}.models' not in sys.modules:
-            module.WITH_MULTIMODAL = False
-            changed = True
-    return changed
+    module = importlib.import_module(f'{library}.utils.dependency')
+    if not module.WITH_MULTIMODAL or f'{library}.models' in sys.modules:
+        return False
+    module.WITH_MULTIMODAL = False
+    return True
 
 
 def mend_pkg_resources() -> bool:
@@ -95,6 +103,7 @@ def mend_pkg_resources() -> bool:
     setuptools 82 removed the module, and mmengine 0.10.7 needs it to resolve a config's
     ``_base_ = 'mmaction::...'``.
     """
+    from mmengine import utils
     from mmengine.config import config as config_module
     from mmengine.utils import package_utils
     if (importlib.util.find_spec('pkg_resources') is not None
@@ -121,7 +130,7 @@ def mend_pkg_resources() -> bool:
                 return os.path.dirname(spec.origin)
         raise importlib.metadata.PackageNotFoundError(package)
 
-    for module in (package_utils, config_module):
+    for module in (package_utils, utils, config_module):
         module.is_installed = is_installed
         module.get_installed_path = get_installed_path
     return True
@@ -200,9 +209,8 @@ def mend_atomic_writes() -> bool:
 
     @wraps(write)
     def put(self, obj, filepath) -> None:
-        partial = f'{filepath}.partial'
-        write(self, obj, partial)
-        os.replace(partial, filepath)
+        with whole_file(filepath) as beside:
+            write(self, obj, beside)
 
     LocalBackend.put = put
     return True
@@ -240,8 +248,12 @@ def warn_about_two_mmcvs() -> bool:
     return True
 
 
-def apply() -> dict[str, bool]:
-    """Run every mend in order and tell which were needed; safe to call again."""
-    mends = (mend_torchvision_schemas, mend_missing_drn, mend_multimodal_imports, mend_pkg_resources,
-             mend_checkpoint_history, mend_atomic_writes, warn_about_two_mmcvs)
-    return {mend.__name__: mend() for mend in mends}
+def install() -> None:
+    """Have every mend done as soon as what it mends is imported; safe to call again."""
+    around_import('torchvision', mend_torchvision_schemas)
+    for mend in (mend_pkg_resources, mend_checkpoint_history, mend_atomic_writes):
+        after_import('mmengine', mend)
+    after_import('mmcv', warn_about_two_mmcvs)
+    after_import('mmaction', mend_missing_drn)
+    for library in ('mmaction', 'mmpretrain'):
+        after_import(f'{library}.utils.dependency', partial(mend_multimodal_imports, library))

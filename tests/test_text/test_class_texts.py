@@ -3,9 +3,12 @@ import json
 
 import pytest
 
-from mmdfer.labels import EMOTIONS, class_names
+from mmdfer.datasets import class_names
+from mmdfer.labels import EMOTIONS
 from mmdfer.text import class_texts, tokenize
-from mmdfer.text.class_texts import SOURCES, TEMPLATES
+from mmdfer.text.class_texts import TEMPLATES
+
+SOURCES = ('noun', 'adjective', 'action_units', 'descriptions')
 
 
 def test_action_units_are_the_papers():
@@ -52,7 +55,7 @@ def test_a_file_of_ones_own_gives_texts_in_the_sets_order(tmp_path, suffix):
     (dict({name: 'a' for name in class_names('dfew')}, joy='a'), 'has joy'),
     (dict({name: 'a' for name in class_names('dfew')}, fear=[]), 'fear needs a text'),
     (dict({name: 'a' for name in class_names('dfew')}, fear={'long': 'a'}), "fear has no 'noun', only long"),
-    (['a'], 'expected a mapping of the classes'),
+    (['a'], 'expected a mapping of class names'),
 ])
 def test_a_file_that_does_not_fit_is_told(tmp_path, content, told):
     path = tmp_path / 'texts.json'
@@ -62,11 +65,12 @@ def test_a_file_that_does_not_fit_is_told(tmp_path, content, told):
 
 
 @pytest.mark.parametrize('kwargs, told', [
-    (dict(dataset='dfew', source='emoji'), 'source='),
+    (dict(dataset='dfew', source='emoji'), "texts: source='emoji' is not known: choose one of action_units, adjective"),
+    (dict(dataset='dfew', source='action_unit'), "did you mean 'action_units'"),
     (dict(dataset='dfew', templates=['no place']), 'needs {}'),
-    (dict(dataset='nowhere'), 'is not known'),
+    (dict(dataset='nowhere'), "'nowhere' is no data set known here: choose one of"),
     (dict(classes=['walking']), 'is no emotion'),
-    (dict(), 'give dataset'),
+    (dict(), 'They come from the data of a run, by mmdfer.run_config.flow_classes'),
     (dict(dataset='dfew', file='/missing.yaml'), 'cannot be read'),
 ])
 def test_bad_settings_are_named(kwargs, told):
@@ -78,3 +82,19 @@ def test_a_file_serves_some_of_its_classes(tmp_path):
     path = tmp_path / 'texts.yaml'
     path.write_text('happy: a\nsad: b\nangry: c\n')
     assert class_texts(file=str(path), classes=('angry', 'happy')) == [['c'], ['a']]
+
+
+def test_a_file_of_emotions_serves_classes_of_any_name(tmp_path):
+    path = tmp_path / 'texts.yaml'
+    path.write_text('happiness: a\nanger: b\nsad: c\nsadness: d\nmy own: e\n')
+    assert class_texts(file=str(path), classes=('angry', 'Happy', 'sad', 'my own')) == [['b'], ['a'], ['c'], ['e']]
+    with pytest.raises(ValueError, match=r"lacks Sad: did you mean 'sad'"):
+        class_texts(file=str(path), classes=['Sad'])                    # two entries are of this emotion
+    with pytest.raises(ValueError, match="lacks my oven: did you mean 'my own'"):
+        class_texts(file=str(path), classes=['my oven'])
+
+
+def test_texts_follow_the_order_of_the_classes():
+    names = class_names('mafw')
+    texts = dict(zip(names, class_texts(classes=names, source='descriptions')))
+    assert class_texts(classes=names[::-1], source='descriptions') == [texts[name] for name in names[::-1]]

@@ -9,10 +9,9 @@ from mmaction.models.heads import BaseHead
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..registry import MODELS
-from ..text import CLIPTextEncoder, PromptLearner, Prompts, class_texts
-
-_REDUCE = ('mean', 'max')
+from ..registry import MODELS, PROMPT_LEARNERS, TEXT_REDUCTIONS
+from ..text import CLIPTextEncoder, FixedPrompts, Prompts, class_texts
+from .classes import required_classes
 
 
 @MODELS.register_module()
@@ -25,53 +24,59 @@ class CLIPTextHead(BaseHead):
     smoothing, mixed targets and the averaging of test views are ``BaseHead``'s.
 
     Args:
-        num_classes: number of classes K.
+        num_classes: number of classes K; a run's config gets it from the data.
         text_encoder: config of a :class:`mmdfer.text.CLIPTextEncoder`.
-        texts: arguments of :func:`mmdfer.text.class_texts`, such as ``dict(dataset='dfew',
-            source='action_units')``.
-        prompts: arguments of :class:`mmdfer.text.PromptLearner`; ``None`` for the texts as they are.
+        texts: arguments of :func:`mmdfer.text.class_texts`, such as ``dict(source='action_units')``; a run's config
+            gets ``classes`` from the data.
+        prompts: config of a prompt learner, by default a :class:`mmdfer.text.PromptLearner`; ``None`` for the texts
+            as they are.
         in_channels: width D of the backbone's features. Defaults to the texts'.
         projection: train a linear map from D to the texts' width.
         temporal: config of a module (B, T, D) -> (B, D) in place of the mean over frames.
         temperature: τ.
         learn_temperature: train log(1 / τ), at most log 100 as in CLIP.
         reduce: several texts of a class become one by the ``'mean'`` of their unit features, or count by the
-            ``'max'`` of their similarities.
+            ``'max'`` of their similarities, or by what else is registered in ``TEXT_REDUCTIONS``.
         vision_width: token width of the image tower, for prompts that go there.
         kwargs: ``BaseHead``'s own arguments. Defaults differ in ``average_clips='prob'`` and ``topk=(1, )``.
 
     Raises:
-        ValueError: for another number of classes than texts, features of another width, or a prompt setting
-            that does not fit.
+        ValueError: without a number of classes, or another than there are texts; for features of another width, or a
+            prompt setting that does not fit.
     """
 
-    def __init__(self, num_classes: int, text_encoder: dict, texts: dict, prompts: dict | None = None,
-                 in_channels: int | None = None, projection: bool = False, temporal: dict | None = None,
-                 temperature: float = 0.01, learn_temperature: bool = False, reduce: str = 'mean',
-                 vision_width: int | None = None, average_clips: str | None = 'prob', topk: tuple[int, ...] = (1, ),
-                 **kwargs) -> None:
+    def __init__(self, num_classes: int | None = None, text_encoder: dict | None = None, texts: dict | None = None,
+                 prompts: dict | None = None, in_channels: int | None = None, projection: bool = False,
+                 temporal: dict | None = None, temperature: float = 0.01, learn_temperature: bool = False,
+                 reduce: str = 'mean', vision_width: int | None = None, average_clips: str | None = 'prob',
+                 topk: tuple[int, ...] = (1, ), **kwargs) -> None:
+        num_classes = required_classes(num_classes, type(self).__name__)
+        if text_encoder is None or texts is None:
+            raise ValueError(f'{type(self).__name__}: needs text_encoder and texts, such as text_encoder=dict('
+                             "type='CLIPTextEncoder') and texts=dict(source='noun')")
         encoder = MODELS.build(text_encoder)
         in_channels = encoder.proj_dim if in_channels is None else in_channels
         super().__init__(num_classes, in_channels, average_clips=average_clips, topk=topk, **kwargs)
-        if reduce not in _REDUCE:
-            raise ValueError(f'CLIPTextHead: reduce={reduce!r} is not known: choose one of {", ".join(_REDUCE)}')
+        self.reduction = TEXT_REDUCTIONS.find(reduce, f'{type(self).__name__}: reduce')()
         if in_channels != encoder.proj_dim and not projection:
             raise ValueError(f'CLIPTextHead: features have in_channels={in_channels}, the texts {encoder.proj_dim}: set '
                              'projection=True to train a map between them')
-        self.text_encoder, self.reduce = encoder, reduce
+        self.text_encoder = encoder
         self.prompt_learner = self._build_prompts(encoder, texts, prompts or {}, vision_width)
         self.temporal = MODELS.build(temporal) if temporal is not None else None
         self.projection = nn.Linear(in_channels, encoder.proj_dim) if projection else None
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)), requires_grad=learn_temperature)
 
     def _build_prompts(self, encoder: CLIPTextEncoder, texts: dict, prompts: dict,
-                       vision_width: int | None = None) -> PromptLearner:
+                       vision_width: int | None = None) -> FixedPrompts:
         spoken = class_texts(**texts)
         if len(spoken) != self.num_classes:
             raise ValueError(f'CLIPTextHead: texts are of {len(spoken)} classes, num_classes={self.num_classes}: make them '
                              'equal')
-        return PromptLearner(spoken, encoder.embed_dims, vision_width=vision_width, feature_width=encoder.proj_dim,
-                             context_length=encoder.context_length, **prompts)
+        learner = PROMPT_LEARNERS.find(prompts.get('type', 'PromptLearner'), 'prompts: type')
+        return learner(spoken, encoder.embed_dims, vision_width=vision_width, feature_width=encoder.proj_dim,
+                       context_length=encoder.context_length,
+                       **{name: value for name, value in prompts.items() if name != 'type'})
 
     def init_weights(self) -> None:
         """As mmengine's; a context that starts from words does so once the text tower has its weights."""
@@ -109,22 +114,18 @@ class CLIPTextHead(BaseHead):
         texts = self.text_features(clips)
         with torch.autocast(clips.device.type, enabled=False):             # a cosine is multiplied by 100
             cosines = torch.einsum('bc,bnc->bn', clips, texts) if texts.ndim == 3 else clips @ texts.T
-        if self.reduce == 'mean':
-            return cosines
-        owners = self.prompt_learner.owners.expand(len(clips), -1)
-        best = cosines.new_full((len(clips), self.num_classes), -torch.inf)
-        return best.scatter_reduce(1, owners, cosines, 'amax')
+        return self.reduction.similarity(cosines, self.prompt_learner.owners, self.num_classes)
 
     def text_features(self, clips: Tensor | None = None) -> Tensor:
-        """Unit features of the class texts, (K, C), or with ``reduce='max'`` of every text, (N, C).
+        """Unit features of the class texts, (K, C), or with a reduction such as ``'max'`` of every text, (N, C).
 
         With a conditional context there is one set a clip, (B, K, C) or (B, N, C).
         """
         return self.encode_texts(self.text_encoder, self.prompt_learner, clips)
 
-    def encode_texts(self, encoder: CLIPTextEncoder, learner: PromptLearner, clips: Tensor | None = None) -> Tensor:
+    def encode_texts(self, encoder: CLIPTextEncoder, learner: FixedPrompts, clips: Tensor | None = None) -> Tensor:
         """:meth:`text_features` of an encoder and its texts."""
-        if learner.ctx is None:
+        if learner.fixed_texts:
             features = unit(encoder.cached_text_features(learner.tokens))
         else:
             prompts: Prompts = learner(encoder, clips)
@@ -132,19 +133,12 @@ class CLIPTextHead(BaseHead):
         owners = learner.owners
         if len(features) != len(owners):
             features = features.unflatten(0, (-1, len(owners)))                # (B·N, C) -> (B, N, C)
-        if self.reduce == 'max' or len(owners) == self.num_classes:
-            return features
-        return unit(_sum_over_texts(features, owners, self.num_classes))
+        return self.reduction.features(features, owners, self.num_classes)
 
 
 def unit(x: Tensor) -> Tensor:
     """Vectors of length 1 along the last axis, in float32 at least: half precision is too coarse for cosines."""
     return F.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1)
-
-
-def _sum_over_texts(features: Tensor, owners: Tensor, classes: int) -> Tensor:
-    """Features (..., N, C) of texts summed for each class, (..., K, C)."""
-    return features.new_zeros(*features.shape[:-2], classes, features.shape[-1]).index_add(-2, owners, features)
 
 
 def texts_of(samples: Sequence, key: str = 'caption') -> list[str]:

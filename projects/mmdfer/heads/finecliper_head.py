@@ -28,7 +28,7 @@ class FineCLIPERHead(CLIPTextHead):
     2 · CE.
 
     Args:
-        num_classes: number of classes K.
+        num_classes: number of classes K; a run's config gets it from the data.
         text_encoder: config of the tower of the positive texts P, with adapters of its own.
         texts: arguments of :func:`mmdfer.text.class_texts` for P.
         negative_encoder: config of the tower of the negative texts N; shares its frozen weights with P's.
@@ -40,10 +40,10 @@ class FineCLIPERHead(CLIPTextHead):
         ValueError: for a learned context or ``reduce='max'``, which have no meaning here.
     """
 
-    def __init__(self, num_classes: int, text_encoder: dict, texts: dict, negative_encoder: dict | None = None,
-                 negative_texts: dict | None = None, **kwargs) -> None:
+    def __init__(self, num_classes: int | None = None, text_encoder: dict | None = None, texts: dict | None = None,
+                 negative_encoder: dict | None = None, negative_texts: dict | None = None, **kwargs) -> None:
         super().__init__(num_classes, text_encoder, texts, **kwargs)
-        if kwargs.get('prompts') or self.reduce == 'max':
+        if kwargs.get('prompts') or not self.reduction.one_feature:
             raise ValueError("FineCLIPERHead: leave out prompts and reduce='max'; a class is one direction here, from its "
                              'negative to its positive text')
         self.negative_encoder = None

@@ -6,6 +6,7 @@ from mmaction.models.heads import BaseHead
 from torch import Tensor, nn
 
 from ..registry import MODELS
+from .classes import required_classes
 
 
 @MODELS.register_module()
@@ -15,20 +16,28 @@ class LinearVideoHead(BaseHead):
     Loss, label smoothing, mixed targets and the averaging of test views are ``BaseHead``'s.
 
     Args:
-        num_classes: number of classes K.
+        num_classes: number of classes K; a run's config gets it from the data.
         in_channels: feature width D.
         dropout: probability of an element to be zeroed before the classifier.
         init_std: standard deviation of the classifier's initial weights.
         kwargs: ``BaseHead``'s own arguments. Defaults differ in ``average_clips='prob'``, without which an
             axis of views remains, and in ``topk=(1, )``, which costs one synchronisation less a step.
+
+    Raises:
+        ValueError: without a number of classes.
     """
 
-    def __init__(self, num_classes: int, in_channels: int, dropout: float = 0., init_std: float = 0.02,
+    def __init__(self, num_classes: int | None = None, in_channels: int = 768, dropout: float = 0., init_std: float = 0.02,
                  average_clips: str | None = 'prob', topk: tuple[int, ...] = (1, ), **kwargs) -> None:
+        num_classes = required_classes(num_classes, type(self).__name__)
         super().__init__(num_classes, in_channels, average_clips=average_clips, topk=topk, **kwargs)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(in_channels, num_classes)
         self.init_std = init_std
+
+    def class_axes(self) -> dict[str, int]:
+        """The classifier's rows go by class."""
+        return {'fc.weight': 0, 'fc.bias': 0}
 
     def init_weights(self) -> None:
         """Small normal weights, zero bias."""

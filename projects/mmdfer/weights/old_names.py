@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from .reading import CheckpointError
+from .errors import CheckpointError
 
 # Slots whose adapters passed their input on in older versions, and were chained, unless they were told not to.
 _BESIDE = ('temporal_attn', 'parallel_ffn')

@@ -5,7 +5,7 @@ import os
 
 from torch import nn
 
-from .reading import CheckpointError
+from .errors import CheckpointError
 
 META = 'adapter_places'
 

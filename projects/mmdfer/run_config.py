@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
+from mmengine.fileio import list_from_file
 from mmengine.logging import print_log
 
 from .datasets import DatasetError, DFERDataset
@@ -24,13 +25,15 @@ SETTINGS = ('model', 'train_dataloader', 'val_dataloader.dataset', 'test_dataloa
             'param_scheduler', 'auto_scale_lr', 'randomness', 'default_hooks', 'custom_hooks')
 NO_SETTINGS = ('data_root', 'num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory', 'fold',
                'default_hooks.logger', 'default_hooks.timer', 'default_hooks.checkpoint')
+# What follows from the classes of the training set, which are told by its type or metainfo.
+FROM_CLASSES = ('num_classes', 'texts.classes', 'texts.dataset')
 
 
 def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
-    """Read a config file and merge ``key=value`` options into it.
+    """Read a config file, merge ``key=value`` options into it, and fill in the classes of its data.
 
     Raises:
-        ValueError: for a file that is missing or no config.
+        ValueError: for a file that is missing or no config, or one that disagrees with itself about its classes.
     """
     if not os.path.isfile(path):
         raise ValueError(f'{path}: no such config file')
@@ -40,7 +43,30 @@ def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
         raise ValueError(f'{path}: cannot be read as a config: {error}') from error
     if options:
         cfg.merge_from_dict(options)
+    flow_classes(cfg)
     return cfg
+
+
+def flow_classes(cfg: Config, classes: Sequence[str] | None = None) -> tuple[str, ...] | None:
+    """Give a config's model the classes of its data: those of the training set, of the test set without training.
+
+    They are kept as ``run_classes``. Wherever the config leaves them out, ``num_classes`` of heads, mixing and
+    preprocessing, ``classes`` of texts, and what a metric cannot do without are filled in; where it gives them, they must
+    agree, but for the order of texts, which are brought into that of the data. What an earlier call filled in follows
+    when the data change. Everything that builds from a config goes through here.
+
+    Args:
+        cfg: a run's config.
+        classes: those to take where neither the data nor the config names any, such as a checkpoint's.
+
+    Returns:
+        The classes in their order; ``None`` where nothing names them.
+
+    Raises:
+        ValueError: for data sets, heads, texts or metrics that disagree; it names both sides.
+    """
+    from .class_flow import flow
+    return flow(cfg, classes)
 
 
 def dataset_configs(cfg: Config, loaders: Sequence[str] = LOADERS) -> Iterator[ConfigDict]:
@@ -57,9 +83,15 @@ def dataset_configs(cfg: Config, loaders: Sequence[str] = LOADERS) -> Iterator[C
 
 
 def dataset_classes(dataset: ConfigDict) -> Sequence[str] | None:
-    """Class names of a data set's config, if its class or its ``metainfo`` names them."""
-    metainfo = dict(getattr(DATASETS.get(dataset.type), 'METAINFO', {}), **(dataset.get('metainfo') or {}))
-    return metainfo.get('classes')
+    """Class names of a data set's config, if its class, its ``metainfo`` or the folders of its data name them."""
+    kind = DATASETS.get(dataset.type)
+    metainfo = dict(getattr(kind, 'METAINFO', {}), **(dataset.get('metainfo') or {}))
+    classes = metainfo.get('classes')
+    if isinstance(classes, str):                                # a file of names, as mmengine reads it
+        return list_from_file(classes) if os.path.isfile(classes) else None
+    if classes is None and hasattr(kind, 'classes_on_disk'):
+        return kind.classes_on_disk(dataset.get('data_root', ''))
+    return classes
 
 
 def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None, skip_bad_clips: bool = False,
@@ -136,7 +168,7 @@ def settings_of(cfg: Config) -> dict[str, str]:
     flat: dict[str, str] = {}
 
     def walk(name: str, value) -> None:
-        if name in NO_SETTINGS or name.rsplit('.', 1)[-1] in NO_SETTINGS:
+        if name in NO_SETTINGS or name.rsplit('.', 1)[-1] in NO_SETTINGS or name.endswith(FROM_CLASSES):
             return
         if isinstance(value, dict) and value:
             for key in value:
@@ -158,7 +190,8 @@ def settings_of(cfg: Config) -> dict[str, str]:
 
 def differences(ours: dict[str, str], theirs: dict[str, str], most: int = 3) -> str:
     """What differs between two runs' settings, in words; empty if nothing does."""
-    names = [name for name in [*theirs, *(name for name in ours if name not in theirs)] if ours.get(name) != theirs.get(name)]
+    names = [name for name in dict.fromkeys([*theirs, *ours])
+             if ours.get(name) != theirs.get(name) and not name.endswith(FROM_CLASSES)]
     told = [f'{name} is {theirs.get(name, "absent")} there and {ours.get(name, "absent")} here' for name in names[:most]]
     return '; '.join(told) + (f'; and {len(names) - most} more' if len(names) > most else '')
 

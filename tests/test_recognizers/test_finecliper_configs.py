@@ -84,9 +84,10 @@ def test_zero_shot_configs_speak_of_their_set_and_fit_each_other(path):
     name = path.stem.removeprefix('finecliper_zeroshot_vitb16_')
     source, _, target = name.partition('_to_')
     cfg = load_config(path)
-    assert cfg.model.cls_head.num_classes == len(class_names(cfg.model.cls_head.texts.dataset))
-    assert cfg.model.cls_head.texts.dataset == (target or source.removesuffix('_own'))
-    assert cfg.test_dataloader.dataset.type.lower() == f'{cfg.model.cls_head.texts.dataset}dataset'
+    spoken = target or source.removesuffix('_own')
+    assert tuple(cfg.model.cls_head.texts.classes) == class_names(spoken)
+    assert cfg.model.cls_head.num_classes == len(class_names(spoken))
+    assert cfg.test_dataloader.dataset.type.lower() == f'{spoken}dataset'
     if target:
         trained = load_config(Path(str(path).replace(f'_to_{target}', '')))
         assert 'LoadCaption' in {step['type'] for step in trained.train_dataloader.dataset.pipeline}

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import mmcv
@@ -17,7 +17,8 @@ from ..datasets.dfer_dataset import VIDEO_SUFFIXES
 from ..datasets.transforms.clip import ClipDecode, ClipInit, list_frames
 from ..registry import MODELS
 from ..visualization import plot_timeline
-from ..run_config import dataset_classes, dataset_configs
+from ..run_config import flow_classes
+from ..weights import classes_of_file, read_checkpoint
 from .running import load_into
 from ..files import write_json
 
@@ -43,11 +44,11 @@ class DFERInferencer:
             raise ValueError(f'{cfg.filename}: has no top-level test_pipeline, which says how a clip is read')
         self.pipeline = Compose(cfg.test_pipeline)
         self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        self.classes = classes_of_run(cfg, checkpoint)
         self.model = MODELS.build(cfg.model)
-        load_into(self.model, checkpoint)
+        load_into(self.model, checkpoint, self.classes)
         self.model.to(self.device).eval()
         self.batch_size = batch_size
-        self.classes = class_names_of(cfg)
 
     def __call__(self, path: str, window: float = 3.0, stride: float = 1.0, fps: float = 25.0) -> dict:
         """Recognise one video or one folder of frames.
@@ -108,13 +109,19 @@ def window_ranges(frames: int, length: int, stride: int) -> list[tuple[int, int]
     return [(start, start + length) for start in starts]
 
 
-def class_names_of(cfg: Config) -> Sequence[str]:
-    """Class names of the data set that a config trains on."""
-    for dataset in dataset_configs(cfg):
-        classes = dataset_classes(dataset)
-        if classes is not None:
-            return classes
-    raise ValueError(f'{cfg.filename}: no data set of it names its classes')
+def classes_of_run(cfg: Config, checkpoint: str) -> tuple[str, ...]:
+    """Class names of the data that a config trains on, filled into it; the checkpoint's where the config has none.
+
+    Raises:
+        ValueError: if neither knows them.
+    """
+    classes = flow_classes(cfg)
+    if classes is None:
+        classes = flow_classes(cfg, classes_of_file(read_checkpoint(checkpoint).get('meta') or {}))
+    if classes is None:
+        raise ValueError(f'{cfg.filename}: no data set of it names its classes, and neither does {checkpoint}: give them as '
+                         'metainfo=dict(classes=[...]) of its data sets')
+    return classes
 
 
 def find_inputs(path: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -18,41 +19,29 @@ from mmengine.runner import Runner
 
 from .. import compat
 from ..backbones.freezing import count_parameters
-from ..engine import PredictionsHook
+from ..engine import ClassesHook, PredictionsHook
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..files import read_json, write_json
 from ..visualization import plot_confusion_matrix, plot_curves, read_scalars
 from ..weights import is_tunable_file, load_weights
-from ..run_config import current_fold, dataset_classes, dataset_configs, differences, inner_share, settings_of, towers
+from ..run_config import current_fold, differences, flow_classes, inner_share, settings_of, towers
 from ..runs.lock import locked
 
 
 def build_runner(cfg: Config) -> Runner:
-    """A runner for one process or many, with or without CUDA."""
+    """A runner for one process or many, with or without CUDA, whose model has the classes of the data."""
+    flow_classes(cfg)
     if cfg.get('launcher', 'none') == 'pytorch':
         compat.prepare_distributed_on_cpu(cfg)
-    return RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
+    runner = RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
+    runner.register_hook(ClassesHook())
+    return runner
 
 
 def bare_model(runner: Runner):
     """The runner's model without the wrapper of a distributed run."""
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
-
-
-def check_classes(cfg: Config) -> None:
-    """Refuse a head whose number of classes is not the data set's.
-
-    Raises:
-        ValueError: naming both numbers.
-    """
-    model = cfg.get('model', {})
-    expected = (model.get('cls_head') or model.get('head') or {}).get('num_classes')
-    for dataset in dataset_configs(cfg):
-        classes = dataset_classes(dataset)
-        if expected is not None and classes is not None and expected != len(classes):
-            raise ValueError(f'the head has num_classes={expected}, {dataset.type} has {len(classes)} classes '
-                             f'({", ".join(classes[:12])}): set num_classes={len(classes)} in the head')
 
 
 def train(cfg: Config, name: str | None = None) -> dict:
@@ -72,7 +61,6 @@ def train(cfg: Config, name: str | None = None) -> dict:
     Raises:
         ValueError: if the config's parts do not fit, or another process trains in ``work_dir``.
     """
-    check_classes(cfg)
     runner = build_runner(cfg)
     with locked(cfg.work_dir if is_main_process() else None):
         return _train(cfg, runner, name or Path(cfg.filename or 'run').stem)
@@ -149,13 +137,12 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
         CheckpointError: if the file does not fit the config's model.
         ValueError: without a checkpoint, if a part of the model would be random.
     """
-    check_classes(cfg)
     cfg.load_from, cfg.resume, cfg.runner_type = None, False, 'Runner'       # sharded runs save whole weights
     runner = build_runner(cfg)
     if checkpoint is None:
         _start_untrained(cfg, bare_model(runner))
     else:
-        load_into(bare_model(runner), checkpoint)
+        load_into(bare_model(runner), checkpoint, cfg.get('run_classes'))
     folder = out or os.path.join(cfg.work_dir, 'test')
     for hook in runner.hooks:
         if isinstance(hook, PredictionsHook):
@@ -184,8 +171,10 @@ def _start_untrained(cfg: Config, model) -> None:
     model.init_weights()
 
 
-def load_into(model, checkpoint: str) -> dict:
+def load_into(model, checkpoint: str, classes: Sequence[str] | None = None) -> dict:
     """Load either kind of file; for a tunable one the towers' own ``init_cfg`` gives the frozen part.
+
+    ``classes`` are the model's, in their order, by which those of the file are checked.
 
     Raises:
         CheckpointError: if the file does not fit.
@@ -194,7 +183,7 @@ def load_into(model, checkpoint: str) -> dict:
         for module in model.modules():
             if isinstance(getattr(module, 'init_cfg', None), dict) and module.init_cfg.get('type') == 'Pretrained':
                 module.init_weights()
-    return load_weights(model, checkpoint)
+    return load_weights(model, checkpoint, classes)
 
 
 def _sum_over_processes(*numbers: int) -> list[int]:

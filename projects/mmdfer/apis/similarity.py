@@ -20,10 +20,10 @@ from ..evaluation.recall_metric import confusion_matrix, uar_war
 from ..heads import FineCLIPERHead
 from ..recognizers.finecliper import MAPS
 from ..registry import MODELS
+from ..run_config import flow_classes
 from ..visualization import map_strip, plot_modality_weights, plot_similarity, strip_sheet
-from .inference import class_names_of
 from ..runs.mistakes import PACKING
-from .running import check_classes, load_into
+from .running import load_into
 from ..runs.samples import build_datasets
 
 
@@ -46,13 +46,13 @@ def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) 
         ValueError: for a model of another kind.
         CheckpointError: for a checkpoint that does not fit.
     """
-    check_classes(cfg)
+    classes = flow_classes(cfg)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     model = MODELS.build(cfg.model)
     if not isinstance(getattr(model, 'cls_head', None), FineCLIPERHead):
         raise ValueError(f'{cfg.filename}: its head is no FineCLIPERHead, which alone weighs modalities against positive and '
                          'negative texts')
-    load_into(model, checkpoint)
+    load_into(model, checkpoint, classes)
     model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
     rows, weights, without = defaultdict(list), defaultdict(list), defaultdict(list)
     for data in Runner.build_dataloader(cfg.test_dataloader, seed=0):
@@ -73,7 +73,7 @@ def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) 
             without[name].append(rest.unflatten(0, (-1, views)).mean(dim=1).cpu().numpy())
         rows['labels'].append(np.array([int(sample.gt_label) for sample in samples]))
         rows['ids'].append(np.array([clip_name(sample) for sample in samples]))
-    return dict({name: np.concatenate(parts) for name, parts in rows.items()}, classes=np.array(class_names_of(cfg)),
+    return dict({name: np.concatenate(parts) for name, parts in rows.items()}, classes=np.array(classes),
                 weights={name: np.concatenate(parts) for name, parts in weights.items()},
                 without={name: np.concatenate(parts) for name, parts in without.items()})
 

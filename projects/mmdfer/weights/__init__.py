@@ -1,5 +1,6 @@
 """Weight files: safe reading, foreign formats brought to the key names used here, and the tunable part alone."""
 from .added import is_added
+from .classes import class_axes, classes_of_file, fit_classes
 from .clip import load_clip_text, text_sizes, to_clip
 from .clip_files import read_with_config
 from .loading import LoadReport, TowerFile, describe_dropped
@@ -8,7 +9,7 @@ from .tunable import bare_name, frozen_digest, is_tunable_file, load_weights, sa
 from .vit import load_vit, to_mmpretrain
 
 __all__ = [
-    'TRUST_VARIABLE', 'CheckpointError', 'LoadReport', 'TowerFile', 'bare_name', 'describe_dropped', 'find_state_dict',
-    'frozen_digest', 'is_added', 'is_tunable_file', 'load_clip_text', 'load_vit', 'load_weights', 'read_checkpoint',
+    'TRUST_VARIABLE', 'CheckpointError', 'LoadReport', 'TowerFile', 'bare_name', 'class_axes', 'classes_of_file',
+    'describe_dropped', 'find_state_dict', 'fit_classes', 'frozen_digest', 'is_added', 'is_tunable_file', 'load_clip_text', 'load_vit', 'load_weights', 'read_checkpoint',
     'read_with_config', 'save_tunable', 'text_sizes', 'to_clip', 'to_mmpretrain', 'tunable_names'
 ]

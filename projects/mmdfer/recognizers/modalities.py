@@ -31,6 +31,7 @@ class Modality:
     default_encoder: str | None = None
     per_view = False                    # whether features are of each view of a clip, or of the clip
     shares_frozen = False               # whether its encoder is of the backbone's make, with the same frozen weights
+    has_picture = False                 # whether :meth:`picture` gives any
 
     def __init__(self, name: str, encoder: str | dict | None = None, drop: bool = False, colour: str | None = None) -> None:
         self.name, self.drop, self.colour = name, drop, colour or OWN_COLOURS.get(name)
@@ -84,7 +85,7 @@ class MapModality(Modality):
         key: field of the sample that holds them, uint8 (3, T, H, W).
         kwargs: of :class:`Modality`.
     """
-    shares_frozen = True
+    shares_frozen, has_picture = True, True
 
     def __init__(self, name: str, key: str, **kwargs) -> None:
         super().__init__(name, **kwargs)

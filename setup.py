@@ -27,7 +27,7 @@ setup(
     packages=find_packages('projects'),
     package_data={'': ['*.yaml'], 'mmdfer.visualization.report': ['templates/*']},
     install_requires=[
-        'torch>=2.11', 'torchvision', 'mmengine>=0.10.7', 'mmaction2==1.2.0', 'mmpretrain==1.2.0', 'decord>=0.6.0',
+        'torch>=2.11', 'torchvision', 'mmengine>=0.10.7', 'mmaction2==1.2.0', 'mmpretrain==1.2.0', 'av>=14', 'decord>=0.6.0',
         'numpy', 'safetensors', 'scikit-learn', 'tensorboard', 'matplotlib', 'jinja2',
         'pyyaml',
     ],

@@ -3,9 +3,10 @@ import pytest
 from mmengine.config import Config
 
 from mmdfer.class_order import difference, places_of
-from mmdfer.labels import class_names
+from mmdfer.datasets import class_names
 from mmdfer.registry import MODELS
-from mmdfer.run_config import differences, flow_classes, load_config, settings_of
+from mmdfer.run_config import flow_classes, load_config
+from mmdfer.runs.settings import differences, settings_of
 from mmdfer.text import class_texts
 
 from .conftest import ROOT
@@ -104,7 +105,7 @@ def test_a_users_file_is_read_in_the_datas_order(tmp_path):
     ({'model.cls_head.texts.dataset': 'mafw'},
      'model.cls_head.texts are of the classes anger, .*DFEWDataset has 7 .*missing happy, sad, angry; extra anger'),
     ({'model.cls_head.texts.classes': list(DFEW[:6])}, 'model.cls_head.texts are of the classes .*: missing fear'),
-    ({'model.cls_head.texts.dataset': 'nowhere'}, "model.cls_head.texts: dataset='nowhere' is not known"),
+    ({'model.cls_head.texts.dataset': 'nowhere'}, "model.cls_head.texts: 'nowhere' is no data set known here"),
     ({'model.data_preprocessor.blending.augments.1.num_classes': 3}, r'blending.augments.1 has num_classes=3, DFEWDataset has 7'),
     ({'model.cls_head.loss_cls': dict(type='LogitAdjustedLoss', class_counts=[1, 2])},
      'model.cls_head.loss_cls.class_counts has 2 entries, DFEWDataset has 7'),

@@ -9,24 +9,32 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from mmengine.config import ConfigDict
+from mmengine import utils
+from mmengine.config import Config, ConfigDict
 from mmengine.fileio.backends import LocalBackend
 from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.registry import Registry
 from mmengine.utils import package_utils
 
 from mmdfer import compat
 
+from .conftest import ROOT
+
 
 def run_python(code: str, path=None) -> str:
-    env = dict(os.environ, PYTHONPATH=str(path) if path else '')
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, (path and str(path), str(ROOT / 'projects')))))
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', textwrap.dedent(code)], env=env, capture_output=True,
                           text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
-def test_applying_again_changes_nothing():
-    assert not any(compat.apply().values())
+def test_installing_again_changes_nothing():
+    before = [Registry.import_from_location, MessageHub.state_dict, LocalBackend.put, Config._get_cfg_path,
+              list(sys.meta_path)]
+    compat.install()
+    assert before == [Registry.import_from_location, MessageHub.state_dict, LocalBackend.put, Config._get_cfg_path,
+                      sys.meta_path]
 
 
 @pytest.mark.slow
@@ -38,18 +46,18 @@ def test_torchvision_schemas_are_defined_only_where_missing(tmp_path, broken):
         "L.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'); " \
         "L.define('qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')\n"
     (package / '__init__.py').write_text(
-        f"import torch\n{define}for name in ('nms', 'qnms'):\n"
+        f"import torch\nfrom . import part\n{define}for name in ('nms', 'qnms'):\n"
         "    torch.library.register_fake(f'torchvision::{name}')(lambda dets, scores, iou_threshold: dets)\n")
-    compat_file = compat.__file__
-    out = run_python(f'''
-        import importlib.util
-        spec = importlib.util.spec_from_file_location('compat', {compat_file!r})
-        compat = importlib.util.module_from_spec(spec); spec.loader.exec_module(compat)
-        print(compat.mend_torchvision_schemas())
+    (package / 'part.py').write_text("name = 'part'\n")
+    out = run_python('''
+        import sys
+        import mmdfer
+        assert 'torch' not in sys.modules
         import torchvision, torch
-        print(hasattr(torch.ops.torchvision, 'nms'))
+        print(hasattr(torchvision, '_schemas_of_mmdfer'), hasattr(torch.ops.torchvision, 'nms'), torchvision.part.name)
+        print(type(torchvision.__loader__).__name__, type(torchvision.__spec__.loader).__name__)
     ''', tmp_path)
-    assert out.split() == [str(broken), 'True']
+    assert out.split() == [str(broken), 'True', 'part', 'SourceFileLoader', 'SourceFileLoader']
 
 
 def test_drn_stand_in(monkeypatch, tmp_path):
@@ -71,17 +79,18 @@ def test_drn_stand_in(monkeypatch, tmp_path):
 def test_multimodal_switch(monkeypatch):
     from mmaction.utils import dependency
     monkeypatch.setattr(dependency, 'WITH_MULTIMODAL', True)
-    assert not compat.mend_multimodal_imports()              # the models are imported: too late to matter
+    monkeypatch.setitem(sys.modules, 'mmaction.models', SimpleNamespace())
+    assert not compat.mend_multimodal_imports('mmaction')    # the models are imported: too late to matter
     assert dependency.WITH_MULTIMODAL
     monkeypatch.delitem(sys.modules, 'mmaction.models')
-    assert compat.mend_multimodal_imports()
+    assert compat.mend_multimodal_imports('mmaction')
     assert not dependency.WITH_MULTIMODAL
-    assert not compat.mend_multimodal_imports()
+    assert not compat.mend_multimodal_imports('mmaction')
 
 
 def test_pkg_resources_replacements(monkeypatch):
     from mmengine.config import config as config_module
-    originals = [(module, name, getattr(module, name)) for module in (package_utils, config_module)
+    originals = [(module, name, getattr(module, name)) for module in (package_utils, utils, config_module)
                  for name in ('is_installed', 'get_installed_path')]
     for module, name, value in originals:
         monkeypatch.setattr(module, name, value)             # restored at the end, whatever the mend sets
@@ -94,6 +103,7 @@ def test_pkg_resources_replacements(monkeypatch):
     monkeypatch.setattr(compat.importlib.util, 'find_spec',
                         lambda name: None if name == 'pkg_resources' else real_find(name))
     assert compat.mend_pkg_resources()
+    assert utils.get_installed_path is package_utils.get_installed_path is config_module.get_installed_path
     assert package_utils.is_installed('numpy') and not package_utils.is_installed('no-such-package')
     assert config_module.get_installed_path('numpy') == os.path.dirname(np.__file__)
     assert config_module.get_installed_path('opencv-python').endswith('cv2')

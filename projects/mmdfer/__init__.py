@@ -1,24 +1,32 @@
 """mmdfer: dynamic facial expression recognition with adapters, on MMAction2.
 
-Importing the package mends the OpenMMLab wheels where they need it (:mod:`mmdfer.compat`) and registers
-every model, op, dataset, transform, metric and hook, so that
-``custom_imports=dict(imports=['mmdfer'])`` is all an MMAction2 config needs.
+Importing the package imports neither PyTorch nor mmengine. It has the mends of :mod:`mmdfer.compat` done as soon as the
+libraries that they mend are imported, and every model, op, data set, transform, metric and hook registered when a name
+is first looked up in a registry, so that ``custom_imports=dict(imports=['mmdfer'])`` is all that an MMAction2 config
+needs. Rooms such as ``mmdfer.adapters`` are imported when they are used.
 """
 import warnings
+from importlib import import_module
+
+from . import compat
+from .version import __version__
 
 # mmcv-lite carries no compiled ops and says so at every start; nothing here uses them.
 warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
 
-from . import compat  # noqa: E402
+compat.install()
 
-compat.apply()
+ROOMS = ('adapters', 'apis', 'backbones', 'blending', 'captions', 'datasets', 'engine', 'evaluation', 'face', 'heads',
+         'losses', 'ops', 'recognizers', 'runs', 'text', 'weights')
 
-from . import (  # noqa: E402
-    adapters, backbones, blending, captions, datasets, engine, evaluation, face, heads, losses, ops, recognizers, text,
-    weights)
-from .version import __version__  # noqa: E402
+__all__ = ['__version__', 'compat']
 
-__all__ = [
-    '__version__', 'adapters', 'backbones', 'blending', 'captions', 'compat', 'datasets', 'engine', 'evaluation',
-    'face', 'heads', 'losses', 'ops', 'recognizers', 'text', 'weights'
-]
+
+def __getattr__(name: str):
+    if name in ROOMS:
+        return import_module(f'.{name}', __name__)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *ROOMS})

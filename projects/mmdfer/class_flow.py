@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from .class_order import difference, listed, places_of
-from .registry import MODELS
+from .registry import MODELS, class_names
 from .run_config import dataset_classes, dataset_configs
 
 # Parts of a model whose num_classes is that of the data; a backbone's may be of another matter.
@@ -136,7 +136,6 @@ class Flow:
             return tuple(texts['classes'])
         if texts.get('dataset') is None:
             return None
-        from .labels import class_names
         try:
             return tuple(class_names(texts['dataset']))
         except ValueError as error:

@@ -1,8 +1,9 @@
-"""Narrow mends that the released OpenMMLab wheels need on current PyTorch.
+"""Narrow mends that the released OpenMMLab wheels need on current PyTorch, and where mmengine learns of this package.
 
 Every mend is one function. It first tests for the fault, returns ``False`` where upstream works, and
-``True`` where it changed something, so that each can be tested both ways. :func:`apply` runs those that
-must precede ``import mmaction.models``; ``mmdfer/__init__.py`` calls it before anything else.
+``True`` where it changed something, so that each can be tested both ways. :func:`install`, which ``import mmdfer``
+calls before anything else, imports none of those libraries: each mend runs right after the module that it mends is
+imported, by whomever, or at once if it has been.
 """
 from __future__ import annotations
 
@@ -15,35 +16,44 @@ import pickle
 import sys
 import types
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 
+from .files import whole_file
+from .imports import after_import, around_import
+from .places import configs_folder
 
-def mend_torchvision_schemas() -> bool:
+NAME = 'mmdfer'
+
+
+def mend_torchvision_schemas(module: types.ModuleType, execute: Callable[[], None]) -> bool:
     """Let a CUDA build of torchvision be imported beside a CPU build of torch.
 
     The package index carries one torchvision wheel a platform. Beside a CPU-only torch its compiled
     operators do not load, and the import dies at ``operator torchvision::nms does not exist``
     (pytorch/vision#9085). Only the schemas are missing: the operators themselves stay unavailable and
     say so when called, and nothing in this project calls them.
+
+    Args:
+        module: the new torchvision.
+        execute: runs its code.
     """
-    if 'torchvision' in sys.modules or importlib.util.find_spec('torchvision') is None:
-        return False
-    import torch
     try:
-        importlib.import_module('torchvision')
+        execute()
         return False
     except RuntimeError as error:
         if 'torchvision::nms' not in str(error):
             raise
-    for name in [name for name in sys.modules if name.split('.')[0] == 'torchvision']:
+    import torch
+    for name in [name for name in sys.modules if name.startswith('torchvision.')]:
         del sys.modules[name]
     library = torch.library.Library('torchvision', 'FRAGMENT')
     library.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
     library.define('qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
-    mend_torchvision_schemas.library = library      # a library takes its schemas away when it is collected
-    importlib.import_module('torchvision')
+    module._schemas_of_mmdfer = library         # a library takes its schemas away when it is collected
+    execute()
     return True
 
 
@@ -73,20 +83,21 @@ def mend_missing_drn() -> bool:
     return True
 
 
-def mend_multimodal_imports() -> bool:
-    """Keep MMAction2's and MMPretrain's multimodal models out of the import.
+def mend_multimodal_imports(library: str) -> bool:
+    """Keep MMAction2's or MMPretrain's multimodal models out of the import.
 
     With transformers installed they import helpers that many of its versions lack (it fails with 4.40,
-    4.57 and 5.x, where ``transformers.modeling_utils`` no longer carries them). Both libraries have a switch for a machine without
-    transformers; this turns it, so that the text towers here may use any version.
+    4.57 and 5.x, where ``transformers.modeling_utils`` no longer carries them). Both libraries have a switch for a
+    machine without transformers; this turns it, so that the text towers here may use any version.
+
+    Args:
+        library: ``'mmaction'`` or ``'mmpretrain'``.
     """
-    changed = False
-    for library in ('mmaction', 'mmpretrain'):
-        module = importlib.import_module(f'{library}.utils.dependency')
-        if module.WITH_MULTIMODAL and f'{library}.models' not in sys.modules:
-            module.WITH_MULTIMODAL = False
-            changed = True
-    return changed
+    module = importlib.import_module(f'{library}.utils.dependency')
+    if not module.WITH_MULTIMODAL or f'{library}.models' in sys.modules:
+        return False
+    module.WITH_MULTIMODAL = False
+    return True
 
 
 def mend_pkg_resources() -> bool:
@@ -95,6 +106,7 @@ def mend_pkg_resources() -> bool:
     setuptools 82 removed the module, and mmengine 0.10.7 needs it to resolve a config's
     ``_base_ = 'mmaction::...'``.
     """
+    from mmengine import utils
     from mmengine.config import config as config_module
     from mmengine.utils import package_utils
     if (importlib.util.find_spec('pkg_resources') is not None
@@ -121,7 +133,7 @@ def mend_pkg_resources() -> bool:
                 return os.path.dirname(spec.origin)
         raise importlib.metadata.PackageNotFoundError(package)
 
-    for module in (package_utils, config_module):
+    for module in (package_utils, utils, config_module):
         module.is_installed = is_installed
         module.get_installed_path = get_installed_path
     return True
@@ -200,9 +212,8 @@ def mend_atomic_writes() -> bool:
 
     @wraps(write)
     def put(self, obj, filepath) -> None:
-        partial = f'{filepath}.partial'
-        write(self, obj, partial)
-        os.replace(partial, filepath)
+        with whole_file(filepath) as beside:
+            write(self, obj, beside)
 
     LocalBackend.put = put
     return True
@@ -240,8 +251,90 @@ def warn_about_two_mmcvs() -> bool:
     return True
 
 
-def apply() -> dict[str, bool]:
-    """Run every mend in order and tell which were needed; safe to call again."""
-    mends = (mend_torchvision_schemas, mend_missing_drn, mend_multimodal_imports, mend_pkg_resources,
-             mend_checkpoint_history, mend_atomic_writes, warn_about_two_mmcvs)
-    return {mend.__name__: mend() for mend in mends}
+def name_configs() -> bool:
+    """Make ``mmdfer::<name>`` known to mmengine's configs, for ``_base_``.
+
+    mmengine takes the names of packages that it knows, and paths with a folder in them. Our configs have names without a
+    folder, and lie beside a checkout. What a config takes over from ours gets no ``_scope_`` mark, since ours say
+    themselves whose names they use.
+    """
+    from mmengine.config import Config
+    from mmengine.config.utils import MODULE2PACKAGE
+    if NAME in MODULE2PACKAGE:
+        return False
+    MODULE2PACKAGE[NAME] = NAME
+    find = Config._get_cfg_path
+
+    @wraps(find)
+    def config_path(path: str, filename: str) -> tuple[str, str | None]:
+        return (str(_own_config(path)), None) if _is_own(path) else find(path, filename)
+
+    Config._get_cfg_path = staticmethod(config_path)
+    return True
+
+
+def open_configs_by_name() -> bool:
+    """Let ``mmengine.hub.get_config`` open ``mmdfer::<name>``, see :func:`name_configs`."""
+    from mmengine.hub import hub
+    if hasattr(hub.get_config, '__wrapped__'):
+        return False
+    get = hub.get_config
+
+    @wraps(get)
+    def get_config(cfg_path: str, pretrained: bool = False):
+        if not _is_own(cfg_path):
+            return get(cfg_path, pretrained)
+        if pretrained:
+            raise ValueError(f'{cfg_path}: no trained weights are published with mmdfer; train it, or give a checkpoint')
+        return hub.Config.fromfile(_own_config(cfg_path))
+
+    hub.get_config = get_config
+    return True
+
+
+def _is_own(path: str) -> bool:
+    return str(path).startswith(f'{NAME}::')
+
+
+def _own_config(path: str) -> Path:
+    file = configs_folder() / path.removeprefix(f'{NAME}::')
+    return file if file.suffix else file.with_suffix('.py')
+
+
+def register_on_first_lookup() -> bool:
+    """Register what this package has when a name is first looked up, in any registry but the package's own.
+
+    mmengine's registries import the modules of their library at that moment too (``locations``), but for one registry at
+    a time, and not for a parent's names. Here everything is registered at once, so that a config needs no more than
+    ``custom_imports=dict(imports=['mmdfer'])`` and a script no more than ``import mmdfer``, before or after mmengine.
+    """
+    from mmengine.registry import Registry
+    if hasattr(Registry.import_from_location, '__wrapped__') or f'{NAME}.everything' in sys.modules:
+        return False
+    import_from_location = Registry.import_from_location
+
+    @wraps(import_from_location)
+    def import_everything(self) -> None:
+        if self.scope != NAME:
+            Registry.import_from_location = import_from_location        # what is imported now may look names up itself
+            try:
+                importlib.import_module(f'{NAME}.everything')
+            except BaseException:
+                Registry.import_from_location = import_everything
+                raise
+        import_from_location(self)
+
+    Registry.import_from_location = import_everything
+    return True
+
+
+def install() -> None:
+    """Have every mend done as soon as what it mends is imported; safe to call again."""
+    around_import('torchvision', mend_torchvision_schemas)
+    for mend in (mend_pkg_resources, mend_checkpoint_history, mend_atomic_writes, name_configs, register_on_first_lookup):
+        after_import('mmengine', mend)
+    after_import('mmengine.hub.hub', open_configs_by_name)
+    after_import('mmcv', warn_about_two_mmcvs)
+    after_import('mmaction', mend_missing_drn)
+    for library in ('mmaction', 'mmpretrain'):
+        after_import(f'{library}.utils.dependency', partial(mend_multimodal_imports, library))

@@ -7,7 +7,7 @@ from safetensors import safe_open
 
 from mmdfer.apis import running
 from mmdfer.apis.inference import DFERInferencer
-from mmdfer.labels import class_names
+from mmdfer.datasets import class_names
 from mmdfer.run_config import load_config
 from mmdfer.weights import CheckpointError, classes_of_file, read_checkpoint
 

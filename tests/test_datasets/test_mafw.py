@@ -7,8 +7,7 @@ import pytest
 from mmaction.registry import DATASETS
 
 from mmdfer.run_config import flow_classes, load_config, set_data
-from mmdfer.datasets import DatasetError
-from mmdfer.labels import class_names
+from mmdfer.datasets import DatasetError, class_names
 
 from ..conftest import ROOT
 from ..official_layouts import write_list, write_mafw_copy

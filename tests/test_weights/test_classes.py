@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmdfer.labels import class_names
+from mmdfer.datasets import class_names
 from mmdfer.registry import MODELS
 from mmdfer.weights import CheckpointError, class_axes, load_weights, save_tunable
 

@@ -10,17 +10,13 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import init_default_scope
 
 from ..datasets import BadClipError
 from ..datasets.dfer_dataset import VIDEO_SUFFIXES
 from ..datasets.transforms.clip import ClipDecode, ClipInit, list_frames
-from ..registry import MODELS
-from ..visualization import plot_timeline
-from ..run_config import flow_classes
-from ..weights import classes_of_file, read_checkpoint
-from .running import load_into
 from ..files import write_json
+from ..runs.loading import build_model
+from ..visualization import plot_timeline
 
 REGION = 'centre square of the frame; faces are not cropped'
 
@@ -39,16 +35,15 @@ class DFERInferencer:
     """
 
     def __init__(self, cfg: Config, checkpoint: str, device: str | None = None, batch_size: int = 8) -> None:
-        init_default_scope(cfg.get('default_scope', 'mmaction'))
         if 'test_pipeline' not in cfg:
             raise ValueError(f'{cfg.filename}: has no top-level test_pipeline, which says how a clip is read')
+        self.model = build_model(cfg, checkpoint, device)
         self.pipeline = Compose(cfg.test_pipeline)
-        self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
-        self.classes = classes_of_run(cfg, checkpoint)
-        self.model = MODELS.build(cfg.model)
-        load_into(self.model, checkpoint, self.classes)
-        self.model.to(self.device).eval()
         self.batch_size = batch_size
+        if cfg.get('run_classes') is None:
+            raise ValueError(f'{cfg.filename}: no data set of it names its classes, and neither does {checkpoint}: give them as '
+                             'metainfo=dict(classes=[...]) of its data sets')
+        self.classes = tuple(cfg.run_classes)
 
     def __call__(self, path: str, window: float = 3.0, stride: float = 1.0, fps: float = 25.0) -> dict:
         """Recognise one video or one folder of frames.
@@ -107,21 +102,6 @@ def window_ranges(frames: int, length: int, stride: int) -> list[tuple[int, int]
     if starts[-1] + length < frames:
         starts.append(frames - length)
     return [(start, start + length) for start in starts]
-
-
-def classes_of_run(cfg: Config, checkpoint: str) -> tuple[str, ...]:
-    """Class names of the data that a config trains on, filled into it; the checkpoint's where the config has none.
-
-    Raises:
-        ValueError: if neither knows them.
-    """
-    classes = flow_classes(cfg)
-    if classes is None:
-        classes = flow_classes(cfg, classes_of_file(read_checkpoint(checkpoint).get('meta') or {}))
-    if classes is None:
-        raise ValueError(f'{cfg.filename}: no data set of it names its classes, and neither does {checkpoint}: give them as '
-                         'metainfo=dict(classes=[...]) of its data sets')
-    return classes
 
 
 def find_inputs(path: str) -> Iterator[str]:

@@ -11,20 +11,19 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor
 
-from ..engine.predictions_hook import clip_name
-from ..evaluation.recall_metric import confusion_matrix, uar_war
+from ..evaluation import confusion_matrix, uar_war
+from ..files import write_arrays, write_text
 from ..heads import FineCLIPERHead
 from ..recognizers.finecliper import modalities_of
 from ..registry import MODELS
-from ..run_config import flow_classes
-from ..visualization import map_strip, plot_modality_weights, plot_similarity, strip_sheet
+from ..runs.loading import build_model
 from ..runs.mistakes import PACKING
-from .running import load_into
+from ..runs.recording import clip_name
 from ..runs.samples import build_datasets
+from ..visualization import map_strip, plot_modality_weights, plot_similarity, strip_sheet
 
 
 @torch.no_grad()
@@ -46,14 +45,11 @@ def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) 
         ValueError: for a model of another kind.
         CheckpointError: for a checkpoint that does not fit.
     """
-    classes = flow_classes(cfg)
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    model = MODELS.build(cfg.model)
-    if not isinstance(getattr(model, 'cls_head', None), FineCLIPERHead):
+    kind = MODELS.get((cfg.model.get('cls_head') or {}).get('type', ''))
+    if kind is None or not issubclass(kind, FineCLIPERHead):
         raise ValueError(f'{cfg.filename}: its head is no FineCLIPERHead, which alone weighs modalities against positive and '
                          'negative texts')
-    load_into(model, checkpoint, classes)
-    model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
+    model = build_model(cfg, checkpoint, device)
     seen = [name for name, modality in model.modalities.items() if not modality.drop]
     rows, weights, without = defaultdict(list), defaultdict(list), defaultdict(list)
     for data in Runner.build_dataloader(cfg.test_dataloader, seed=0):
@@ -74,7 +70,7 @@ def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) 
             without[name].append(rest.unflatten(0, (-1, views)).mean(dim=1).cpu().numpy())
         rows['labels'].append(np.array([int(sample.gt_label) for sample in samples]))
         rows['ids'].append(np.array([clip_name(sample) for sample in samples]))
-    return dict({name: np.concatenate(parts) for name, parts in rows.items()}, classes=np.array(classes),
+    return dict({name: np.concatenate(parts) for name, parts in rows.items()}, classes=np.array(cfg.run_classes),
                 weights={name: np.concatenate(parts) for name, parts in weights.items()},
                 without={name: np.concatenate(parts) for name, parts in without.items()})
 
@@ -121,9 +117,9 @@ def draw_similarity(cfg: Config, checkpoint: str, out: str | os.PathLike, clips:
     """
     found, out = measure_similarity(cfg, checkpoint), Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out / 'similarity.npz', **{name: values for name, values in found.items() if name not in ('weights', 'without')},
-                        **{f'weight_{name}': values for name, values in found['weights'].items()},
-                        **{f'without_{name}': values for name, values in found['without'].items()})
+    write_arrays({name: values for name, values in found.items() if name not in ('weights', 'without')}
+                 | {f'weight_{name}': values for name, values in found['weights'].items()}
+                 | {f'without_{name}': values for name, values in found['without'].items()}, out / 'similarity.npz')
     labels, classes, written = found['labels'], list(found['classes']), ['similarity.npz']
     if 'negative' in found:
         plot_similarity(found['positive'], found['negative'], labels, classes, out / 'similarity.png', title)
@@ -131,7 +127,7 @@ def draw_similarity(cfg: Config, checkpoint: str, out: str | os.PathLike, clips:
     if len(found['weights']) > 1:
         colours = {name: modality.colour for name, modality in modalities_of(cfg.model).items()}
         plot_modality_weights(found['weights'], labels, classes, out / 'weights.png', title, colours)
-        (out / 'modalities.md').write_text(modality_table(found), encoding='utf-8')
+        write_text(modality_table(found), out / 'modalities.md')
         written += ['weights.png', 'modalities.md']
     chosen = spread_over_classes(labels, clips)
     if len(chosen) and draw_maps(cfg, chosen, out / 'maps.png',

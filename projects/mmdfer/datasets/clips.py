@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -10,13 +11,15 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from mmengine.logging import print_log
 
 from ..registry import VIDEO_READERS
 from .decoding import decode_image
 from .errors import BadClipError
 
 FRAME_SUFFIXES = ('.jpg', '.jpeg', '.png')
-READER = 'decord'
+READER = 'pyav'
+INEXACT_BY_DECORD = ('.avi', '.ts', '.mpg', '.mpeg', '.m2ts', '.vob')
 
 
 class Frames(Protocol):
@@ -153,6 +156,10 @@ def open_video(path: str, reader: str = READER) -> Frames:
 class DecordReader:
     """A video by decord, its bytes held in memory.
 
+    It gives other frames than asked for, without a word, on files with open groups of pictures or edit lists, HEVC of 10
+    bits, B-frames in AVI, MPEG-2 and transport streams, and takes mirrored videos for ones upside down; it warns as far as
+    the name tells. :class:`~mmdfer.datasets.video_reader.VideoReader` is exact on all of these.
+
     Raises:
         BadClipError: for a file that does not open.
         ImportError: without decord.
@@ -163,6 +170,9 @@ class DecordReader:
             import decord
         except ImportError:
             raise ImportError('videos are read by decord, which is not there: pip install decord') from None
+        if path.lower().endswith(INEXACT_BY_DECORD):
+            print_log(f'{path}: decord may give other frames than asked for on such files; reader="pyav" does not',
+                      logger='current', level=logging.WARNING)
         self.path, self._errors = path, (decord.DECORDError, RuntimeError, OSError, IndexError)
         with self._reading():
             self._video = decord.VideoReader(io.BytesIO(Path(path).read_bytes()), num_threads=1)

@@ -35,7 +35,7 @@ class VideoFolderDataset(DFERDataset):
     def __init__(self, pipeline: Sequence[dict], data_root: str = '', split: str = 'train', **kwargs) -> None:
         self.split = split
         super().__init__('', pipeline, data_root=data_root, data_prefix=dict(clip=split), **kwargs)
-        self._metainfo.setdefault('classes', find_classes(self.data_root))      # not loaded yet with lazy_init
+        self._metainfo.setdefault('classes', find_classes(self.data_root))  # not loaded yet with lazy_init
 
     @staticmethod
     def classes_on_disk(data_root: str) -> tuple[str, ...] | None:
@@ -54,8 +54,10 @@ class VideoFolderDataset(DFERDataset):
             label = places.get(name.lower())
             if label is None:
                 raise DatasetError(f'{folder / name}: is the folder of no class; expected one of {", ".join(classes)}')
-            items.extend(dict(clip=path, video_id=f'{name}/{os.path.basename(path)}', label=label)
-                         for path in sorted(path for _, path in walk_clips(str(folder / name), 1)))
+            items.extend(
+                dict(clip=path, video_id=f'{name}/{os.path.basename(path)}', label=label)
+                for path in sorted(path for _, path in walk_clips(str(folder / name), 1))
+            )
         if not items:
             raise DatasetError(f'{folder}: holds no clip; expected <class>/<video or folder of frames> in it')
         present = {item['label'] for item in items}

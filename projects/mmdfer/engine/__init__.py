@@ -5,7 +5,6 @@ from .classes_hook import ClassesHook
 from .compile_hook import CompileBackboneHook
 from .dataset_hooks import BadClipsHook, EpochSeedHook
 from .distinct_views_hook import DistinctViewsHook
-from .predictions_hook import PredictionsHook
 from .sharding import BlockFSDPStrategy
 from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
@@ -13,6 +12,6 @@ from .tunable_swa import TunableSWAHook
 
 __all__ = [
     'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'ClassesHook',
-    'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'PredictionsHook', 'TunableEMAHook',
-    'TunableOptimWrapperConstructor', 'TunableSWAHook'
+    'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor',
+    'TunableSWAHook'
 ]

@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ..class_order import difference, listed, places_of
-from .reading import CheckpointError
+from .errors import CheckpointError
 
 # Where heads of MMAction2 and MMPretrain, which do not say it, have their classifier.
 STOCK_CLASSIFIERS = ('fc_cls', 'fc')

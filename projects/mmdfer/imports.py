@@ -1,0 +1,84 @@
+"""What is done around the import of other packages' modules, when somebody imports them."""
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+Execute = Callable[[], None]
+Around = Callable[[ModuleType, Execute], object]
+"""Gets the new module and what runs its code, which it calls."""
+
+
+def around_import(name: str, call: Around) -> None:
+    """Let ``call`` run a module's code when the module is imported; nothing if it has been."""
+    if name not in sys.modules:
+        _hooks().calls.setdefault(name, []).append(call)
+
+
+def after_import(name: str, call: Callable[[], object]) -> None:
+    """Call ``call`` right after a module's code has run, or now if it has."""
+    def run(module: ModuleType, execute: Execute) -> None:
+        execute()
+        call()
+
+    if name in sys.modules:
+        call()
+    else:
+        around_import(name, run)
+
+
+def _hooks() -> ImportHooks:
+    for finder in sys.meta_path:
+        if isinstance(finder, ImportHooks):
+            return finder
+    hooks = ImportHooks()
+    sys.meta_path.insert(0, hooks)
+    return hooks
+
+
+class ImportHooks(MetaPathFinder):
+    """Finds the named modules by the other finders, and has their code run by the calls; others it leaves alone."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, list[Around]] = {}
+
+    def find_spec(self, name: str, path=None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name not in self.calls:
+            return None
+        found = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
+        spec = next((spec for spec in found if spec is not None), None)
+        if spec is not None and spec.loader is not None:
+            spec.loader = HookedLoader(spec.loader, self.calls)
+        return spec
+
+
+class HookedLoader(Loader):
+    """The loader that a module has, which runs the module's code within the calls and is then itself again."""
+
+    def __init__(self, loader: Loader, calls: dict[str, list[Around]]) -> None:
+        self.loader, self.calls = loader, calls
+
+    def __getattr__(self, name: str):
+        return getattr(self.loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self.loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self.loader
+
+        def execute() -> None:
+            self.loader.exec_module(module)
+
+        for call in self.calls.pop(module.__name__, []):
+            execute = _within(call, module, execute)
+        execute()
+
+
+def _within(call: Around, module: ModuleType, execute: Execute) -> Execute:
+    return lambda: call(module, execute)

@@ -1,6 +1,7 @@
 """The pool changes nothing but the time, names what went wrong, and leaves no process behind."""
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 import signal
@@ -24,6 +25,10 @@ from .conftest import ROOT
 
 def slow_first(number: int) -> int:
     time.sleep(0.3 * (number == 0))
+    return number ** 2
+
+
+def square(number: int) -> int:
     return number ** 2
 
 
@@ -281,6 +286,17 @@ def nested(number: int) -> list[tuple[int, int, int]]:
 def test_a_worker_works_by_itself():
     for found in in_processes(nested, range(2), 2):
         assert len({pid for _, pid, _ in found}) == 1
+
+
+def test_a_copied_process_has_workers_of_its_own():
+    assert list(in_processes(square, range(4), 2)) == [0, 1, 4, 9]
+
+    def work():
+        os._exit(0 if list(in_processes(square, range(4), 2)) == [0, 1, 4, 9] else 1)
+    process = multiprocessing.get_context('fork').Process(target=work)
+    process.start()
+    process.join(120)
+    assert process.exitcode == 0
 
 
 @pytest.mark.parametrize('threads', [0, 1, 3])

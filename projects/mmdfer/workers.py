@@ -65,10 +65,10 @@ def in_processes(step: Callable, items: Iterable, workers: int | None = None,
         yield from _here(step, items, setup)
         return
     payload = pickle.dumps((step, setup))
-    context = _context(payload, step)
     pool: list[_Worker] = []
     try:
         with _unseen_main(payload):
+            context = _context(step)
             pool.extend(_Worker(context, payload) for _ in range(workers))
         yield from _ordered(pool, items)
     finally:
@@ -100,10 +100,7 @@ def cores() -> int:
 
 
 def _here(step: Callable, items: Sequence, setup: Callable[[], Any] | None) -> Iterator:
-    act = step
-    if items and setup is not None:
-        ready = setup()
-        act = lambda item: step(ready, item)                                # noqa: E731
+    act = _prepared(step, setup if items else None)
     for item in items:
         try:
             result = act(item)
@@ -111,6 +108,13 @@ def _here(step: Callable, items: Sequence, setup: Callable[[], Any] | None) -> I
             _note(error, item)
             raise
         yield result
+
+
+def _prepared(step: Callable, setup: Callable[[], Any] | None) -> Callable:
+    if setup is None:
+        return step
+    ready = setup()
+    return lambda item: step(ready, item)
 
 
 @dataclass(frozen=True)
@@ -211,12 +215,17 @@ def _name(item: Any) -> str:
     return str(item.name) if hasattr(item, 'name') else repr(item)[:80]
 
 
-def _context(payload: bytes, step: Callable) -> BaseContext:
+def _context(step: Callable) -> BaseContext:
+    """How workers are started: by a server that has imported the step's module, or each anew."""
     if 'forkserver' not in multiprocessing.get_all_start_methods():         # Windows
         return multiprocessing.get_context('spawn')
+    from multiprocessing.forkserver import ensure_running
     context = multiprocessing.get_context('forkserver')
-    # Imported by the server once, if it does not run yet, and not by each worker.
     context.set_forkserver_preload([getattr(getattr(step, 'func', step), '__module__', 'mmdfer')])
+    try:
+        ensure_running()
+    except ChildProcessError:                                   # it runs for the process that we are a copy of
+        return multiprocessing.get_context('spawn')
     return context
 
 
@@ -245,6 +254,7 @@ def _serve(connection: Connection) -> None:
         try:
             if act is None:
                 act = _prepared(*pickle.loads(data))
+                _use_one_thread()
                 continue
             answer = pickle.dumps(_Outcome(act(pickle.loads(data))))
         except Exception as error:
@@ -271,15 +281,6 @@ def _listen(connection: Connection, tasks: SimpleQueue) -> None:
 
 def _leave(number: int, frame: FrameType | None) -> None:
     sys.exit(1)
-
-
-def _prepared(step: Callable, setup: Callable[[], Any] | None) -> Callable:
-    _use_one_thread()
-    if setup is None:
-        return step
-    ready = setup()
-    _use_one_thread()                                           # what it has imported too
-    return lambda item: step(ready, item)
 
 
 def _use_one_thread() -> None:

@@ -8,7 +8,7 @@ import yaml
 from mmengine.logging import print_log
 
 from ..files import write_text
-from ..labels import class_names
+from ..registry import class_names
 from ..text.tokenizer import decode
 from ..weights import CheckpointError
 from ..weights.releases import RELEASES, read_release

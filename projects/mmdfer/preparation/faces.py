@@ -14,47 +14,11 @@ from ..datasets import BadClipError
 from ..datasets.clip_frames import ClipFrames
 from ..datasets.clips import natural_key
 from ..face.alignment import write_crops
-from ..face.analysis import WHAT, analyse_clip
 from ..face.store import NOTES, STATES, ClipFaces, FaceMapsError, read_meta, save_faces
 from ..files import remove_partials, write_json
 from ..workers import cores, in_processes
-from .set_clips import Clip
-
-
-@dataclass
-class Task:
-    """How clips are analysed: what is kept, and which backend reads it.
-
-    Args:
-        what: of ``landmarks``, ``parsing`` and ``mesh``.
-        parser: folder of a SegFormer face parser; by default regions are painted from the mesh.
-        imported: folder of FaceXFormer's outputs, in place of MediaPipe.
-        device: of the parser.
-        crops: whether aligned face crops are written too, as folders of frames.
-    """
-    what: Sequence[str] = ('landmarks', 'parsing')
-    parser: str | None = None
-    imported: str | None = None
-    device: str = 'cpu'
-    crops: bool = False
-
-    def __post_init__(self) -> None:
-        unknown = set(self.what) - set(WHAT)
-        if unknown or not self.what:
-            raise ValueError(f'what={sorted(unknown)}: choose of {", ".join(WHAT)}')
-        if self.imported and 'mesh' in self.what:
-            raise ValueError("FaceXFormer's outputs hold no mesh; leave mesh out of --what")
-        if self.imported and self.parser:
-            raise ValueError("FaceXFormer's outputs hold a parsing of their own; give --parser or --facexformer, not "
-                             'both')
-
-    def source(self) -> dict:
-        """What the files' ``source`` must begin with for them to be of this task."""
-        backends = dict(landmarks='FaceXFormer' if self.imported else 'MediaPipe')
-        if 'parsing' in self.what:
-            parser = f'SegFormer {Path(self.parser).resolve().name}' if self.parser else None
-            backends['parsing'] = parser or backends['landmarks']
-        return backends
+from .face_task import Task
+from .set_clips import SetClip
 
 
 @dataclass
@@ -97,7 +61,7 @@ class Report:
         return lines
 
 
-def extract_faces(clips: Sequence[Clip], out: Path, task: Task, workers: int | None = None,
+def extract_faces(clips: Sequence[SetClip], out: Path, task: Task, workers: int | None = None,
                   overwrite: bool = False) -> dict:
     """Analyse the clips that have no maps yet, and write ``report.json`` over all of them.
 
@@ -130,7 +94,7 @@ def extract_faces(clips: Sequence[Clip], out: Path, task: Task, workers: int | N
         print(f'{len(clips) - len(todo)} of {len(clips)} clips are done already')
     started, frames = time.perf_counter(), 0
     workers = max(1, min(cores() if workers is None else workers, len(todo)))
-    outcomes = in_processes(partial(_analyse, task.crops), todo, workers, partial(_make_reader, task))
+    outcomes = in_processes(partial(_analyse, task.crops), todo, workers, partial(_make_reader, task, task.kinds()))
     with closing(outcomes), tqdm(total=len(todo), unit='clip', desc=str(out), disable=not todo) as bar:
         for clip, outcome in zip(todo, outcomes):
             if isinstance(outcome, str):
@@ -153,7 +117,7 @@ def extract_faces(clips: Sequence[Clip], out: Path, task: Task, workers: int | N
     return report.as_dict()
 
 
-def _done(clip: Clip, task: Task, overwrite: bool) -> dict[str, int] | None:
+def _done(clip: SetClip, task: Task, overwrite: bool) -> dict[str, int] | None:
     """The counts of a clip whose maps are there already; ``None`` if it is to be analysed."""
     if not clip.maps.exists():
         return None
@@ -175,25 +139,19 @@ def _done(clip: Clip, task: Task, overwrite: bool) -> dict[str, int] | None:
     return counts if whole else None
 
 
-def _remove_partials(clips: Sequence[Clip]) -> None:
+def _remove_partials(clips: Sequence[SetClip]) -> None:
     """Take away the files and folders that an earlier run, killed, left half-written."""
     for folder in {target.parent for clip in clips for target in (clip.maps, clip.crops)}:
         remove_partials(folder)
 
 
-def _make_reader(task: Task) -> Callable[[Clip], ClipFaces]:
-    if task.imported:
-        from ..face.facexformer import read_outputs
-        return lambda clip: read_outputs(task.imported, clip.name, ClipFrames(clip.path), task.what)
-    from ..face.mediapipe_faces import MediaPipeFaces
-    finder, parser = MediaPipeFaces(), None
-    if task.parser and 'parsing' in task.what:
-        from ..face.segformer import SegFormerParser
-        parser = SegFormerParser(task.parser, task.device)
-    return lambda clip: analyse_clip(ClipFrames(clip.path), finder, task.what, parser)
+def _make_reader(task: Task, kinds: Sequence[type]) -> Callable[[SetClip], ClipFaces]:
+    """Reads the faces of a clip; a new process knows a user's own ``kinds`` of parts by having been given them."""
+    finder, parser = task.build()
+    return lambda clip: finder.read(clip.name, ClipFrames(clip.path), task.what, parser)
 
 
-def _analyse(crops: bool, reader: Callable[[Clip], ClipFaces], clip: Clip) -> dict[str, int] | str:
+def _analyse(crops: bool, reader: Callable[[SetClip], ClipFaces], clip: SetClip) -> dict[str, int] | str:
     """The counts of a clip, or why it could not be read."""
     try:
         faces = reader(clip)

@@ -29,8 +29,8 @@ def convert_release(kind: str, source: str | os.PathLike, target: str | os.PathL
     A recogniser's file goes to ``tools/test.py CONFIG OUT`` with the config and settings that the report
     names; its logits are the release's. CLIP models are written by :func:`convert_clip`, for
     ``--image-checkpoint``. DFER-CLIP's class texts, which it keeps as embeddings, are written beside the file
-    as ``OUT.texts.yaml`` for ``model.cls_head.texts.file``. Its classes, in its own order of the set, are written into the
-    file, by which it is brought into the order of the data it is tested on.
+    as ``OUT.texts.yaml`` for ``model.cls_head.texts.file``. Its classes, in its own order of the set, are written into
+    the file, by which it is brought into the order of the data it is tested on.
 
     Args:
         kind: one of ``KINDS``.
@@ -58,7 +58,8 @@ def convert_release(kind: str, source: str | os.PathLike, target: str | os.PathL
     if release.tokens:
         orders = find_set(dataset).class_orders()
         meta['classes'] = orders.get(kind, class_names(dataset))
-        settings['model.cls_head.texts.file'] = str(_write_texts(release.tokens, target, dataset, meta['classes'], force))
+        texts = _write_texts(release.tokens, target, dataset, meta['classes'], force)
+        settings['model.cls_head.texts.file'] = str(texts)
         settings['model.cls_head.texts.templates'] = '{}'
     options = ' '.join(f'{key}={value}' for key, value in settings.items())
     write_converted(release.state, target, dict(format=FORMAT, release=kind, source=str(source), config=release.config,

@@ -41,8 +41,8 @@ class DFERInferencer:
         self.pipeline = Compose(cfg.test_pipeline)
         self.batch_size = batch_size
         if cfg.get('run_classes') is None:
-            raise ValueError(f'{cfg.filename}: no data set of it names its classes, and neither does {checkpoint}: give them as '
-                             'metainfo=dict(classes=[...]) of its data sets')
+            raise ValueError(f'{cfg.filename}: no data set of it names its classes, and neither does {checkpoint}: '
+                             'give them as metainfo=dict(classes=[...]) of its data sets')
         self.classes = tuple(cfg.run_classes)
 
     def __call__(self, path: str, window: float = 3.0, stride: float = 1.0, fps: float = 25.0) -> dict:

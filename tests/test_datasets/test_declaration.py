@@ -50,7 +50,7 @@ def test_every_set_is_found_by_its_short_name():
     assert issubclass(find_set('rafdb'), StaticFERDataset)
     with pytest.raises(ValueError, match="'rafdb' is no data set known here"):
         find_set('rafdb', DFERDataset)
-    with pytest.raises(ValueError, match="'dfwe' is no data set known here: did you mean 'dfew'.* choose one of affect"):
+    with pytest.raises(ValueError, match="'dfwe' is no data set known here: did you mean 'dfew'. choose one of afew, affect"):
         find_set('dfwe')
     with pytest.raises(ValueError, match="'folder' has no classes of its own"):
         class_names('folder')

@@ -133,7 +133,7 @@ def test_one_class_is_all_that_a_set_needs(config, data, tmp_path, capsys):
     work = tmp_path / 'run'
     assert command('train', config, '--packed', tmp_path / 'toys.pack', '--work-dir', work, '--no-report') == 0
     result = json.loads((work / 'result.json').read_text())
-    assert result['dataset'] == 'toybox' and 0 <= result['uar'] <= 1
+    assert (result['dataset'], result['title']) == ('toybox', 'Toy Box') and 0 <= result['uar'] <= 1
 
 
 def test_faults_of_an_own_set_are_found(config, data, tmp_path, capsys):

@@ -79,7 +79,7 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
         The figures of :func:`~mmdfer.runs.groups.summarize_runs`, and what the other sections of the page need.
     """
     first, missing = runs[0], {}
-    report = dict(name=first.result['name'], dataset=first.dataset, classes=first.classes,
+    report = dict(name=first.result['name'], dataset=first.dataset, title=first.title, classes=first.classes,
                   tunable=first.result.get('tunable'), total=first.result.get('total'), **summarize_runs(runs))
     kinds = report['kinds']
     report['meanings'] = {kind: MEANINGS[kind] for kind in kinds}

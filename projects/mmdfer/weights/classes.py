@@ -94,8 +94,8 @@ def fit_classes(state: dict[str, Tensor], theirs: Sequence[str] | None, ours: Se
 
 def _of_other_classes(state: dict[str, Tensor], theirs: Sequence[str], ours: Sequence[str], axes: dict[str, int] | None,
                       path: str | os.PathLike, fresh: bool) -> dict[str, Tensor]:
-    told = f'{path}: was trained on the classes {listed(theirs)}; the data have {listed(ours)} '
-           f'({difference(theirs, ours)})'
+    told = (f'{path}: was trained on the classes {listed(theirs)}; the data have {listed(ours)} '
+            f'({difference(theirs, ours)})')
     if axes == {}:
         print_log(f'{told}: no weight goes by class, the texts are those of the data', logger='current')
         return state

@@ -228,8 +228,7 @@ def use_fsdp(cfg: Config) -> None:
         ValueError: without several processes to spread over, or with averages, which need whole weights.
     """
     if cfg.get('launcher', 'none') == 'none':
-        raise ValueError('--fsdp: spreads the weights over several processes; start them by bash tools/dist_train.sh '
-                         'CONFIG PROCESSES --fsdp')
+        raise ValueError('--fsdp: spreads the weights over several processes; start them by --gpus')
     hooks = [*cfg.get('default_hooks', {}).values(), *cfg.get('custom_hooks', [])]
     averaging = [hook.type for hook in hooks if hook and hook.type in ('TunableEMAHook', 'TunableSWAHook', 'EMAHook')]
     if averaging:

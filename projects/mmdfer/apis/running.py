@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -19,10 +20,11 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..backbones.freezing import count_parameters
+from ..engine import ClassesHook
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..files import write_json
-from ..run_config import current_fold, dataset_classes, dataset_configs, inner_share, set_folds, towers
+from ..run_config import current_fold, flow_classes, inner_share, set_folds, towers
 from ..runs.folder import run_records
 from ..runs.layout import BEST_CHECKPOINT, CHOSEN, CONFUSION, CURVES, TEST, TEST_METRICS
 from ..runs.loading import load_into
@@ -37,9 +39,12 @@ from .launching import is_first_process, join_processes
 
 
 def build_runner(cfg: Config) -> Runner:
-    """A runner for one process or many, with or without CUDA."""
+    """A runner for one process or many, with or without CUDA, whose model has the classes of the data."""
+    flow_classes(cfg)
     join_processes(cfg)
-    return RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
+    runner = RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
+    runner.register_hook(ClassesHook())
+    return runner
 
 
 def bare_model(runner: Runner):
@@ -47,22 +52,7 @@ def bare_model(runner: Runner):
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
-def check_classes(cfg: Config) -> None:
-    """Refuse a head whose number of classes is not the data set's.
-
-    Raises:
-        ValueError: naming both numbers.
-    """
-    model = cfg.get('model', {})
-    expected = (model.get('cls_head') or model.get('head') or {}).get('num_classes')
-    for dataset in dataset_configs(cfg):
-        classes = dataset_classes(dataset)
-        if expected is not None and classes is not None and expected != len(classes):
-            raise ValueError(f'the head has num_classes={expected}, {dataset.type} has {len(classes)} classes '
-                             f'({", ".join(classes[:12])}): set num_classes={len(classes)} in the head')
-
-
-def train(cfg: Config, name: str | None = None) -> dict:
+def train_run(cfg: Config, name: str | None = None) -> tuple[Runner, dict]:
     """Train by mmengine's runner, draw the curves and the confusion matrix, and write ``result.json`` last.
 
     What lies in ``work_dir`` afterwards is told in :mod:`mmdfer.runs.layout`. A config that validates on a part of the
@@ -74,17 +64,23 @@ def train(cfg: Config, name: str | None = None) -> dict:
         name: the run's name in tables. Defaults to the config's file stem.
 
     Returns:
-        The content of ``result.json`` (main process; others get an empty dict), see :mod:`mmdfer.runs.result`.
+        The runner, and the content of ``result.json`` (main process; others get an empty dict), see :mod:`mmdfer.runs.result`.
 
     Raises:
         ValueError: if the config's parts do not fit, or another process trains in ``work_dir``.
     """
-    check_classes(cfg)
+    flow_classes(cfg)
     first = is_first_process(cfg)
     if first:
         os.makedirs(cfg.work_dir, exist_ok=True)
     with locked(cfg.work_dir if first else None):           # before the runner, which writes into the folder
-        return _train(cfg, build_runner(cfg), name or config_name(cfg) or 'run')
+        runner = build_runner(cfg)
+        return runner, _train(cfg, runner, name or config_name(cfg) or 'run')
+
+
+def train(cfg: Config, name: str | None = None) -> dict:
+    """:func:`train_run`, of which only the result is wanted."""
+    return train_run(cfg, name)[1]
 
 
 class _BeginHook(Hook):
@@ -162,14 +158,13 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
         CheckpointError: if the file does not fit the config's model.
         ValueError: without a checkpoint, if a part of the model would be random.
     """
-    check_classes(cfg)
     cfg, folder = copy.deepcopy(cfg), out or os.path.join(cfg.work_dir, TEST)
     cfg.load_from, cfg.resume, cfg.runner_type, cfg.work_dir = None, False, 'Runner', folder     # sharded runs save whole
     runner = build_runner(cfg)
     if checkpoint is None:
         _start_untrained(cfg, bare_model(runner))
     else:
-        load_into(bare_model(runner), checkpoint)
+        load_into(bare_model(runner), checkpoint, cfg.get('run_classes'))
     for hook in runner.hooks:
         if isinstance(hook, PredictionsHook):
             hook.test_folder = folder

@@ -257,7 +257,8 @@ def use_fsdp(cfg: Config) -> None:
         ValueError: without several processes to spread over, or with averages, which need whole weights.
     """
     if cfg.get('launcher', 'none') == 'none':
-        raise ValueError('--fsdp: spreads the weights over several processes; start them by --gpus')
+        raise ValueError('--fsdp: spreads the weights over several processes; start them by mmdfer train '
+                         'CONFIG --gpus N --fsdp')
     hooks = [*cfg.get('default_hooks', {}).values(), *cfg.get('custom_hooks', [])]
     averaging = [hook.type for hook in hooks if hook and hook.type in ('TunableEMAHook', 'TunableSWAHook', 'EMAHook')]
     if averaging:

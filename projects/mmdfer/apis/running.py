@@ -32,7 +32,7 @@ from ..runs.lock import locked
 from ..runs.metrics import read_evaluations, result_figures, to_evaluation
 from ..runs.recording import MetricsHook, PredictionsHook
 from ..runs.result import forget_result, write_result
-from ..runs.samples import set_classes, set_name
+from ..runs.samples import set_classes, set_name, set_title
 from ..runs.settings import begin_settings, config_name, digest_of, read_settings, settings_of
 from ..visualization import plot_confusion_matrix, plot_curves
 from .launching import is_first_process, join_processes
@@ -119,10 +119,11 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
         inner = dict(share=share, **figures['best'])
         chosen = to_evaluation(tested, figures['unit'], inner['epoch']).figures()
         figures = dict(chosen, unit=figures['unit'], best=chosen, inner=inner)
-    result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), classes=set_classes(cfg),
-                  fold=current_fold(cfg), folds=list(set_folds(cfg)), settings=read_settings(cfg.work_dir).digest,
-                  tunable=tunable, total=total, seconds=round(time.time() - start, 1), processes=get_world_size(),
-                  work_dir=cfg.work_dir, rss_mib=peak_rss(), **figures)
+    result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), title=set_title(cfg),
+                  classes=set_classes(cfg), fold=current_fold(cfg), folds=list(set_folds(cfg)),
+                  settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
+                  seconds=round(time.time() - start, 1), processes=get_world_size(), work_dir=cfg.work_dir,
+                  rss_mib=peak_rss(), **figures)
     _draw(cfg.work_dir, evaluator, name)
     write_result(cfg.work_dir, result)
     print_log(f'curves, confusion matrix and result.json are in {cfg.work_dir}', logger='current')

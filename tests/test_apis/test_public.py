@@ -10,6 +10,7 @@ from mmengine.config import Config
 import mmdfer
 from mmdfer import apis
 from mmdfer.apis import options, public
+from mmdfer.apis.launching import add_launch_options
 from mmdfer.backbones import AdapterViT
 
 from ..conftest import write_dfew
@@ -26,10 +27,14 @@ def test_the_face_is_what_it_says():
 @pytest.mark.parametrize('declared, add', [(public.RunOptions, options.add_run_options),
                                            (public.TrainOptions, options.add_train_options)])
 def test_keywords_are_the_options_of_the_command(declared, add):
+    of_command = options_of(add) - options_of(add_launch_options) - {'name', 'no_report'}
+    assert set(declared.__annotations__) == of_command | {'launcher'}
+
+
+def options_of(add):
     parser = argparse.ArgumentParser(add_help=False)
     add(parser)
-    of_command = set(vars(parser.parse_args([])))
-    assert of_command - {'local_rank', 'name', 'no_report'} == set(declared.__annotations__)
+    return set(vars(parser.parse_args([])))
 
 
 def test_an_unknown_keyword_offers_the_nearest():

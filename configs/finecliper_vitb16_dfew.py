@@ -1,6 +1,6 @@
 # FineCLIPER with all its modalities; configs/ablations/finecliper/ has each without some of them.
 _base_ = [
-    '_base_/models/finecliper_vitb16.py', '_base_/datasets/dfew_maps_captions.py',
+    '_base_/models/finecliper_vitb16.py', '_base_/datasets/dfew.py', '_base_/datasets/beside_frames.py',
     '_base_/schedules/finecliper_30e.py', '_base_/default_runtime.py'
 ]
 

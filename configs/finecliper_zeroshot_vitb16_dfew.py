@@ -1,5 +1,7 @@
 # Zero-shot pre-training on the captions of DFEW; the labels of its test clips serve validation alone.
 _base_ = [
-    '_base_/models/finecliper_zeroshot_vitb16.py', '_base_/datasets/dfew_captions.py',
+    '_base_/models/finecliper_zeroshot_vitb16.py', '_base_/datasets/dfew.py', '_base_/datasets/beside_frames.py',
     '_base_/schedules/finecliper_30e.py', '_base_/default_runtime.py'
 ]
+
+beside_frames = dict(maps=None)

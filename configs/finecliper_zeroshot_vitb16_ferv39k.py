@@ -1,7 +1,9 @@
 # Zero-shot pre-training on the captions of FERV39k; the labels of its test clips serve validation alone.
 _base_ = [
-    '_base_/models/finecliper_zeroshot_vitb16.py', '_base_/datasets/ferv39k_captions.py',
+    '_base_/models/finecliper_zeroshot_vitb16.py', '_base_/datasets/ferv39k.py', '_base_/datasets/beside_frames.py',
     '_base_/schedules/finecliper_30e.py', '_base_/default_runtime.py'
 ]
+
+beside_frames = dict(maps=None)
 
 model = dict(cls_head=dict(texts=dict(dataset='ferv39k')))

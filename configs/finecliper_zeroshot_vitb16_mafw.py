@@ -1,7 +1,9 @@
 # Zero-shot pre-training on the captions of MAFW; the labels of its test clips serve validation alone.
 _base_ = [
-    '_base_/models/finecliper_zeroshot_vitb16.py', '_base_/datasets/mafw_captions.py',
+    '_base_/models/finecliper_zeroshot_vitb16.py', '_base_/datasets/mafw.py', '_base_/datasets/beside_frames.py',
     '_base_/schedules/finecliper_30e.py', '_base_/default_runtime.py'
 ]
+
+beside_frames = dict(maps=None)
 
 model = dict(cls_head=dict(num_classes=11, texts=dict(dataset='mafw')))

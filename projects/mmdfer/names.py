@@ -5,12 +5,17 @@ import difflib
 from collections.abc import Iterable
 
 
+SHORT_LIST = 15
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
-    """What to choose in place of a name that does not exist: the nearest names, then all."""
+    """What to choose in place of a name that does not exist: the nearest names, then all unless these are many."""
     known = sorted(names)
     lower = {one.lower(): one for one in known}
     near = [lower[one] for one in difflib.get_close_matches(str(name).lower(), lower, 3, 0.6)]
     hint = f'did you mean {" or ".join(map(repr, near))}? ' if near else ''
+    if hint and len(known) > SHORT_LIST:
+        return hint.strip()
     return f'{hint}choose one of {", ".join(known) or "(none)"}'
 
 

@@ -5,19 +5,26 @@ import copy
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from inspect import signature
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
+from mmengine.runner import Runner
 
+from .config_reading import BESIDE, place_beside_frames, read_config
 from .datasets import DatasetError, DFERDataset
 from .datasets.inner_split import check_inner
+from .names import nearest
 from .registry import DATASETS
 
 # Stock backbones take ``init_cfg`` and go past it in silence, or take none.
 READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
 TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
 CLIP_CONTEXT = 77
+# What a runner reads of a config beside the arguments of its own.
+OF_RUNNER = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg',
+             'runner_type', 'strategy', 'sync_bn')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # What decides a run's figures, and what below it does not.
 SETTINGS = ('model', 'train_dataloader', 'val_dataloader.dataset', 'test_dataloader.dataset', 'train_cfg', 'optim_wrapper',
@@ -27,20 +34,34 @@ NO_SETTINGS = ('data_root', 'num_workers', 'persistent_workers', 'prefetch_facto
 
 
 def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
-    """Read a config file and merge ``key=value`` options into it.
+    """Read a config and merge ``key=value`` options into it.
+
+    Args:
+        path: a config file; or the name of one of the toolbox's: its path below ``configs`` without ``.py``, its bare
+            stem, or ``paper/row[@set]`` for a row of a paper's table (:mod:`mmdfer.config_rows`).
+        options: entries by dotted key.
 
     Raises:
-        ValueError: for a file that is missing or no config.
+        ValueError: for a file that is missing or no config, an unknown name, or an option of nothing.
     """
-    if not os.path.isfile(path):
-        raise ValueError(f'{path}: no such config file')
-    try:
-        cfg = Config.fromfile(path)
-    except (SyntaxError, AttributeError, FileNotFoundError) as error:
-        raise ValueError(f'{path}: cannot be read as a config: {error}') from error
+    cfg = read_config(path)
+    options = dict(options or {})
+    before = {key: options.pop(key) for key in list(options) if key.partition('.')[0] == BESIDE}
+    if before:
+        cfg.merge_from_dict(before)
+    place_beside_frames(cfg)
     if options:
+        _check_options(cfg, options)
         cfg.merge_from_dict(options)
     return cfg
+
+
+def _check_options(cfg: Config, options: dict) -> None:
+    known = {*cfg, *OF_RUNNER, *signature(Runner.__init__).parameters}
+    for key in options:
+        first = key.partition('.')[0]
+        if first not in known:
+            raise ValueError(f'{key}: the config has no {first!r}, and a run reads none; {nearest(first, known)}')
 
 
 def dataset_configs(cfg: Config, loaders: Sequence[str] = LOADERS) -> Iterator[ConfigDict]:
@@ -164,12 +185,18 @@ def differences(ours: dict[str, str], theirs: dict[str, str], most: int = 3) -> 
 
 
 def set_work_dir(cfg: Config, config_path: str | os.PathLike, work_dir: str | None = None) -> None:
-    """``work_dir`` if given, else the config's own, else ``work_dirs/<config stem>[/fold_<n>]`` or ``[/<scene>]``."""
+    """``work_dir`` if given, else the config's own, else ``work_dirs/<config stem>[/fold_<n>]`` or ``[/<scene>]``.
+
+    Args:
+        cfg: a run's config, as :func:`load_config` gives it.
+        config_path: names the folder of a config that no file was read for.
+        work_dir: the folder.
+    """
     if work_dir is None and cfg.get('work_dir') is None:
         fold = current_fold(cfg)
         scene = next((dataset.scene for dataset in dataset_configs(cfg) if dataset.get('scene')), None)
         part = f'fold_{fold}' if fold is not None else scene or ''
-        work_dir = str(Path('work_dirs') / Path(config_path).stem / part)
+        work_dir = str(Path('work_dirs') / Path(cfg.filename or config_path).stem / part)
     if work_dir is not None:
         cfg.work_dir = work_dir
 

@@ -1,21 +1,10 @@
-# FERV39k, all scenes or one (scene='Action', or --scene), read as DFEW is.
-_base_ = ['dfew.py']
+# FERV39k's 7 labels, all scenes or one (scene='Action', or --scene).
+_base_ = ['clips_16x224.py']
 
 dataset_type = 'FERV39kDataset'
 data_root = 'data/FERV39k'
 scene = None
 
-train_dataloader = dict(
-    dataset=dict(
-        _delete_=True, type=dataset_type, data_root=data_root, scene=scene, split='train',
-        pipeline=_base_.train_pipeline))
-val_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type=dataset_type,
-        data_root=data_root,
-        scene=scene,
-        split='test',
-        pipeline=_base_.test_pipeline,
-        test_mode=True))
+train_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root, scene=scene))
+val_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root, scene=scene))
 test_dataloader = val_dataloader

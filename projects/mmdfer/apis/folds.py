@@ -106,7 +106,7 @@ def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: st
     if inner and select not in (None, 'inner'):
         raise ValueError(f'--select {select}: with --inner-val the epoch is chosen on the validation part; leave '
                          '--select out')
-    out = out or own or str(Path('work_dirs') / (Path(path).stem + ('_inner' if inner else '')))
+    out = out or own or str(Path('work_dirs') / (Path(cfg.filename or path).stem + ('_inner' if inner else '')))
     plan = FoldPlan(path, tuple(rest), out, chosen, known, select or ('inner' if inner else 'last'))
     if to_train:
         _check_that_figures_are_kept(cfg)

@@ -18,6 +18,7 @@ from ..labels import class_colours
 LONGEST = 1280                      # pixels of the longer side; larger videos are reduced
 CLOCK = Fraction(1, 90000)
 COPIED_SOUND = ('aac', 'mp3', 'ac3', 'eac3', 'alac', 'opus')
+FEW = 2                             # people at a time who have bars of their own; more have a stripe under their box
 BARS = 5                            # classes whose bars are shown, the most probable first
 
 
@@ -89,17 +90,18 @@ def drawn(frame: np.ndarray, time: float, lanes: Sequence[Lane], scale: float, n
         image = image.resize(size, Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(image, 'RGBA')
     unit = max(min(size) // 28, 9)
-    for lane in lanes:
-        seen = lane.at(time)
-        if seen is not None:
-            _draw_lane(draw, size, unit, lane, *seen, scale)
+    here = [(lane, *seen) for lane in lanes if (seen := lane.at(time)) is not None]
+    if len(here) > FEW:
+        unit = max(2 * unit // 3, 9)
+    for lane, box, window in here:
+        _draw_lane(draw, size, unit, lane, box, window, scale, bars=len(here) <= FEW)
     if notice:
         draw.text((unit // 2, size[1] - 1.4 * unit), 'frame-wise baseline', font=_font(int(0.8 * unit)), fill=(255, 255, 255, 170))
     return image
 
 
 def _draw_lane(draw: ImageDraw.ImageDraw, size: tuple[int, int], unit: int, lane: Lane, box: list[float] | None,
-               window: Mapping[str, Any] | None, scale: float) -> None:
+               window: Mapping[str, Any] | None, scale: float, bars: bool) -> None:
     colours = dict(zip(lane.classes, class_colours(tuple(lane.classes)), strict=True))
     colour = colours[window['label']] if window is not None else '#dddddd'
     x1, y1, x2, y2 = (edge * scale for edge in box) if box is not None else (unit, 2 * unit, unit, unit)
@@ -113,6 +115,12 @@ def _draw_lane(draw: ImageDraw.ImageDraw, size: tuple[int, int], unit: int, lane
     draw.rectangle((x, y, x + right - left + unit // 2, y + 1.4 * unit), fill=(0, 0, 0, 150))
     draw.text((x + unit // 4 - left, y + 0.1 * unit), text, font=font, fill='white')
     if window is None:
+        return
+    if not bars and box is not None:
+        left_of = x1
+        for value, name in zip(window['probabilities'], lane.classes, strict=True):
+            draw.rectangle((left_of, y2 + 2, left_of + value * (x2 - x1), y2 + 2 + 0.4 * unit), fill=colours[name])
+            left_of += value * (x2 - x1)
         return
     ranked = sorted(zip(window['probabilities'], lane.classes, strict=True), reverse=True)[:BARS]
     width, height = 4.2 * unit, 0.62 * unit

@@ -96,7 +96,7 @@ def track_entry(track: Track, classes: Sequence[str]) -> dict[str, Any]:
     return dict(id=track.number, label=f'person {track.number + 1}' if person is not None else 'frame',
                 start=round(track.frames[0][0], 3), end=round(track.end, 3),
                 joined=[] if person is None else [round(time, 3) for time in person.joined],
-                frames=[[round(time, 3), *(round(float(edge), 1) for edge in box)] for time, box in track.frames if box is not None],
+                frames=[[round(time, 3), *(round(float(edge), 1) for edge in box)] for time, _, box in track.frames if box is not None],
                 windows=windows, clip=None if mean is None else judged(mean, classes))
 
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,12 +54,12 @@ class Settings:
 class Track:
     """What is known of one lane when the video ends: its frames' times and boxes, and its scored windows.
 
-    ``frames`` holds (time, x1, y1, x2, y2) of every frame in which the person is seen, from detection or between two;
-    ``box`` is ``None`` for the whole frame.
+    ``frames`` holds (time, end, box) of every frame in which the person is seen, detected or between two detections; the box
+    is ``None`` for the whole frame.
     """
     number: int
     person: Person | None
-    frames: list[tuple[float, np.ndarray | None]] = field(default_factory=list)
+    frames: list[tuple[float, float, np.ndarray | None]] = field(default_factory=list)
     windows: list[tuple[Window, np.ndarray]] = field(default_factory=list)
     end: float = 0.
 
@@ -76,30 +76,30 @@ class VideoStream:
     def __init__(self, model: WindowModel, settings: Settings, detector: FaceDetector | None = None) -> None:
         self.model, self.settings = model, settings
         self._detector = detector
+        self.tracks: list[Track] = []
 
-    def run(self, frames: Iterator[np.ndarray], times: np.ndarray, end: float,
-            progress: Callable[[float], None] | None = None) -> list[Track]:
+    def run(self, frames: Iterable[tuple[np.ndarray, float, float]], fps: float,
+            progress: Callable[[float], None] | None = None, single: bool = False) -> list[Track]:
         """Go through a video once.
 
         Args:
-            frames: RGB (H, W, 3), one for each time.
-            times: (N,) seconds at which they are shown.
-            end: seconds at which the last one ends.
+            frames: RGB (H, W, 3) and the seconds from and to which each is shown.
+            fps: frames a second on average.
             progress: called with the time reached.
+            single: whether it is one picture, in which nobody can be seen twice.
 
         Returns:
             A track of each person, in the order in which they were first seen; of the frame, one.
 
         Raises:
-            KeyboardInterrupt: as it came, with what was done so far in :attr:`tracks`.
+            KeyboardInterrupt: as it came; what was done so far is in :attr:`tracks`.
         """
-        run = _Run(self, times, end)
-        self.tracks: list[Track] = []
+        run = _Run(self, fps, single)
         try:
-            for index, frame in enumerate(frames):
-                run.take(index, frame)
+            for frame, time, end in frames:
+                run.take(frame, time, end)
                 if progress is not None:
-                    progress(float(run.ends[index]))
+                    progress(end)
         finally:
             self.tracks = run.finish()
         return self.tracks
@@ -114,33 +114,33 @@ class VideoStream:
 class _Run:
     """The state of one pass."""
 
-    def __init__(self, stream: VideoStream, times: np.ndarray, end: float) -> None:
-        self.stream, self.model, self.settings = stream, stream.model, stream.settings
-        self.times = np.asarray(times, float)
-        self.ends = np.append(self.times[1:], max(end, self.times[-1] + 1e-3))
-        self.fps = len(times) / max(self.ends[-1] - self.times[0], 1e-9)
+    def __init__(self, stream: VideoStream, fps: float, single: bool) -> None:
+        self.stream, self.model, self.settings, self.fps = stream, stream.model, stream.settings, fps
         self.people = People(self.settings.reidentify)
-        if len(times) == 1:
+        if single:
             self.people.of_one_picture()
         self.lanes: dict[int, tuple[Lane, Track]] = {}
-        self.waiting: deque[tuple[int, np.ndarray]] = deque()       # frames since the last detection
-        self.before: dict[int, tuple[int, Face]] = {}               # each person's face at the last detection, by its frame
+        self.waiting: deque[tuple[np.ndarray, float, float]] = deque()      # frames since the last detection
+        self.before: dict[int, tuple[float, Face]] = {}                     # each person's face at the last detection
         self.queue: list[tuple[Track, Window]] = []
-        self.last_thorough, self.small = -np.inf, None
-        self.step = max(1, round(self.fps / DETECTIONS_A_SECOND))
+        self.last_thorough, self.small, self.count = -np.inf, None, 0
+        self.step = max(1, round(fps / DETECTIONS_A_SECOND))
 
-    def take(self, index: int, frame: np.ndarray) -> None:
+    def take(self, frame: np.ndarray, time: float, end: float) -> None:
         """The next frame."""
         if self.settings.region == 'frame':
-            self._add(None, index, frame, None)
+            self._add(None, frame, time, end, None)
             return
-        self.waiting.append((index, frame))
+        self.waiting.append((frame, time, end))
         cut = self._is_cut(frame)
-        if index % self.step == 0 or cut or index == len(self.times) - 1:
-            self._detect(index, frame, cut)
+        if self.count % self.step == 0 or cut:
+            self._detect(cut)
+        self.count += 1
 
-    def _detect(self, index: int, frame: np.ndarray, cut: bool) -> None:
-        time, detector = float(self.times[index]), self.stream.detector
+    def _detect(self, cut: bool = False) -> None:
+        """Look for faces in the newest frame; those of the frames before it lie between this detection and the last."""
+        frame, time, _ = self.waiting[-1]
+        detector = self.stream.detector
         every = THOROUGH_EVERY if self.before else THOROUGH_WITHOUT_FACE
         thorough = cut or time - self.last_thorough >= every
         if thorough:
@@ -151,14 +151,14 @@ class _Run:
         now = {}
         for face, person in zip(faces, people, strict=True):
             self._merge(person)
-            now[id(person)] = (index, face)
+            now[id(person)] = (time, face)
             earlier = self.before.get(id(person))
-            for place, picture in self.waiting:
-                if place == index:
-                    self._add(person, place, picture, face)
-                elif earlier is not None and not cut and place > earlier[0]:
-                    share = (place - earlier[0]) / (index - earlier[0])
-                    self._add(person, place, picture, between(earlier[1], face, share))
+            for picture, shown, end in self.waiting:
+                if shown == time:
+                    self._add(person, picture, shown, end, face)
+                elif earlier is not None and not cut and shown > earlier[0]:
+                    share = (shown - earlier[0]) / (time - earlier[0])
+                    self._add(person, picture, shown, end, between(earlier[1], face, share))
         self.before = now
         self.waiting.clear()
         gone = [key for key, (_, track) in self.lanes.items() if track.person is not None and not track.person.confirmed
@@ -182,10 +182,9 @@ class _Run:
             self.lanes[key] = (lane, Track(-1 if person is not None else 0, person))
         return self.lanes[key]
 
-    def _add(self, person: Person | None, index: int, frame: np.ndarray, face: Face | None) -> None:
+    def _add(self, person: Person | None, frame: np.ndarray, time: float, end: float, face: Face | None) -> None:
         lane, track = self._lane(person)
-        time, end = float(self.times[index]), float(self.ends[index])
-        track.frames.append((time, None if face is None else face.box))
+        track.frames.append((time, end, None if face is None else face.box))
         track.end = end
         self._put(track, lane.add(time, end, self.model.keep(frame, face), self.fps))
 
@@ -204,6 +203,8 @@ class _Run:
 
     def finish(self) -> list[Track]:
         """What is left is cut and scored."""
+        if self.waiting:
+            self._detect()
         for lane, track in self.lanes.values():
             if track.person is None or track.person.confirmed:
                 self._put(track, lane.finish(self.fps))
@@ -242,14 +243,8 @@ def merge_times(spans: list[tuple[float, float]], gap: float) -> list[tuple[floa
     return joined
 
 
-def spans_without(tracks: list[Track], ends: dict[float, float], begin: float, end: float) -> list[tuple[float, float]]:
-    """Spans of a video in which nobody is seen.
-
-    Args:
-        tracks: of people.
-        ends: when the frame that is shown at a time ends.
-        begin, end: of the video, in seconds.
-    """
-    seen = merge_times([(time, ends[time]) for track in tracks for time, _ in track.frames], 1e-3)
-    borders = [begin, *(edge for span in seen for edge in span), end]
+def spans_without(tracks: list[Track], begin: float, end: float) -> list[tuple[float, float]]:
+    """Spans (start, end) in seconds of a video from ``begin`` to ``end`` in which nobody is seen."""
+    seen = merge_times([(time, stop) for track in tracks for time, stop, _ in track.frames], 1e-3)
+    borders = [begin, *(edge for span in seen for edge in span), max(end, begin)]
     return [(start, stop) for start, stop in zip(borders[::2], borders[1::2], strict=True) if stop - start > 1e-3]

@@ -21,6 +21,7 @@ from contextlib import suppress
 from functools import partial, wraps
 from pathlib import Path
 
+from .files import whole_file
 from .imports import after_import, around_import
 from .places import configs_folder
 
@@ -211,9 +212,8 @@ def mend_atomic_writes() -> bool:
 
     @wraps(write)
     def put(self, obj, filepath) -> None:
-        partial = f'{filepath}.partial'
-        write(self, obj, partial)
-        os.replace(partial, filepath)
+        with whole_file(filepath) as beside:
+            write(self, obj, beside)
 
     LocalBackend.put = put
     return True

@@ -8,17 +8,19 @@ What OpenMMLab has no kind of (video readers, text sources, modalities) has regi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 from mmaction.registry import DATASETS, MODELS, TRANSFORMS
 from mmengine.registry import DATA_SAMPLERS, HOOKS, METRICS, OPTIM_WRAPPER_CONSTRUCTORS, STRATEGIES, Registry
+from mmengine.registry import DATASETS as ROOT_DATASETS
 
 from .names import nearest
 
 __all__ = [
     'CONTEXT_POSITIONS', 'CONTEXT_STARTS', 'DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODALITIES', 'MODELS',
     'OPTIM_WRAPPER_CONSTRUCTORS', 'PROMPT_LEARNERS', 'Parts', 'STRATEGIES', 'TEXT_REDUCTIONS', 'TEXT_SOURCES', 'TRANSFORMS',
-    'VIDEO_READERS', 'VISION_PROMPTS', 'nearest'
+    'VIDEO_READERS', 'VISION_PROMPTS', 'class_names', 'declared_sets', 'find_set', 'nearest'
 ]
 
 
@@ -74,3 +76,51 @@ VISION_PROMPTS = Parts('kind of vision prompts', ['mmdfer.text.prompt_parts'])
 TEXT_REDUCTIONS = Parts('reduction of texts', ['mmdfer.text.reductions'])
 # Ways to see a clip.
 MODALITIES = Parts('modality', ['mmdfer.recognizers.modalities'])
+
+
+def declared_sets() -> dict[str, type]:
+    """The classes of all registered data sets that have a short name, a user's own as well, by that name.
+
+    Raises:
+        ValueError: if two of them have the same one.
+    """
+    import_module('mmdfer.datasets')
+    found: dict[str, type] = {}
+    for kind in dict.fromkeys([*DATASETS.module_dict.values(), *ROOT_DATASETS.module_dict.values()]):
+        # A subclass that says nothing of its own is no set of its own.
+        name = (vars(kind).get('METAINFO') or {}).get('dataset') if isinstance(kind, type) else None
+        if name is None:
+            continue
+        if name in found:
+            raise ValueError(f'{kind.__module__}.{kind.__name__} and {found[name].__module__}.{found[name].__name__} both '
+                             f"declare the data set {name!r}: give one of them another METAINFO['dataset']")
+        found[name] = kind
+    return found
+
+
+def find_set(name: str, base: type = object) -> type:
+    """The class of the data set with a short name.
+
+    Args:
+        name: such as ``'dfew'``.
+        base: what it must be derived from.
+
+    Raises:
+        ValueError: for a name that no such set has; it tells the nearest ones.
+    """
+    sets = {short: kind for short, kind in declared_sets().items() if issubclass(kind, base)}
+    if name not in sets:
+        raise ValueError(f'{name!r} is no data set known here: {nearest(name, sets)}')
+    return sets[name]
+
+
+def class_names(dataset: str) -> tuple[str, ...]:
+    """The classes of the data set with a short name, in its canonical order.
+
+    Raises:
+        ValueError: for a name that no set has, or a set whose classes are those of a copy's folders.
+    """
+    classes = find_set(dataset).METAINFO.get('classes')
+    if classes is None:
+        raise ValueError(f'{dataset!r} has no classes of its own: they are named by the copy, or by metainfo')
+    return tuple(classes)

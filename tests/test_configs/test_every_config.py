@@ -4,7 +4,7 @@ import pytest
 from mmdfer.run_config import LOADERS, dataset_classes, dataset_configs, load_config, towers
 from mmdfer.runs.published import read_papers
 from mmdfer.apis.running import check_classes
-from mmdfer.labels import class_names
+from mmdfer.datasets import class_names
 from mmdfer.registry import DATASETS, MODELS, TRANSFORMS
 from mmdfer.text import class_texts, tokenize
 

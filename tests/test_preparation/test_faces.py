@@ -11,7 +11,7 @@ import pytest
 from mmdfer.preparation import faces as api
 from mmdfer.preparation.set_clips import folder_clips, set_clips
 from mmdfer.preparation.faces import Task, extract_faces
-from mmdfer.datasets import BadClipError, DatasetError
+from mmdfer.datasets import BadClipError, DatasetError, DFEWDataset
 from mmdfer.face.store import FaceMapsError, load_faces
 
 from ..conftest import write_clip
@@ -132,13 +132,13 @@ def test_clips_that_do_not_read_are_named_at_the_end_and_the_others_are_done(cli
 
 
 def test_a_sets_clips_are_those_of_its_lists(dfew, tmp_path):
-    clips, out = set_clips('dfew', str(dfew))
+    clips, out = set_clips(DFEWDataset, str(dfew))
     assert [clip.name for clip in clips] == [f'{number:05d}' for number in range(1, 22)]
     assert out == dfew / 'Clip' / 'clip_224x224_faces' and clips[0].maps == out / '00001.npz'
-    clips, out = set_clips('dfew', str(dfew), out=str(tmp_path / 'maps'))
+    clips, out = set_clips(DFEWDataset, str(dfew), out=str(tmp_path / 'maps'))
     assert clips[4].maps == out / '00005.npz' == tmp_path / 'maps' / '00005.npz'
     with pytest.raises(DatasetError, match='no such clip folder'):
-        set_clips('dfew', str(dfew), frames='Clip/other')
+        set_clips(DFEWDataset, str(dfew), frames='Clip/other')
 
 
 def test_a_path_can_be_a_video_frames_or_a_folder_of_either(clips):

@@ -95,7 +95,7 @@ def run_tool(main: Callable[[], int | None]) -> None:
     """
     try:
         status = main()
-    except (ValueError, FileNotFoundError, FileExistsError, KeyError, TypeError, ImportError) as error:
+    except (ValueError, OSError, KeyError, TypeError, ImportError) as error:
         if os.environ.get('MMDFER_TRACEBACK') == '1' or not is_users(error):
             raise
         print(f'error: {one_line(error)}', file=sys.stderr)

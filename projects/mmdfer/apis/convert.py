@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..files import whole_file
 from ..weights import CheckpointError, TowerFile, describe_dropped, find_state_dict, read_checkpoint, to_mmpretrain
 
 FORMAT = 'mmdfer-image-vit-1'
@@ -61,12 +62,10 @@ def check_target(target: str | os.PathLike, force: bool) -> None:
 
 def write_converted(state: dict[str, Tensor], target: str | os.PathLike, meta: dict) -> None:
     """Write tensors and their provenance, whole or not at all."""
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
-    partial = f'{target}.partial'
-    # Tensors of a checkpoint may share memory, which safetensors refuses to write.
-    save_file({name: tensor.detach().clone().contiguous() for name, tensor in state.items()}, partial,
-              metadata={'mmdfer': json.dumps(meta)})
-    os.replace(partial, target)
+    with whole_file(target) as partial:
+        # Tensors of a checkpoint may share memory, which safetensors refuses to write.
+        save_file({name: tensor.detach().clone().contiguous() for name, tensor in state.items()}, partial,
+                  metadata={'mmdfer': json.dumps(meta)})
 
 
 def describe_architecture(state: dict[str, Tensor], path: str | os.PathLike) -> str:

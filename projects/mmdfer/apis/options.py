@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 CONFIG_HELP = 'config: its name or its path'
+SET_HELP = 'data set: dfew, ferv39k, mafw, ..., or a config that trains on your own'
 CHECKPOINT_HELP = 'full checkpoint (.pth), or the tunable part alone (.safetensors)'
 
 

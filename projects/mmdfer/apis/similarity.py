@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..engine.predictions_hook import clip_name
 from ..evaluation.recall_metric import confusion_matrix, uar_war
+from ..files import write_arrays, write_text
 from ..heads import FineCLIPERHead
 from ..recognizers.finecliper import MAPS
 from ..registry import MODELS
@@ -126,16 +127,16 @@ def draw_similarity(cfg: Config, checkpoint: str, out: str | os.PathLike, clips:
     """
     found, out = measure_similarity(cfg, checkpoint), Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out / 'similarity.npz', **{name: values for name, values in found.items() if name not in ('weights', 'without')},
-                        **{f'weight_{name}': values for name, values in found['weights'].items()},
-                        **{f'without_{name}': values for name, values in found['without'].items()})
+    write_arrays({name: values for name, values in found.items() if name not in ('weights', 'without')}
+                 | {f'weight_{name}': values for name, values in found['weights'].items()}
+                 | {f'without_{name}': values for name, values in found['without'].items()}, out / 'similarity.npz')
     labels, classes, written = found['labels'], list(found['classes']), ['similarity.npz']
     if 'negative' in found:
         plot_similarity(found['positive'], found['negative'], labels, classes, out / 'similarity.png', title)
         written.append('similarity.png')
     if len(found['weights']) > 1:
         plot_modality_weights(found['weights'], labels, classes, out / 'weights.png', title)
-        (out / 'modalities.md').write_text(modality_table(found), encoding='utf-8')
+        write_text(modality_table(found), out / 'modalities.md')
         written += ['weights.png', 'modalities.md']
     chosen = spread_over_classes(labels, clips)
     if len(chosen) and draw_maps(cfg, chosen, out / 'maps.png',

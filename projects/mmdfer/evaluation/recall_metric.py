@@ -6,9 +6,7 @@ first; :class:`RecallMetric` only carries labels to them.
 """
 from __future__ import annotations
 
-import json
 import logging
-from pathlib import Path
 from typing import Any, Sequence
 
 import numpy as np
@@ -16,6 +14,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MessageHub, print_log
 
+from ..files import write_json
 from ..registry import METRICS
 
 
@@ -152,10 +151,8 @@ class RecallMetric(BaseMetric):
         self.confusion_matrix = matrix
         MessageHub.get_current_instance().update_info('confusion_matrix', matrix.tolist(), resumed=False)
         if self.dump_file is not None:
-            path = Path(self.dump_file)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(dict(metrics=metrics, classes=classes, classes_without_samples=absent,
-                                            confusion_matrix=matrix.tolist()), indent=1) + '\n')
+            write_json(dict(metrics=metrics, classes=classes, classes_without_samples=absent,
+                            confusion_matrix=matrix.tolist()), self.dump_file)
         return metrics
 
 

@@ -23,7 +23,7 @@ from ..datasets.clips import natural_key
 from ..face.alignment import write_crops
 from ..face.analysis import WHAT, analyse_clip
 from ..face.store import NOTES, STATES, FaceMapsError, read_meta, save_faces
-from .set_clips import Clip
+from .set_clips import SetClip
 from ..files import write_json
 
 @dataclass
@@ -102,7 +102,7 @@ class Report:
         return lines
 
 
-def extract_faces(clips: Sequence[Clip], out: Path, task: Task, workers: int | None = None,
+def extract_faces(clips: Sequence[SetClip], out: Path, task: Task, workers: int | None = None,
                   overwrite: bool = False) -> dict:
     """Analyse the clips that have no maps yet, and write ``report.json`` over all of them.
 
@@ -157,7 +157,7 @@ def extract_faces(clips: Sequence[Clip], out: Path, task: Task, workers: int | N
     return report.as_dict()
 
 
-def _done(clip: Clip, task: Task, overwrite: bool) -> dict[str, int] | None:
+def _done(clip: SetClip, task: Task, overwrite: bool) -> dict[str, int] | None:
     """The counts of a clip whose maps are there already; ``None`` if it is to be analysed."""
     if not clip.maps.exists():
         return None
@@ -179,7 +179,7 @@ def _done(clip: Clip, task: Task, overwrite: bool) -> dict[str, int] | None:
     return counts if whole else None
 
 
-def _remove_partials(clips: Sequence[Clip]) -> None:
+def _remove_partials(clips: Sequence[SetClip]) -> None:
     """Take away the files and folders that a killed run left half-written."""
     for folder in {target.parent for clip in clips for target in (clip.maps, clip.crops)}:
         for partial in folder.glob('.*.partial'):
@@ -227,7 +227,7 @@ def _make_reader(task: Task):
     return lambda clip: analyse_clip(ClipFrames(clip.path), finder, task.what, parser)
 
 
-def _analyse(clip: Clip) -> dict[str, int] | str:
+def _analyse(clip: SetClip) -> dict[str, int] | str:
     """The counts of a clip, or why it could not be read."""
     if _failure is not None:
         raise _failure
@@ -241,7 +241,7 @@ def _analyse(clip: Clip) -> dict[str, int] | str:
     return faces.counts()
 
 
-def _analyse_all(clips: Sequence[Clip], task: Task, workers: int) -> Iterator[tuple[Clip, dict[str, int] | str]]:
+def _analyse_all(clips: Sequence[SetClip], task: Task, workers: int) -> Iterator[tuple[SetClip, dict[str, int] | str]]:
     if not clips:
         return
     if workers == 1:

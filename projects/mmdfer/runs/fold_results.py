@@ -11,7 +11,7 @@ import numpy as np
 from ..evaluation import Predictions, fold_row, load_predictions, markdown, shared_clips, summarize
 from ..visualization import plot_confusion_matrix
 from ..run_config import differences
-from ..files import write_json
+from ..files import write_json, write_text
 
 
 def is_finished(folder: str) -> bool:
@@ -79,7 +79,7 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
                                    for fold, predictions in found.items()])
     summary['notes'] = notes_on(summary, results, shared_clips(found))
     write_json(summary, os.path.join(out, 'folds.json'))
-    Path(out, 'folds.md').write_text(markdown(summary), encoding='utf-8')
+    write_text(markdown(summary), os.path.join(out, 'folds.md'))
     if not unfinished:
         plot_confusion_matrix(np.array(summary[select]['pooled']['confusion']), summary['classes'],
                               os.path.join(out, 'folds.png'), title=f'{summary["name"]}, folds pooled')

@@ -14,7 +14,7 @@ from ..visualization.report import draw_pictures, render_html, render_markdown, 
 from .mistakes import clip_strips, confident_mistakes
 from .published import comparable, paper_row, published
 from .folder import RunFolder, find_runs, summarize_runs, total_cost
-from ..files import write_json
+from ..files import write_json, write_text
 from .samples import class_counts
 
 
@@ -48,11 +48,9 @@ def write_report(path: str, out: str | None = None, data_root: str | None = None
     report = gather(runs, data_root, mistakes)
     strips = _strips(runs, report, data_root)            # may add to what is missing
     pictures = draw_pictures(report, {_title(run): run.records for run in runs if run.records})
-    os.makedirs(out, exist_ok=True)
     write_json(report, os.path.join(out, 'report.json'))
     for name, text in (('report.md', render_markdown(report)), ('report.html', render_html(report, pictures, strips))):
-        with open(os.path.join(out, name), 'w', encoding='utf-8') as file:
-            file.write(text)
+        write_text(text, os.path.join(out, name))
     return report
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
+from ..files import whole_file
 from ..labels import class_colours
 
 if TYPE_CHECKING:
@@ -26,9 +27,8 @@ def save(figure: Figure, path: str | Path | None, dpi: int = 150) -> Figure:
     nothing is written."""
     if path is None:
         return figure
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=dpi)
+    with whole_file(path) as partial:
+        figure.savefig(partial, dpi=dpi, format=Path(path).suffix[1:] or 'png')
     return figure
 
 

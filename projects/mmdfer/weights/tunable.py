@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ..files import whole_file
 from .reading import CheckpointError, find_state_dict, read_checkpoint
 
 FORMAT = 'mmdfer-tunable-1'
@@ -53,9 +54,8 @@ def save_tunable(model: nn.Module, path: str | os.PathLike, meta: dict, state: d
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in whole.items() if name in names}
     meta = dict(meta, format=FORMAT)
     meta.setdefault('frozen_digest', frozen_digest(model, whole))
-    partial = f'{path}.partial'
-    save_file(state, partial, metadata={'mmdfer': json.dumps(meta)})
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        save_file(state, partial, metadata={'mmdfer': json.dumps(meta)})
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike) -> dict:

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import argparse
 
-from ...names import check_name
+from .. import options
 
 HELP = 'find faces, landmarks and face parts in clips'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('set', help='data set (dfew, ...); folder: a video, a folder of frames, or a folder of either')
+    parser.add_argument('set', help=f'{options.SET_HELP}; folder: a video, a folder of frames, or a folder of either')
     parser.add_argument('root', help="the set's folder, or the path of the clips")
-    parser.add_argument('--what', nargs='+', choices=('landmarks', 'parsing', 'crops'), default=['landmarks', 'parsing'],
+    parser.add_argument('--what', nargs='+', choices=('landmarks', 'parsing', 'mesh', 'crops'), default=['landmarks', 'parsing'],
                         help='what to keep; crops: aligned faces, as folders of frames beside the maps, in a folder '
                         'with _crops at its name [landmarks parsing]')
     parser.add_argument('--frames', help="folder of frame folders or videos below the root [the set's usual one]")
@@ -34,11 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from ...preparation import faces, set_clips
-    check_name('set', args.set, (*set_clips.SETS, 'folder'))
+    from ...preparation.choosing import choose_set
     what = [kind for kind in args.what if kind != 'crops'] or ['landmarks']
     task = faces.Task(what, args.parser, args.facexformer, args.device, crops='crops' in args.what)
     if args.set == 'folder':
         clips, out = set_clips.folder_clips(args.root, args.out)
     else:
-        clips, out = set_clips.set_clips(args.set, args.root, args.frames, args.out)
+        chosen = choose_set(args.set)
+        clips, out = set_clips.set_clips(chosen.kind, args.root, args.frames, args.out, **chosen.options)
     faces.extract_faces(clips, out, task, args.workers, args.overwrite)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import cv2
 
 from ...datasets.clips import Clip, list_frames, read_frame
 from ...datasets.errors import BadClipError, DatasetError
+from ...files import Journal
 
 DECODE = ('all', 'first', 'none')
 PIECE = 1 << 16         # bytes of a video that are compared, from its start and from its middle
@@ -106,11 +108,10 @@ def inspect_clips(paths: Iterable[str], decode: str, store: str | os.PathLike, w
         workers: processes.
         fresh: forget the file first.
     """
-    store = Path(store)
-    store.parent.mkdir(parents=True, exist_ok=True)
     if fresh:
-        store.unlink(missing_ok=True)
-    known = _read_store(store, decode)
+        Path(store).unlink(missing_ok=True)
+    journal = Journal(store, durable=False)                     # what is lost is looked into again
+    known = _known(journal, decode)
     times = {path: os.stat(path).st_mtime_ns for path in paths}
     pending = []
     for path, changed in times.items():
@@ -120,11 +121,9 @@ def inspect_clips(paths: Iterable[str], decode: str, store: str | os.PathLike, w
             pending.append((path, decode))
     if not pending:
         return
-    with open(store, 'a', encoding='utf-8') as file:
-        if file.tell() and not _ends_with_newline(store):
-            file.write('\n')                                    # the last run was cut off within a line
+    with journal:
         for path, report in _inspect_all(pending, workers):
-            file.write(json.dumps(dict(path=path, time=times[path], decode=decode, **report)) + '\n')
+            journal.append(dict(path=path, time=times[path], decode=decode, **report))
             yield path, report
 
 
@@ -160,24 +159,15 @@ def _task(task: tuple[str, str]) -> tuple[str, dict]:
     return task[0], inspect_clip(*task)
 
 
-def _read_store(store: Path, decode: str) -> dict[tuple[str, int], dict]:
+def _known(journal: Journal, decode: str) -> dict[tuple[str, int], dict]:
     """Reports without an error, by path and time; those of a more thorough look count too."""
     known = {}
-    if store.is_file():
-        for line in store.read_text(encoding='utf-8').splitlines():
-            try:
-                report = json.loads(line)
-            except ValueError:
-                continue                                        # cut off when a run was killed
+    for line in journal.lines():
+        with suppress(ValueError):                              # earlier versions left torn lines
+            report = json.loads(line)
             key = report.pop('path'), report.pop('time')
             if DECODE.index(report.pop('decode')) <= DECODE.index(decode) and not report['error']:
                 known[key] = report
             else:
                 known.pop(key, None)
     return known
-
-
-def _ends_with_newline(path: Path) -> bool:
-    with open(path, 'rb') as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b'\n'

@@ -18,6 +18,7 @@ from ..conftest import write_clip
 from ..test_face.samples import make_faces
 
 FRAMES = 6
+IMPORTED = dict(type='FaceXFormerOutputs', folder='outputs')
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_maps_of_another_backend_are_not_mixed_in(clips, read, tmp_path):
     found, out = folder_clips(str(clips))
     extract_faces(found, out, Task(('landmarks', )), 1)
     with pytest.raises(FaceMapsError, match='its landmarks came from MediaPipe 1.0, not from FaceXFormer.*--out'):
-        extract_faces(found, out, Task(imported=str(tmp_path)), 1)
+        extract_faces(found, out, Task(finder=dict(type='FaceXFormerOutputs', folder=str(tmp_path))), 1)
     extract_faces(found, out, Task(('landmarks', 'parsing')), 1)            # more of the same backend is added
     assert load_faces(out / '0.npz', what=('parsing', )).parsing is not None and len(read()) == 16
 
@@ -160,8 +161,14 @@ def test_paths_without_clips_are_refused(tmp_path, name, message):
 
 
 @pytest.mark.parametrize('arguments, message', [
-    (dict(what=['depth']), 'depth'), (dict(what=['mesh'], imported='x'), 'hold no mesh'),
-    (dict(parser='x', imported='y'), 'not both')])
+    (dict(what=['depth']), 'depth'), (dict(what=['mesh'], finder=IMPORTED), 'FaceXFormerOutputs gives no mesh; leave mesh out'),
+    (dict(parser=dict(type='SegFormerParser', folder='x'), finder=IMPORTED), 'brings a parsing of its own; .*, not both'),
+    (dict(finder=dict(type='MediaPipeFace')), "face finder='MediaPipeFace' is not known: did you mean 'MediaPipeFaces'"),
+    (dict(parser=dict(type='SegFormer')), "face parser='SegFormer' is not known: did you mean 'SegFormerParser'"),
+    (dict(finder=dict(type='nowhere.Finder')), "nowhere.Finder: there is no module 'nowhere' here"),
+    (dict(finder=dict(type='json.JSONDecode')), "json has no 'JSONDecode': did you mean 'JSONDecode(Error|r)'"),
+    (dict(finder=dict(type='json.JSONDecoder')), 'json.JSONDecoder: is no face finder; derive it from mmdfer.face.FaceFinder'),
+])
 def test_tasks_that_contradict_themselves_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Task(**arguments)
@@ -183,8 +190,8 @@ def test_backend_that_does_not_load_is_told_in_its_own_words(clips, tmp_path, wo
     found, out = folder_clips(str(clips))
 
     def fail(task):
-        raise ValueError(f'{task.parser}: holds no config.json')
+        raise ValueError(f'{task.parser["folder"]}: holds no config.json')
     monkeypatch.setattr(api, '_make_reader', fail)
     with pytest.raises(ValueError, match='nowhere: holds no config.json'):
-        extract_faces(found, out, Task(parser='nowhere'), workers)
+        extract_faces(found, out, Task(parser=dict(type='SegFormerParser', folder='nowhere')), workers)
     assert not list(out.glob('*'))

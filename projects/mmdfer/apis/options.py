@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 CONFIG_HELP = 'config: its name or its path'
-SET_HELP = 'data set: dfew, ferv39k, mafw, ..., or a config that trains on your own'
+SET_HELP = 'data set: dfew, ferv39k, mafw, ..., MODULE.CLASS of your own, or a config that trains on it'
 CHECKPOINT_HELP = 'full checkpoint (.pth), or the tunable part alone (.safetensors)'
 
 
@@ -36,7 +36,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--image-checkpoint', '--clip-checkpoint', dest='image_checkpoint',
                         help='image ViT or CLIP model to start from (file or folder)')
     parser.add_argument('--long-clip-checkpoint', help='Long-CLIP model for the text towers of long texts')
-    _add_trust_option(parser)
+    _add_reading_options(parser)
     add_config_options(parser)
 
 
@@ -57,24 +57,27 @@ def add_convert_options(parser: argparse.ArgumentParser, source: str) -> None:
     parser.add_argument('source', metavar='IN', help=source)
     parser.add_argument('target', metavar='OUT', help='file to write, ending in .safetensors')
     parser.add_argument('--force', action='store_true', help='write over existing files')
-    _add_trust_option(parser)
+    _add_reading_options(parser)
 
 
-def _add_trust_option(parser: argparse.ArgumentParser) -> None:
+def _add_reading_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--ema', action='store_true', help='of weight files that hold both, take the averaged (EMA) weights')
     parser.add_argument('--trust-checkpoint', action='store_true', help='read torch files that run code; know the source')
 
 
-def apply_trust(args: argparse.Namespace) -> None:
-    """Let torch files that run code be read, if ``--trust-checkpoint`` asks for it."""
+def apply_reading_options(args: argparse.Namespace) -> None:
+    """Let weight files be read as ``--ema`` and ``--trust-checkpoint`` ask, by this process and those it starts."""
+    from ..weights import EMA_VARIABLE, TRUST_VARIABLE
+    if args.ema:
+        os.environ[EMA_VARIABLE] = '1'
     if args.trust_checkpoint:
-        from ..weights import TRUST_VARIABLE
         os.environ[TRUST_VARIABLE] = '1'
 
 
 def model_config(args: argparse.Namespace) -> Config:
     """The config under the options of :func:`add_model_options`."""
     from .. import run_config as config
-    apply_trust(args)
+    apply_reading_options(args)
     cfg = config.load_config(args.config, args.cfg_options)
     config.set_image_checkpoint(cfg, args.image_checkpoint)
     config.set_long_clip_checkpoint(cfg, args.long_clip_checkpoint)

@@ -8,12 +8,12 @@ from pathlib import Path
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.model import is_model_wrapper
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, find_latest_checkpoint
 
 from ..files import write_link, write_text
 from ..registry import HOOKS
 from ..version import __version__
-from ..weights import frozen_digest, save_tunable
+from ..weights import check_resumable, frozen_digest, save_tunable
 from .sharding import is_sharded
 from .tunable_ema import evaluated_weights
 
@@ -49,6 +49,11 @@ class AdapterCheckpointHook(CheckpointHook):
         if is_main_process():
             _complete_pointer(Path(runner.work_dir))            # before the runner looks into it
         barrier()
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        if getattr(runner, '_resume', False):
+            check_resumable(checkpoint, runner._load_from or find_latest_checkpoint(runner.work_dir),
+                            bool(runner.param_schedulers))
 
     def before_train(self, runner) -> None:
         super().before_train(runner)

@@ -7,7 +7,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -21,45 +21,10 @@ from ..datasets import BadClipError
 from ..datasets.clip_frames import ClipFrames
 from ..datasets.clips import natural_key
 from ..face.alignment import write_crops
-from ..face.analysis import WHAT, analyse_clip
-from ..face.store import NOTES, STATES, FaceMapsError, read_meta, save_faces
-from .set_clips import SetClip
+from ..face.store import NOTES, STATES, ClipFaces, FaceMapsError, read_meta, save_faces
 from ..files import write_json
-
-@dataclass
-class Task:
-    """How clips are analysed: what is kept, and which backend reads it.
-
-    Args:
-        what: of ``landmarks``, ``parsing`` and ``mesh``.
-        parser: folder of a SegFormer face parser; by default regions are painted from the mesh.
-        imported: folder of FaceXFormer's outputs, in place of MediaPipe.
-        device: of the parser.
-        crops: whether aligned face crops are written too, as folders of frames.
-    """
-    what: Sequence[str] = ('landmarks', 'parsing')
-    parser: str | None = None
-    imported: str | None = None
-    device: str = 'cpu'
-    crops: bool = False
-
-    def __post_init__(self) -> None:
-        unknown = set(self.what) - set(WHAT)
-        if unknown or not self.what:
-            raise ValueError(f'what={sorted(unknown)}: choose of {", ".join(WHAT)}')
-        if self.imported and 'mesh' in self.what:
-            raise ValueError("FaceXFormer's outputs hold no mesh; leave mesh out of --what")
-        if self.imported and self.parser:
-            raise ValueError("FaceXFormer's outputs hold a parsing of their own; give --parser or --facexformer, not "
-                             'both')
-
-    def source(self) -> dict:
-        """What the files' ``source`` must begin with for them to be of this task."""
-        backends = dict(landmarks='FaceXFormer' if self.imported else 'MediaPipe')
-        if 'parsing' in self.what:
-            parser = f'SegFormer {Path(self.parser).resolve().name}' if self.parser else None
-            backends['parsing'] = parser or backends['landmarks']
-        return backends
+from .face_task import Task
+from .set_clips import SetClip
 
 
 @dataclass
@@ -215,16 +180,9 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _make_reader(task: Task):
-    if task.imported:
-        from ..face.facexformer import read_outputs
-        return lambda clip: read_outputs(task.imported, clip.name, ClipFrames(clip.path), task.what)
-    from ..face.mediapipe_faces import MediaPipeFaces
-    finder, parser = MediaPipeFaces(), None
-    if task.parser and 'parsing' in task.what:
-        from ..face.segformer import SegFormerParser
-        parser = SegFormerParser(task.parser, task.device)
-    return lambda clip: analyse_clip(ClipFrames(clip.path), finder, task.what, parser)
+def _make_reader(task: Task) -> Callable[[SetClip], ClipFaces]:
+    finder, parser = task.build()
+    return lambda clip: finder.read(clip.name, ClipFrames(clip.path), task.what, parser)
 
 
 def _analyse(clip: SetClip) -> dict[str, int] | str:

@@ -17,6 +17,7 @@ SAME = 0.35                 # intersection over union of two boxes of one face
 TURNED_SCORE = 0.6          # of a face in a turned frame: looked for where there is none upright, mistakes are more common
 VERIFIED_EDGE = 256        # pixels of the crop in which a mesh is fitted
 LEANING = 40                # degrees of a face's lean from which it may be one that is turned
+SURE = 0.85                 # score of an upright face that needs no second look
 LEAD = 0.1                  # by which a face upside down must be surer than upright
 
 
@@ -52,6 +53,22 @@ class FaceDetector:
             self._turned = [found for face in self._turned if (found := self._again(frame, face)) is not None]
             faces = self._turned + faces
         return distinct(faces)
+
+    def find_alone(self, frame: np.ndarray) -> list[Face]:
+        """Faces of a frame that has nothing to do with those before; small and turned ones where there is none else."""
+        return distinct(self._upright(frame) or self._in_tiles(frame) or self._in_turned_frame(frame))
+
+    def turn_of(self, frame: np.ndarray, box: np.ndarray) -> int:
+        """Quarters by which ``numpy.rot90`` makes the face in a box stand upright."""
+        crop, shown = cut(frame, square(box, 1.), VERIFIED_EDGE)
+        upright = self._best_in(crop, shown, 0)
+        if upright is not None and abs(lean_of(upright)) <= LEANING and upright.score >= SURE:
+            return 0
+        found = {turn: self._best_in(crop, shown, turn) for turn in (1, 2, 3)}
+        scores = {turn: face.score for turn, face in found.items() if face is not None and abs(lean_of_turned(face)) <= LEANING}
+        if upright is not None and abs(lean_of(upright)) <= LEANING:
+            scores[0] = upright.score + LEAD
+        return max(scores, key=scores.__getitem__, default=0)
 
     def is_face(self, frame: np.ndarray, face: Face) -> bool:
         """Whether a mesh fits what was found: what only looks like a face to the detector has none."""
@@ -90,7 +107,7 @@ class FaceDetector:
         if face.turn:
             return face
         lean = lean_of(face)
-        turns = {1: 3, -1: 1}.get(round(lean / 90)) if abs(lean) > LEANING else 2 if face.score < 0.85 else None
+        turns = {1: 3, -1: 1}.get(round(lean / 90)) if abs(lean) > LEANING else 2 if face.score < SURE else None
         if turns is None:
             return face
         crop, shown = cut(frame, square(face.box, 1.), 2 * TILE)
@@ -130,6 +147,11 @@ def lean_of(face: Face) -> float:
     """Degrees by which a face leans in its picture: 0 upright, 90 with the chin to the right."""
     down = face.points[2] - face.points[:2].mean(axis=0)
     return float(np.degrees(np.arctan2(down[0], down[1])))
+
+
+def lean_of_turned(face: Face) -> float:
+    """Degrees by which a face leans in the picture that was turned to make it stand upright."""
+    return (lean_of(face) + 90 * face.turn + 180) % 360 - 180
 
 
 def distinct(faces: list[Face]) -> list[Face]:

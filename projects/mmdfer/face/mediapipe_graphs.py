@@ -36,11 +36,11 @@ def face_detectors(least_score: float) -> tuple:
     return detectors
 
 
-def face_mesher(least_score: float = 0.5):
-    """The face mesh of single pictures."""
+def face_mesher(faces: int = 1, refined: bool = False, least_score: float = 0.5):
+    """The face mesh of single pictures: of so many faces, with or without irises."""
     found, _ = solutions()
     with quiet():
-        mesher = found.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=1, refine_landmarks=False,
+        mesher = found.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=faces, refine_landmarks=refined,
                                           min_detection_confidence=least_score)
         mesher.process(np.zeros((64, 64, 3), np.uint8))
     return mesher

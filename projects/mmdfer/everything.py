@@ -5,6 +5,7 @@ Nobody needs to: the first look-up in any registry does (:func:`mmdfer.compat.re
 from . import (
     adapters, backbones, blending, captions, datasets, engine, evaluation, face, heads, losses, ops, recognizers, text,
     weights)
+from .runs import recording
 
 ROOMS = (adapters, backbones, blending, captions, datasets, engine, evaluation, face, heads, losses, ops, recognizers,
-         text, weights)
+         recording, text, weights)

@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .launching import add_launch_options
+
 if TYPE_CHECKING:
     from mmengine.config import Config
 
@@ -48,8 +50,6 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--fold', type=int, help='fold, for sets that have folds')
     parser.add_argument('--scene', help='scene, for sets that have scenes [all]')
     parser.add_argument('--work-dir', help='where logs and checkpoints go [work_dirs/<config>/fold_<n>]')
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
 def add_convert_options(parser: argparse.ArgumentParser, source: str) -> None:
@@ -88,7 +88,7 @@ def run_config(args: argparse.Namespace, skip_bad_clips: bool = False) -> Config
     """The config under the options of :func:`add_run_options`."""
     from .. import run_config as config
     cfg = model_config(args)
-    cfg.launcher = args.launcher
+    cfg.launcher = getattr(args, 'launcher', 'none')
     config.set_data(cfg, args.data_root, args.fold, skip_bad_clips, args.packed, args.scene)
     config.set_work_dir(cfg, args.config, args.work_dir)
     return cfg
@@ -97,6 +97,7 @@ def run_config(args: argparse.Namespace, skip_bad_clips: bool = False) -> Config
 def add_train_options(parser: argparse.ArgumentParser) -> None:
     """Options of training, beside those of :func:`add_run_options`."""
     add_run_options(parser)
+    add_launch_options(parser)
     parser.add_argument('--resume', nargs='?', const='auto', help="go on from a checkpoint, or from the work dir's last")
     parser.add_argument('--skip-bad-clips', action='store_true', help='train past unreadable clips and report them')
     parser.add_argument('--inner-val', type=float, nargs='?', const=0.1, metavar='SHARE',

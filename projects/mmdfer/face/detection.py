@@ -55,8 +55,12 @@ class FaceDetector:
         return distinct(faces)
 
     def find_alone(self, frame: np.ndarray) -> list[Face]:
-        """Faces of a frame that has nothing to do with those before; small and turned ones where there is none else."""
-        return distinct(self._upright(frame) or self._in_tiles(frame) or self._in_turned_frame(frame))
+        """Faces of a frame that has nothing to do with those before; small and turned ones where there is none else.
+
+        Those have to stand a closer look, since what is looked for in many places is more often mistaken.
+        """
+        return distinct(self._upright(frame)) or [face for face in distinct(self._in_tiles(frame) or self._in_turned_frame(frame))
+                                                  if self.is_face(frame, face)]
 
     def turn_of(self, frame: np.ndarray, box: np.ndarray) -> int:
         """Quarters by which ``numpy.rot90`` makes the face in a box stand upright."""

@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .launching import add_launch_options
 
@@ -74,11 +75,23 @@ def apply_reading_options(args: argparse.Namespace) -> None:
         os.environ[TRUST_VARIABLE] = '1'
 
 
+def read(config: str | os.PathLike[str] | Config, cfg_options: dict[str, Any] | None = None) -> Config:
+    """A config by its name or path, or a copy of one that has been read, with entries of ``cfg_options`` set."""
+    from mmengine.config import Config
+
+    from .. import run_config
+    if not isinstance(config, Config):
+        return run_config.load_config(config, cfg_options)
+    cfg = copy.deepcopy(config)
+    cfg.merge_from_dict(cfg_options or {})
+    return cfg
+
+
 def model_config(args: argparse.Namespace) -> Config:
     """The config under the options of :func:`add_model_options`."""
     from .. import run_config as config
     apply_reading_options(args)
-    cfg = config.load_config(args.config, args.cfg_options)
+    cfg = read(args.config, args.cfg_options)
     config.set_image_checkpoint(cfg, args.image_checkpoint)
     config.set_long_clip_checkpoint(cfg, args.long_clip_checkpoint)
     return cfg
@@ -90,7 +103,7 @@ def run_config(args: argparse.Namespace, skip_bad_clips: bool = False) -> Config
     cfg = model_config(args)
     cfg.launcher = getattr(args, 'launcher', 'none')
     config.set_data(cfg, args.data_root, args.fold, skip_bad_clips, args.packed, args.scene)
-    config.set_work_dir(cfg, args.config, args.work_dir)
+    config.set_work_dir(cfg, args.config if isinstance(args.config, (str, os.PathLike)) else 'run', args.work_dir)
     return cfg
 
 

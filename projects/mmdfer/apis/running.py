@@ -62,7 +62,7 @@ def check_classes(cfg: Config) -> None:
                              f'({", ".join(classes[:12])}): set num_classes={len(classes)} in the head')
 
 
-def train(cfg: Config, name: str | None = None) -> dict:
+def train_run(cfg: Config, name: str | None = None) -> tuple[Runner, dict]:
     """Train by mmengine's runner, draw the curves and the confusion matrix, and write ``result.json`` last.
 
     What lies in ``work_dir`` afterwards is told in :mod:`mmdfer.runs.layout`. A config that validates on a part of the
@@ -74,7 +74,7 @@ def train(cfg: Config, name: str | None = None) -> dict:
         name: the run's name in tables. Defaults to the config's file stem.
 
     Returns:
-        The content of ``result.json`` (main process; others get an empty dict), see :mod:`mmdfer.runs.result`.
+        The runner, and the content of ``result.json`` (main process; others get an empty dict), see :mod:`mmdfer.runs.result`.
 
     Raises:
         ValueError: if the config's parts do not fit, or another process trains in ``work_dir``.
@@ -84,7 +84,13 @@ def train(cfg: Config, name: str | None = None) -> dict:
     if first:
         os.makedirs(cfg.work_dir, exist_ok=True)
     with locked(cfg.work_dir if first else None):           # before the runner, which writes into the folder
-        return _train(cfg, build_runner(cfg), name or config_name(cfg) or 'run')
+        runner = build_runner(cfg)
+        return runner, _train(cfg, runner, name or config_name(cfg) or 'run')
+
+
+def train(cfg: Config, name: str | None = None) -> dict:
+    """:func:`train_run`, of which only the result is wanted."""
+    return train_run(cfg, name)[1]
 
 
 class _BeginHook(Hook):

@@ -59,6 +59,11 @@ class Task:
             backends['parsing'] = backends['landmarks'] if self.parser is None else _backend(self.parser, FACE_PARSERS)
         return backends
 
+    def kinds(self) -> list[type]:
+        """The classes of finder and parser."""
+        parser = [] if self.parser is None else [self._kind(self.parser, FACE_PARSERS, FaceParser)]
+        return [self._kind(self.finder, FACE_FINDERS, FaceFinder), *parser]
+
     def build(self) -> tuple[FaceFinder, FaceParser | None]:
         """Finder and parser of this process; a parser that is not needed is not loaded."""
         parser = self.parser if 'parsing' in self.what else None

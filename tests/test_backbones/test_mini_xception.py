@@ -1,10 +1,10 @@
 """The frame-wise network gives what Keras gives with the same file, by values computed there."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-
 from mmdfer.backbones.mini_xception import MiniXception
 from mmdfer.weights import CheckpointError
 from mmdfer.weights.frame_fer import CLASSES, fetch_frame_fer, read_frame_fer, read_keras_layers, to_state

@@ -1,4 +1,5 @@
 """Expressions in a user's own videos, from Python and for the command line."""
+
 from __future__ import annotations
 
 import csv
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 FRAME_FER = 'frame_fer'
 WHAT = ('json', 'csv', 'png', 'html', 'mp4')
-STRIP = 14                          # pictures of a film strip
+STRIP = 14  # pictures of a film strip
 
 
 class DFERInferencer:
@@ -52,10 +53,22 @@ class DFERInferencer:
         CheckpointError: for a checkpoint that does not fit.
     """
 
-    def __init__(self, config: Config | str = FRAME_FER, checkpoint: str | Sequence[str] | None = None,
-                 device: str | None = None, batch_size: int = 8, *, image_checkpoint: str | None = None,
-                 long_clip_checkpoint: str | None = None, amp: bool = False, weights: str | None = None) -> None:
-        self.batch_size, self.checkpoints = batch_size, [checkpoint] if isinstance(checkpoint, str) else list(checkpoint or ())
+    def __init__(
+        self,
+        config: Config | str = FRAME_FER,
+        checkpoint: str | Sequence[str] | None = None,
+        device: str | None = None,
+        batch_size: int = 8,
+        *,
+        image_checkpoint: str | None = None,
+        long_clip_checkpoint: str | None = None,
+        amp: bool = False,
+        weights: str | None = None,
+    ) -> None:
+        self.batch_size, self.checkpoints = (
+            batch_size,
+            [checkpoint] if isinstance(checkpoint, str) else list(checkpoint or ()),
+        )
         if config == FRAME_FER and not self.checkpoints:
             self.model: WindowModel = frame_model(device, weights)
         else:
@@ -65,8 +78,16 @@ class DFERInferencer:
         self.classes = list(self.model.classes)
         self._stream: VideoStream | None = None
 
-    def __call__(self, path: str, window: float = 3.0, stride: float = 1.0, fps: float = 25.0, region: str = 'faces',
-                 smoothing: float | None = None, progress: Callable[[float], None] | None = None) -> Result:
+    def __call__(
+        self,
+        path: str,
+        window: float = 3.0,
+        stride: float = 1.0,
+        fps: float = 25.0,
+        region: str = 'faces',
+        smoothing: float | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Result:
         """Recognise one video, picture or folder of frames.
 
         Args:
@@ -74,23 +95,31 @@ class DFERInferencer:
             window: length of a window in seconds.
             stride: seconds from one window's start to the next.
             fps: frames a second of a folder of frames; a video knows its own.
-            region: ``'faces'``, every person by themselves, or ``'frame'``, the centre square of the whole frame, for videos
-                that are face crops already.
+            region: ``'faces'``, every person by themselves, or ``'frame'``, the centre square of the whole frame, for
+                videos that are face crops already.
             smoothing: seconds over which windows' probabilities are averaged; told in the result.
             progress: called with the time reached, in seconds.
 
         Returns:
-            The mapping that :mod:`mmdfer.video.results` describes: ``tracks``, and all their ``windows`` flat beside them.
+            The mapping that :mod:`mmdfer.video.results` describes: ``tracks``, and all their ``windows`` flat beside
+            them.
 
         Raises:
             BadClipError: for a video that does not decode, or a folder without frames.
             ValueError: for a window or stride that is not positive, or an unknown region.
         """
-        source, = find_sources([path])[:1] if not Path(path).is_dir() else [_folder(path)]
-        return self.recognise(open_source(source, fps), Settings(window, stride, region, self.batch_size), smoothing, progress)
+        (source,) = find_sources([path])[:1] if not Path(path).is_dir() else [_folder(path)]
+        return self.recognise(
+            open_source(source, fps), Settings(window, stride, region, self.batch_size), smoothing, progress
+        )
 
-    def recognise(self, opened: Opened, settings: Settings, smoothing: float | None = None,
-                  progress: Callable[[float], None] | None = None) -> Result:
+    def recognise(
+        self,
+        opened: Opened,
+        settings: Settings,
+        smoothing: float | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Result:
         """:meth:`__call__` for a source that is open already."""
         if self._stream is None:
             self._stream = VideoStream(self.model, settings)
@@ -101,8 +130,9 @@ def _folder(path: str) -> Source:
     """A folder of frames as one source."""
     sources = find_sources([path])
     if len(sources) != 1:
-        raise BadClipError(f'{path}: holds {len(sources)} videos and folders of frames; give one of them, or use '
-                           'infer_all for all')
+        raise BadClipError(
+            f'{path}: holds {len(sources)} videos and folders of frames; give one of them, or use infer_all for all'
+        )
     return sources[0]
 
 
@@ -113,25 +143,33 @@ def frame_model(device: str | None = None, weights: str | None = None) -> Window
     from ..backbones.mini_xception import MiniXception
     from ..video.models import FrameModel
     from ..weights.frame_fer import CLASSES, NOTICE, read_frame_fer
+
     model = MiniXception(len(CLASSES))
     model.load_state_dict(read_frame_fer(weights))
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
     return FrameModel(model.to(device).eval(), CLASSES, FRAME_FER, NOTICE, device)
 
 
-def clip_model(config: Config | str | None, checkpoints: Sequence[str], device: str | None = None,
-               image_checkpoint: str | None = None, long_clip_checkpoint: str | None = None, amp: bool = False) -> WindowModel:
+def clip_model(
+    config: Config | str | None,
+    checkpoints: Sequence[str],
+    device: str | None = None,
+    image_checkpoint: str | None = None,
+    long_clip_checkpoint: str | None = None,
+    amp: bool = False,
+) -> WindowModel:
     """A video model of this package and its checkpoints.
 
     Raises:
-        ValueError: for checkpoints of other classes than the first, a config without a ``test_pipeline``, or a file that
-            does not tell its config.
+        ValueError: for checkpoints of other classes than the first, a config without a ``test_pipeline``, or a file
+            that does not tell its config.
     """
     import torch
 
     from ..run_config import set_image_checkpoint, set_long_clip_checkpoint
     from ..runs.loading import build_model
     from ..video.models import ClipModel
+
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
     models, pipelines, classes, name = [], [], None, None
     for checkpoint in checkpoints:
@@ -139,11 +177,15 @@ def clip_model(config: Config | str | None, checkpoints: Sequence[str], device: 
         set_image_checkpoint(cfg, image_checkpoint)
         set_long_clip_checkpoint(cfg, long_clip_checkpoint)
         if 'test_pipeline' not in cfg:
-            raise ValueError(f'{cfg.filename or checkpoint}: has no top-level test_pipeline, which says how a clip is read')
+            raise ValueError(
+                f'{cfg.filename or checkpoint}: has no top-level test_pipeline, which says how a clip is read'
+            )
         own = list(class_names_of(cfg))
         if classes is not None and own != classes:
-            raise ValueError(f'{checkpoint}: its classes ({", ".join(own)}) are not those of {checkpoints[0]} '
-                             f'({", ".join(classes)}): their scores cannot be averaged')
+            raise ValueError(
+                f'{checkpoint}: its classes ({", ".join(own)}) are not those of {checkpoints[0]} '
+                f'({", ".join(classes)}): their scores cannot be averaged'
+            )
         classes, name = own, name or (Path(cfg.filename).stem if cfg.filename else Path(checkpoint).stem)
         models.append(build_model(cfg, checkpoint, device))
         pipelines.append(cfg.test_pipeline)
@@ -161,21 +203,33 @@ def config_of(config: Config | str | None, checkpoint: str) -> Config:
     from mmengine.config import Config as MMConfig
 
     from ..run_config import load_config
+
     if config is not None and not isinstance(config, str | Path):
         return copy.deepcopy(config)
     if config is not None:
         return load_config(config)
     from ..weights import read_checkpoint
+
     text = (read_checkpoint(checkpoint).get('meta') or {}).get('cfg')
     if not isinstance(text, str):
-        raise ValueError(f'{checkpoint}: does not tell the config that it was trained with; give that first: '
-                         'mmdfer infer CONFIG CHECKPOINT VIDEO')
+        raise ValueError(
+            f'{checkpoint}: does not tell the config that it was trained with; give that first: '
+            'mmdfer infer CONFIG CHECKPOINT VIDEO'
+        )
     return MMConfig.fromstring(text, '.py')
 
 
-def infer_all(inferencer: DFERInferencer, paths: str | Sequence[str], out: str, what: Sequence[str] = ('json', 'csv', 'png', 'html'),
-              fps: float = 25.0, overwrite: bool = True, quiet: bool = False, smoothing: float | None = None,
-              **settings: Any) -> list[Result]:
+def infer_all(
+    inferencer: DFERInferencer,
+    paths: str | Sequence[str],
+    out: str,
+    what: Sequence[str] = ('json', 'csv', 'png', 'html'),
+    fps: float = 25.0,
+    overwrite: bool = True,
+    quiet: bool = False,
+    smoothing: float | None = None,
+    **settings: Any,
+) -> list[Result]:
     """Recognise everything that some paths name, and write the results into a folder.
 
     Args:
@@ -223,6 +277,7 @@ def infer_all(inferencer: DFERInferencer, paths: str | Sequence[str], out: str, 
 
 def write_files(result: Result, opened: Opened, stem: Path, what: Sequence[str]) -> list[Path]:
     """Write a result's files, and tell their paths."""
+
     def path(suffix: str) -> Path:
         return stem.with_name(f'{stem.name}.{suffix}')
 
@@ -231,14 +286,17 @@ def write_files(result: Result, opened: Opened, stem: Path, what: Sequence[str])
     strip = opened.some(STRIP) if {'png', 'html'} & set(what) else []
     if 'mp4' in what:
         from ..video.annotate import write_annotated
+
         write_annotated(opened.frames(), opened.times.tolist(), result, path('mp4'), opened.sound)
         files.append(path('mp4'))
     if 'html' in what:
         from ..video.page import write_page
+
         write_page(result, strip, path('html'), path('mp4').name if 'mp4' in what else None)
         files.append(path('html'))
     if 'png' in what:
         from ..visualization.lanes import plot_lanes
+
         plot_lanes(result, path('png'), strip)
         files.append(path('png'))
     return files
@@ -248,8 +306,11 @@ def in_words(result: Mapping[str, Any]) -> str:
     """A line about a result."""
     if result['clip'] is None:
         return result['notes'][0].removesuffix('.') if result['notes'] else 'nobody is judged'
-    told = [f'{track["label"]} {track["clip"]["label"]} ({max(track["clip"]["probabilities"]):.2f})' for track in result['tracks']
-            if track['clip'] is not None]
+    told = [
+        f'{track["label"]} {track["clip"]["label"]} ({max(track["clip"]["probabilities"]):.2f})'
+        for track in result['tracks']
+        if track['clip'] is not None
+    ]
     whole = f'{result["clip"]["label"]} ({max(result["clip"]["probabilities"]):.2f})'
     people = '; '.join(told[:4]) + (f' and {len(told) - 4} more' if len(told) > 4 else '')
     where = f'{people}, ' if result['region'] == 'faces' and len(told) > 1 else ''
@@ -257,18 +318,27 @@ def in_words(result: Mapping[str, Any]) -> str:
     return f'{whole}, {where}{len(result["windows"])} windows over {result["duration"]:.1f} s, {region}'
 
 
-def _is_done(stem: Path, source: Source, inferencer: DFERInferencer, settings: Settings, smoothing: float | None) -> bool:
+def _is_done(
+    stem: Path, source: Source, inferencer: DFERInferencer, settings: Settings, smoothing: float | None
+) -> bool:
     """Whether a whole result of the same file, model and settings is there."""
     from ..files import read_json
+
     try:
         found = read_json(stem.with_name(f'{stem.name}.json'))
     except (FileNotFoundError, ValueError):
         return False
-    same = dict(video=str(source.path), region=settings.region, complete=True,
-                settings=dict(window=settings.window, stride=settings.stride, smoothing=smoothing))
-    return (all(found.get(key) == value for key, value in same.items())
-            and found.get('model', {}).get('name') == inferencer.model.name
-            and found['model'].get('checkpoints') == [str(path) for path in inferencer.checkpoints])
+    same = dict(
+        video=str(source.path),
+        region=settings.region,
+        complete=True,
+        settings=dict(window=settings.window, stride=settings.stride, smoothing=smoothing),
+    )
+    return (
+        all(found.get(key) == value for key, value in same.items())
+        and found.get('model', {}).get('name') == inferencer.model.name
+        and found['model'].get('checkpoints') == [str(path) for path in inferencer.checkpoints]
+    )
 
 
 class Progress:
@@ -288,15 +358,22 @@ class Progress:
             self.last, spent = now, now - self.began
             speed = reached / max(spent, 1e-9)
             left = (self.duration - reached) / max(speed, 1e-9)
-            print(f'\r{self.name}: {reached:.0f} of {self.duration:.0f} s, {speed:.1f} x as fast as it plays, {left:.0f} s left ',
-                  end='', file=sys.stderr, flush=True)
+            print(
+                f'\r{self.name}: {reached:.0f} of {self.duration:.0f} s, {speed:.1f} x as fast as it plays, '
+                f'{left:.0f} s left ',
+                end='',
+                file=sys.stderr,
+                flush=True,
+            )
 
     def __exit__(self, *error: object) -> None:
         if self.shown:
             print('\r' + ' ' * 100 + '\r', end='', file=sys.stderr, flush=True)
 
 
-def infer_list(inferencer: DFERInferencer, file: str, out: str, root: str = '', region: str = 'frame', fps: float = 25.0) -> int:
+def infer_list(
+    inferencer: DFERInferencer, file: str, out: str, root: str = '', region: str = 'frame', fps: float = 25.0
+) -> int:
     """Recognise an unlabelled list of clips as wholes; a CSV with a row a clip.
 
     Args:
@@ -331,6 +408,7 @@ def infer_list(inferencer: DFERInferencer, file: str, out: str, root: str = '', 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
     import io
+
     text = io.StringIO()
     csv.writer(text, lineterminator='\n').writerows(rows)
     return text.getvalue()
@@ -339,6 +417,7 @@ def _csv(rows: Sequence[Sequence[Any]]) -> str:
 def class_names_of(cfg: Config) -> Sequence[str]:
     """Class names of the data set that a config trains on."""
     from ..run_config import dataset_classes, dataset_configs
+
     for dataset in dataset_configs(cfg):
         classes = dataset_classes(dataset)
         if classes is not None:

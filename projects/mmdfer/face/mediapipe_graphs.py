@@ -1,4 +1,5 @@
 """MediaPipe's graphs, made without the lines that they write at their start."""
+
 from __future__ import annotations
 
 import os
@@ -19,20 +20,24 @@ def solutions() -> tuple:
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
     try:
         import mediapipe
+
         return mediapipe.solutions, mediapipe.__version__
     except (ImportError, AttributeError):
-        raise ImportError('faces are found by MediaPipe 0.10.21, which is not there: pip install '
-                          '"mmdfer[face]"') from None
+        raise ImportError(
+            'faces are found by MediaPipe 0.10.21, which is not there: pip install "mmdfer[face]"'
+        ) from None
 
 
 def face_detectors(least_score: float) -> tuple:
     """The detector of small faces (full range) and that of faces which fill the frame (short range)."""
     found, _ = solutions()
     with quiet():
-        detectors = tuple(found.face_detection.FaceDetection(model_selection=model, min_detection_confidence=least_score)
-                          for model in (1, 0))
+        detectors = tuple(
+            found.face_detection.FaceDetection(model_selection=model, min_detection_confidence=least_score)
+            for model in (1, 0)
+        )
         for graph in detectors:
-            graph.process(np.zeros((64, 64, 3), np.uint8))          # a graph's first picture writes too
+            graph.process(np.zeros((64, 64, 3), np.uint8))  # a graph's first picture writes too
     return detectors
 
 
@@ -40,8 +45,9 @@ def face_mesher(faces: int = 1, refined: bool = False, least_score: float = 0.5)
     """The face mesh of single pictures: of so many faces, with or without irises."""
     found, _ = solutions()
     with quiet():
-        mesher = found.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=faces, refine_landmarks=refined,
-                                          min_detection_confidence=least_score)
+        mesher = found.face_mesh.FaceMesh(
+            static_image_mode=True, max_num_faces=faces, refine_landmarks=refined, min_detection_confidence=least_score
+        )
         mesher.process(np.zeros((64, 64, 3), np.uint8))
     return mesher
 

@@ -1,4 +1,5 @@
 """The video again, with each person's box, name, label and bars in it; H.264, its sound kept."""
+
 from __future__ import annotations
 
 from bisect import bisect_right
@@ -15,15 +16,21 @@ from ..datasets.video_index import av
 from ..files import whole_file
 from ..labels import class_colours
 
-LONGEST = 1280                      # pixels of the longer side; larger videos are reduced
+LONGEST = 1280  # pixels of the longer side; larger videos are reduced
 CLOCK = Fraction(1, 90000)
 COPIED_SOUND = ('aac', 'mp3', 'ac3', 'eac3', 'alac', 'opus')
-FEW = 2                             # people at a time who have bars of their own; more have a stripe under their box
-BARS = 5                            # classes whose bars are shown, the most probable first
+FEW = 2  # people at a time who have bars of their own; more have a stripe under their box
+BARS = 5  # classes whose bars are shown, the most probable first
 
 
-def write_annotated(frames: Iterable[np.ndarray], times: Sequence[float], result: Mapping[str, Any], path: Path,
-                    sound_of: str | None = None, progress: Callable[[float], None] | None = None) -> None:
+def write_annotated(
+    frames: Iterable[np.ndarray],
+    times: Sequence[float],
+    result: Mapping[str, Any],
+    path: Path,
+    sound_of: str | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> None:
     """Write the annotated video, whole or not at all.
 
     Args:
@@ -39,10 +46,12 @@ def write_annotated(frames: Iterable[np.ndarray], times: Sequence[float], result
     with whole_file(path) as partial, library.open(str(partial), 'w', format='mp4') as out:
         stream = sound = None
         for frame, time in zip(frames, times, strict=False):
-            scale = min(LONGEST / max(frame.shape[:2]), 1.)
+            scale = min(LONGEST / max(frame.shape[:2]), 1.0)
             picture = drawn(frame, time, lanes, scale, result['model']['notice'])
             if stream is None:
-                stream = out.add_stream('libx264', rate=max(round(result['fps']), 1), options=dict(crf='20', preset='veryfast'))
+                stream = out.add_stream(
+                    'libx264', rate=max(round(result['fps']), 1), options=dict(crf='20', preset='veryfast')
+                )
                 stream.width, stream.height, stream.pix_fmt, stream.time_base = *picture.size, 'yuv420p', CLOCK
                 stream.codec_context.time_base = CLOCK
                 sound = None if sound_of is None else Sound(sound_of, out)
@@ -96,12 +105,25 @@ def drawn(frame: np.ndarray, time: float, lanes: Sequence[Lane], scale: float, n
     for lane, box, window in here:
         _draw_lane(draw, size, unit, lane, box, window, scale, bars=len(here) <= FEW)
     if notice:
-        draw.text((unit // 2, size[1] - 1.4 * unit), 'frame-wise baseline', font=_font(int(0.8 * unit)), fill=(255, 255, 255, 170))
+        draw.text(
+            (unit // 2, size[1] - 1.4 * unit),
+            'frame-wise baseline',
+            font=_font(int(0.8 * unit)),
+            fill=(255, 255, 255, 170),
+        )
     return image
 
 
-def _draw_lane(draw: ImageDraw.ImageDraw, size: tuple[int, int], unit: int, lane: Lane, box: list[float] | None,
-               window: Mapping[str, Any] | None, scale: float, bars: bool) -> None:
+def _draw_lane(
+    draw: ImageDraw.ImageDraw,
+    size: tuple[int, int],
+    unit: int,
+    lane: Lane,
+    box: list[float] | None,
+    window: Mapping[str, Any] | None,
+    scale: float,
+    bars: bool,
+) -> None:
     colours = dict(zip(lane.classes, class_colours(tuple(lane.classes)), strict=True))
     colour = colours[window['label']] if window is not None else '#dddddd'
     x1, y1, x2, y2 = (edge * scale for edge in box) if box is not None else (unit, 2 * unit, unit, unit)
@@ -130,8 +152,10 @@ def _draw_lane(draw: ImageDraw.ImageDraw, size: tuple[int, int], unit: int, lane
     draw.rectangle((left_of, y, left_of + 8.2 * unit, y + len(ranked) * height + 0.2 * unit), fill=(0, 0, 0, 120))
     for row, (value, name) in enumerate(ranked):
         at = y + 0.1 * unit + row * height
-        draw.rectangle((left_of + 3.8 * unit, at + 0.12 * unit, left_of + 3.8 * unit + max(width * value, 1), at + 0.52 * unit),
-                       fill=colours[name])
+        draw.rectangle(
+            (left_of + 3.8 * unit, at + 0.12 * unit, left_of + 3.8 * unit + max(width * value, 1), at + 0.52 * unit),
+            fill=colours[name],
+        )
         draw.text((left_of + 0.15 * unit, at), name, font=small, fill='white')
 
 
@@ -139,6 +163,7 @@ def _draw_lane(draw: ImageDraw.ImageDraw, size: tuple[int, int], unit: int, lane
 def _font(size: int) -> ImageFont.FreeTypeFont:
     """Matplotlib's own face, which has letters of many scripts."""
     import matplotlib
+
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / 'fonts' / 'ttf' / 'DejaVuSans.ttf'), size)
 
 
@@ -153,11 +178,14 @@ class Sound:
         self.copied = self.stream is not None and self.stream.codec_context.name in COPIED_SOUND
         self.target = None
         if self.stream is not None:
-            self.target = (out.add_stream_from_template(self.stream) if self.copied else
-                           out.add_stream('aac', rate=self.stream.codec_context.sample_rate or 44100))
+            self.target = (
+                out.add_stream_from_template(self.stream)
+                if self.copied
+                else out.add_stream('aac', rate=self.stream.codec_context.sample_rate or 44100)
+            )
         videos = self.container.streams.video
         start = videos[0].start_time if videos else None
-        self.begin = float(start * videos[0].time_base) if start is not None else 0.
+        self.begin = float(start * videos[0].time_base) if start is not None else 0.0
 
     def copy(self, until: float) -> None:
         """Everything up to a time of the video."""
@@ -179,7 +207,7 @@ class Sound:
                 for frame in packet.decode():
                     frame.pts = None
                     self.out.mux(self.target.encode(frame))
-            except self.library.FFmpegError:                    # a damaged packet is a moment of silence
+            except self.library.FFmpegError:  # a damaged packet is a moment of silence
                 continue
         if not self.copied:
             self.out.mux(self.target.encode(None))
@@ -188,5 +216,5 @@ class Sound:
     def _packets(self) -> Iterator[Any]:
         try:
             yield from self.container.demux(self.stream)
-        except self.library.FFmpegError:                        # sound that ends early ends early
+        except self.library.FFmpegError:  # sound that ends early ends early
             return

@@ -1,4 +1,5 @@
 """A moment of a camera, recorded as a video like any other."""
+
 from __future__ import annotations
 
 import time
@@ -21,10 +22,13 @@ def record(number: int, seconds: float, folder: str) -> Path:
         ValueError: for a camera that is not there or gives no picture.
     """
     import cv2
+
     camera = cv2.VideoCapture(number)
     if not camera.isOpened():
         camera.release()
-        raise ValueError(f'--camera {number}: no such camera; see which there are (/dev/video* on Linux), or give a video')
+        raise ValueError(
+            f'--camera {number}: no such camera; see which there are (/dev/video* on Linux), or give a video'
+        )
     path, library, count = Path(folder) / f'camera_{number}.mp4', av(), 0
     clock = Fraction(1, 90000)
     print(f'recording camera {number} for {seconds:.0f} s, Ctrl-C ends it', flush=True)
@@ -46,7 +50,7 @@ def record(number: int, seconds: float, folder: str) -> Path:
                     out.mux(stream.encode(picture))
                     count += 1
             except KeyboardInterrupt:
-                pass
+                print('recording ends')
             if stream is None:
                 raise ValueError(f'--camera {number}: gives no picture')
             out.mux(stream.encode(None))

@@ -1,4 +1,5 @@
 """What a model wants of a video: what to keep of a frame, and the scores of a window of what was kept."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ EDGE = 224
 
 class WindowModel(Protocol):
     """A model of windows."""
+
     name: str
     classes: Sequence[str]
     notice: str
@@ -59,17 +61,27 @@ class ClipModel:
     Raises:
         ValueError: for a pipeline that does not decode clips as this package's do.
     """
+
     notice = ''
 
-    def __init__(self, models: Sequence[torch.nn.Module], pipelines: Sequence[Sequence[dict]], classes: Sequence[str],
-                 name: str, device: str, amp: bool = False) -> None:
+    def __init__(
+        self,
+        models: Sequence[torch.nn.Module],
+        pipelines: Sequence[Sequence[dict]],
+        classes: Sequence[str],
+        name: str,
+        device: str,
+        amp: bool = False,
+    ) -> None:
         self.models, self.classes, self.name, self.device, self.amp = list(models), list(classes), name, device, amp
         self.openings, self.frame_steps, self.closings = [], None, []
         for steps in pipelines:
             opening, frame_steps, closing = split_pipeline(steps)
             if self.frame_steps is not None and frame_steps != self.steps_of_frames:
-                raise ValueError(f'{name}: the models want frames of different sizes ({frame_steps} and '
-                                 f'{self.steps_of_frames}); average their results instead')
+                raise ValueError(
+                    f'{name}: the models want frames of different sizes ({frame_steps} and '
+                    f'{self.steps_of_frames}); average their results instead'
+                )
             self.steps_of_frames = frame_steps
             self.frame_steps = Compose(frame_steps)
             self.openings.append(Compose(opening))
@@ -78,7 +90,9 @@ class ClipModel:
     def keep(self, frame: np.ndarray, face: Face | None) -> np.ndarray:
         if face is not None:
             frame = aligned_by_points(frame, face.points, face.box, EDGE)
-        kept = self.frame_steps(dict(imgs=[frame], img_shape=frame.shape[:2], original_shape=frame.shape[:2], modality='RGB'))
+        kept = self.frame_steps(
+            dict(imgs=[frame], img_shape=frame.shape[:2], original_shape=frame.shape[:2], modality='RGB')
+        )
         return kept['imgs'][0]
 
     @torch.no_grad()
@@ -103,7 +117,9 @@ def split_pipeline(steps: Sequence[dict]) -> tuple[list[dict], list[dict], list[
     """
     kinds = [step['type'].split('.')[-1] for step in steps]
     if DECODING not in kinds:
-        raise ValueError(f'the test_pipeline has no {DECODING}, by which frames are read; its steps are {", ".join(kinds)}')
+        raise ValueError(
+            f'the test_pipeline has no {DECODING}, by which frames are read; its steps are {", ".join(kinds)}'
+        )
     middle = kinds.index(DECODING) + 1
     stop = middle
     while stop < len(kinds) and kinds[stop] in FRAME_STEPS:
@@ -114,6 +130,7 @@ def split_pipeline(steps: Sequence[dict]) -> tuple[list[dict], list[dict], list[
 @dataclass
 class KeptFace:
     """A face as the frame-wise network sees it, and its probabilities once they are known."""
+
     picture: np.ndarray
     scores: np.ndarray | None = None
 
@@ -130,8 +147,9 @@ class FrameModel:
         every: of the frames that come, one in so many is looked at.
     """
 
-    def __init__(self, model: torch.nn.Module, classes: Sequence[str], name: str, notice: str, device: str,
-                 every: int = 4) -> None:
+    def __init__(
+        self, model: torch.nn.Module, classes: Sequence[str], name: str, notice: str, device: str, every: int = 4
+    ) -> None:
         self.model, self.classes, self.name, self.notice, self.device = model, list(classes), name, notice, device
         self.every, self._count = every, 0
 
@@ -165,12 +183,13 @@ class FrameModel:
 def turned_box(face: Face, size: tuple[int, int]) -> np.ndarray:
     """A face's box in the frame that was turned to make it stand upright."""
     from ..face.finding import box_turned_back
+
     turned_size = size if face.turn % 2 == 0 else size[::-1]
     return box_turned_back(face.box, -face.turn % 4, turned_size)
 
 
 def grey_face(frame: np.ndarray, box: np.ndarray, edge: int = 64, margin: int = 10, border: int = 40) -> np.ndarray:
-    """A face as the package ``fer`` cuts it: grey, squared by its longer side, ``margin`` pixels more, (edge, edge) in [-1, 1].
+    """A face as the package ``fer`` cuts it: grey, squared by its longer side, with a margin; (edge, edge) in [-1, 1].
 
     Args:
         frame: RGB (H, W, 3) of uint8.
@@ -189,7 +208,7 @@ def grey_face(frame: np.ndarray, box: np.ndarray, edge: int = 64, margin: int = 
     top, left = (max(start - margin, -border) for start in (y, x))
     stop, end = min(y + height + margin, rows + border), min(x + width + margin, columns + border)
     # Only the part around the face is made grey and padded: the whole frame would cost more than the network.
-    part = _grey(frame[max(top, 0):max(stop, 0), max(left, 0):max(end, 0)])
+    part = _grey(frame[max(top, 0) : max(stop, 0), max(left, 0) : max(end, 0)])
     pads = [max(-top, 0), max(stop - rows, 0), max(-left, 0), max(end - columns, 0)]
     if any(pads):
         fill = float(_grey(frame[-2:]).mean())

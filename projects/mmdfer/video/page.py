@@ -1,4 +1,5 @@
 """A page of a video's people over time: one file, works offline; hover for values, click to the moment."""
+
 from __future__ import annotations
 
 import base64
@@ -19,8 +20,9 @@ TEMPLATES = Path(__file__).with_name('templates')
 THUMBNAILS, THUMBNAIL_HEIGHT = 14, 72
 
 
-def write_page(result: Mapping[str, Any], thumbnails: Sequence[tuple[float, np.ndarray]], path: Path,
-               video: str | None = None) -> None:
+def write_page(
+    result: Mapping[str, Any], thumbnails: Sequence[tuple[float, np.ndarray]], path: Path, video: str | None = None
+) -> None:
     """Write the page, whole or not at all.
 
     Args:
@@ -38,12 +40,29 @@ def write_page(result: Mapping[str, Any], thumbnails: Sequence[tuple[float, np.n
 
 def _data(result: Mapping[str, Any]) -> dict[str, Any]:
     """What the page's script needs: no boxes, and windows by their track."""
-    tracks = [dict(id=track['id'], label=track['label'], start=track['start'], end=track['end'], joined=track['joined'],
-                   spans=_spans(track), clip=track['clip'],
-                   windows=[dict((key, window[key]) for key in ('start', 'end', 'label', 'probabilities'))
-                            for window in track['windows']]) for track in result['tracks']]
-    return dict(duration=result['duration'], classes=list(result['classes']), colours=class_colours(tuple(result['classes'])),
-                tracks=tracks, no_face=result['no_face'])
+    tracks = [
+        dict(
+            id=track['id'],
+            label=track['label'],
+            start=track['start'],
+            end=track['end'],
+            joined=track['joined'],
+            spans=_spans(track),
+            clip=track['clip'],
+            windows=[
+                dict((key, window[key]) for key in ('start', 'end', 'label', 'probabilities'))
+                for window in track['windows']
+            ],
+        )
+        for track in result['tracks']
+    ]
+    return dict(
+        duration=result['duration'],
+        classes=list(result['classes']),
+        colours=class_colours(tuple(result['classes'])),
+        tracks=tracks,
+        no_face=result['no_face'],
+    )
 
 
 def _spans(track: Mapping[str, Any], gap: float = 0.5) -> list[list[float]]:

@@ -1,4 +1,5 @@
-"""What a user gives to look at: videos, pictures, folders of frames, folders of any depth, patterns; each with a name of its own."""
+"""What a user gives to look at: videos, pictures, folders of frames or of these, patterns; each with its own name."""
+
 from __future__ import annotations
 
 import glob
@@ -16,7 +17,8 @@ CAMERA = 'camera:'
 
 @dataclass(frozen=True)
 class Source:
-    """One thing to look at: its path, what it is (``video``, ``picture``, ``frames``) and what its results are called."""
+    """One thing to look at: its path, its kind (``video``, ``picture``, ``frames``), what its results are called."""
+
     path: str
     kind: str
     name: str = ''
@@ -35,8 +37,10 @@ def find_sources(inputs: Sequence[str]) -> list[Source]:
     for given in inputs:
         sources = list(_of(given))
         if not sources:
-            raise BadClipError(f'{given}: holds neither videos ({", ".join(VIDEO_SUFFIXES)}) nor pictures '
-                               f'({", ".join(FRAME_SUFFIXES)})')
+            raise BadClipError(
+                f'{given}: holds neither videos ({", ".join(VIDEO_SUFFIXES)}) nor pictures '
+                f'({", ".join(FRAME_SUFFIXES)})'
+            )
         for source in sources:
             found.setdefault(os.path.realpath(source.path), source)
     return named(found.values())
@@ -85,8 +89,11 @@ def named(sources: Iterable[Source]) -> list[Source]:
     paths = [os.path.abspath(source.path) for source in sources]
     shared = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ''
     names = ['' for _ in sources]
-    forms = (lambda path, kind: Path(path).stem if kind != 'frames' else Path(path).name, lambda path, kind: Path(path).name,
-             lambda path, kind: os.path.relpath(path, shared))
+    forms = (
+        lambda path, kind: Path(path).stem if kind != 'frames' else Path(path).name,
+        lambda path, kind: Path(path).name,
+        lambda path, kind: os.path.relpath(path, shared),
+    )
     open_places = list(range(len(sources)))
     for form in forms:
         told = {place: form(paths[place], sources[place].kind) for place in open_places}
@@ -97,6 +104,6 @@ def named(sources: Iterable[Source]) -> list[Source]:
             if counts[name.casefold()] == 1:
                 names[place] = name
         open_places = [place for place in open_places if not names[place]]
-    for number, place in enumerate(open_places, 1):             # names that differ by their case alone
+    for number, place in enumerate(open_places, 1):  # names that differ by their case alone
         names[place] = f'{os.path.relpath(paths[place], shared)}.{number}'
     return [Source(source.path, source.kind, name) for source, name in zip(sources, names, strict=True)]

@@ -1,10 +1,10 @@
-"""One pass over a video: faces, people, windows as they fill, scores in batches; memory does not grow with the length."""
+"""One pass over a video: faces, people, windows as they fill, scores in batches; memory stays flat."""
+
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,11 +16,11 @@ from .models import WindowModel
 from .people import People, Person
 from .windows import Lane, Window
 
-DETECTIONS_A_SECOND = 8.
-THOROUGH_EVERY = 1.0                # seconds between two thorough looks
-THOROUGH_WITHOUT_FACE = 0.5         # the same while nobody is seen
+DETECTIONS_A_SECOND = 8.0
+THOROUGH_EVERY = 1.0  # seconds between two thorough looks
+THOROUGH_WITHOUT_FACE = 0.5  # the same while nobody is seen
 LOOK_EDGE = 24
-CUT = 45.                           # mean difference of two small grey pictures, of 255, that is a cut
+CUT = 45.0  # mean difference of two small grey pictures, of 255, that is a cut
 
 
 @dataclass
@@ -37,6 +37,7 @@ class Settings:
     Raises:
         ValueError: for lengths that are not positive, or an unknown region.
     """
+
     window: float = 3.0
     stride: float = 1.0
     region: str = 'faces'
@@ -45,7 +46,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not (self.window > 0 and self.stride > 0) or self.batch_size < 1:
-            raise ValueError(f'window={self.window}, stride={self.stride} and batch_size={self.batch_size} must be positive')
+            raise ValueError(
+                f'window={self.window}, stride={self.stride} and batch_size={self.batch_size} must be positive'
+            )
         if self.region not in ('faces', 'frame'):
             raise ValueError(f"region={self.region!r} is not known: choose 'faces' or 'frame'")
 
@@ -54,14 +57,15 @@ class Settings:
 class Track:
     """What is known of one lane when the video ends: its frames' times and boxes, and its scored windows.
 
-    ``frames`` holds (time, end, box) of every frame in which the person is seen, detected or between two detections; the box
-    is ``None`` for the whole frame.
+    ``frames`` holds (time, end, box) of every frame in which the person is seen, detected or between two detections;
+    the box is ``None`` for the whole frame.
     """
+
     number: int
     person: Person | None
     frames: list[tuple[float, float, np.ndarray | None]] = field(default_factory=list)
     windows: list[tuple[Window, np.ndarray]] = field(default_factory=list)
-    end: float = 0.
+    end: float = 0.0
 
 
 class VideoStream:
@@ -78,8 +82,13 @@ class VideoStream:
         self._detector = detector
         self.tracks: list[Track] = []
 
-    def run(self, frames: Iterable[tuple[np.ndarray, float, float]], fps: float,
-            progress: Callable[[float], None] | None = None, single: bool = False) -> list[Track]:
+    def run(
+        self,
+        frames: Iterable[tuple[np.ndarray, float, float]],
+        fps: float,
+        progress: Callable[[float], None] | None = None,
+        single: bool = False,
+    ) -> list[Track]:
         """Go through a video once.
 
         Args:
@@ -120,8 +129,8 @@ class _Run:
         if single:
             self.people.of_one_picture()
         self.lanes: dict[int, tuple[Lane, Track]] = {}
-        self.waiting: deque[tuple[np.ndarray, float, float]] = deque()      # frames since the last detection
-        self.before: dict[int, tuple[float, Face]] = {}                     # each person's face at the last detection
+        self.waiting: deque[tuple[np.ndarray, float, float]] = deque()  # frames since the last detection
+        self.before: dict[int, tuple[float, Face]] = {}  # each person's face at the last detection
         self.queue: list[tuple[Track, Window]] = []
         self.last_thorough, self.small, self.count = -np.inf, None, 0
         self.step = max(1, round(fps / DETECTIONS_A_SECOND))
@@ -161,9 +170,12 @@ class _Run:
                     self._add(person, picture, shown, end, between(earlier[1], face, share))
         self.before = now
         self.waiting.clear()
-        gone = [key for key, (_, track) in self.lanes.items() if track.person is not None and not track.person.confirmed
-                and time - track.person.last > 2.]
-        for key in gone:                                # what was taken for a face for a moment
+        gone = [
+            key
+            for key, (_, track) in self.lanes.items()
+            if track.person is not None and not track.person.confirmed and time - track.person.last > 2.0
+        ]
+        for key in gone:  # what was taken for a face for a moment
             del self.lanes[key]
 
     def _merge(self, person: Person) -> None:
@@ -172,6 +184,10 @@ class _Run:
             if track.person is not None and track.person.merged is person and key != id(person):
                 own_lane, own_track = self._lane(person)
                 own_track.frames += track.frames
+                own_track.windows += track.windows
+                self.queue = [(own_track if one is track else one, window) for one, window in self.queue]
+                if key in self.before:
+                    self.before[id(person)] = self.before.pop(key)
                 self._put(own_track, own_lane.absorb(lane, self.fps))
                 del self.lanes[key]
 
@@ -197,7 +213,9 @@ class _Run:
     def _score(self, count: int) -> None:
         batch, self.queue = self.queue[:count], self.queue[count:]
         if batch:
-            for (track, window), scores in zip(batch, self.model.score([window.items for _, window in batch]), strict=True):
+            for (track, window), scores in zip(
+                batch, self.model.score([window.items for _, window in batch]), strict=True
+            ):
                 window.items = []
                 track.windows.append((window, scores))
 

@@ -1,4 +1,5 @@
 """Windows of one lane (a person, or the whole frame) as its frames come in, with no more kept than a window needs."""
+
 from __future__ import annotations
 
 from collections import deque
@@ -6,31 +7,33 @@ from dataclasses import dataclass, field
 from typing import Any
 
 EPSILON = 1e-6
-LEAST_SEEN = 0.5                # share of a window's frames in which a person must be seen for it to be judged
+LEAST_SEEN = 0.5  # share of a window's frames in which a person must be seen for it to be judged
 
 
 @dataclass
 class Window:
     """A window of a lane: seconds, what is kept of its frames, and the share of them in which the lane is seen."""
+
     start: float
     end: float
     items: list[Any]
-    seen: float = 1.
+    seen: float = 1.0
 
 
 @dataclass
 class Lane:
     """Frames of one lane, cut into windows of ``length`` seconds that begin every ``stride`` seconds.
 
-    The last window ends with the lane; one shorter than a window is a single window. Frames (``items``) are let go of as soon
-    as no window can want them.
+    The last window ends with the lane; one shorter than a window is a single window. Frames (``items``) are let go of
+    as soon as no window can want them.
     """
+
     length: float
     stride: float
     begin: float | None = None
-    last: float = 0.
-    items: deque = field(default_factory=deque)         # (time, end, item)
-    next_start: float = 0.
+    last: float = 0.0
+    items: deque = field(default_factory=deque)  # (time, end, item)
+    next_start: float = 0.0
     last_end: float | None = None
 
     def add(self, time: float, end: float, item: Any, frames_a_second: float) -> list[Window]:
@@ -71,8 +74,8 @@ class Lane:
 
     def _cut(self, start: float, end: float, frames_a_second: float) -> list[Window]:
         inside = [item for time, _, item in self.items if start - EPSILON <= time < end - EPSILON]
-        expected = max((end - start) * frames_a_second, 1.)
-        seen = min(len(inside) / expected, 1.)
+        expected = max((end - start) * frames_a_second, 1.0)
+        seen = min(len(inside) / expected, 1.0)
         if not inside or seen < LEAST_SEEN:
             return []
         self.last_end = end

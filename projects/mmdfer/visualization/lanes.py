@@ -1,4 +1,5 @@
-"""People's expressions over a video as a picture for a paper: one lane a person, a short clip as the bars that it is."""
+"""People's expressions over a video as a picture for a paper: one lane a person, a short clip as bars."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 MOST_LANES = 12
 
 
-def plot_lanes(result: Mapping[str, Any], path: str | Path | None, thumbnails: Sequence[tuple[float, np.ndarray]] = ()) -> Figure:
+def plot_lanes(
+    result: Mapping[str, Any], path: str | Path | None, thumbnails: Sequence[tuple[float, np.ndarray]] = ()
+) -> Figure:
     """Draw the windows' probabilities of each person over time.
 
     Args:
@@ -37,7 +40,7 @@ def plot_lanes(result: Mapping[str, Any], path: str | Path | None, thumbnails: S
     alone = len(tracks) == 1 and len(tracks[0]['windows']) == 1
     strip = bool(thumbnails) and not alone
     figure = new_figure(8 if alone else 12, 2.6 if alone else 1.1 + 1.1 * strip + 1.35 * len(tracks))
-    grid = figure.add_gridspec(len(tracks) + strip, 1, height_ratios=[0.9] * strip + [1.] * len(tracks))
+    grid = figure.add_gridspec(len(tracks) + strip, 1, height_ratios=[0.9] * strip + [1.0] * len(tracks))
     lanes = []
     for row, track in enumerate(tracks):
         axes = figure.add_subplot(grid[row + strip], sharex=lanes[0] if lanes and not alone else None)
@@ -50,8 +53,14 @@ def plot_lanes(result: Mapping[str, Any], path: str | Path | None, thumbnails: S
         _strip(figure.add_subplot(grid[0], sharex=lanes[0]), thumbnails, float(result['duration']))
     if not alone:
         handles = [lanes[0].plot([], [], 's', color=colour)[0] for colour in colours]
-        figure.legend(handles, [_plain(name) for name in classes], loc='outside lower center', ncols=min(len(classes), 8),
-                      frameon=False, fontsize=9)
+        figure.legend(
+            handles,
+            [_plain(name) for name in classes],
+            loc='outside lower center',
+            ncols=min(len(classes), 8),
+            frameon=False,
+            fontsize=9,
+        )
     notice = ' (frame-wise baseline)' if result['model']['notice'] else ''
     figure.suptitle(_plain(f'{result["name"]}: {result["model"]["name"]}{notice}'), fontsize=12, parse_math=False)
     return save(figure, path)
@@ -71,8 +80,16 @@ def _lane(axes: Axes, track: Mapping[str, Any], colours: Sequence, duration: flo
     scores = np.array([window['probabilities'] for window in windows])
     bottoms = np.concatenate([np.zeros((len(scores), 1)), scores.cumsum(axis=1)[:, :-1]], axis=1)
     for index, colour in enumerate(colours):
-        axes.bar(borders[:-1], scores[:, index], np.diff(borders), bottoms[:, index], align='edge', color=colour, linewidth=0.4,
-                 edgecolor='white')
+        axes.bar(
+            borders[:-1],
+            scores[:, index],
+            np.diff(borders),
+            bottoms[:, index],
+            align='edge',
+            color=colour,
+            linewidth=0.4,
+            edgecolor='white',
+        )
     for time in track['joined']:
         axes.axvline(time, color='black', linestyle=':', linewidth=1)
     axes.set(xlim=(0, duration), ylim=(0, 1), yticks=(0, 1))
@@ -105,6 +122,8 @@ def _strip(axes: Axes, thumbnails: Sequence[tuple[float, np.ndarray]], duration:
     for place in range(count):
         middle = (place + 0.5) * width
         _, image = min(thumbnails, key=lambda one: abs(one[0] - middle))
-        axes.imshow(image, extent=(place * width + 0.01 * width, (place + 1) * width - 0.01 * width, 0, 1), aspect='auto')
+        axes.imshow(
+            image, extent=(place * width + 0.01 * width, (place + 1) * width - 0.01 * width, 0, 1), aspect='auto'
+        )
     axes.set(xlim=(0, duration), ylim=(0, 1))
     axes.axis('off')

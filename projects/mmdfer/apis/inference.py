@@ -180,14 +180,15 @@ def clip_model(
             raise ValueError(
                 f'{cfg.filename or checkpoint}: has no top-level test_pipeline, which says how a clip is read'
             )
-        own = list(class_names_of(cfg))
-        if classes is not None and own != classes:
-            raise ValueError(
-                f'{checkpoint}: its classes ({", ".join(own)}) are not those of {checkpoints[0]} '
-                f'({", ".join(classes)}): their scores cannot be averaged'
-            )
-        classes, name = own, name or (Path(cfg.filename).stem if cfg.filename else Path(checkpoint).stem)
         models.append(build_model(cfg, checkpoint, device))
+        if cfg.get('run_classes') is None:
+            raise ValueError(f'{cfg.filename}: no data set of it names its classes, and neither does {checkpoint}: '
+                             'give them as metainfo=dict(classes=[...]) of its data sets')
+        own = list(cfg.run_classes)
+        if classes is not None and own != classes:
+            raise ValueError(f'{checkpoint}: its classes ({", ".join(own)}) are not those of {checkpoints[0]} '
+                             f'({", ".join(classes)}): their scores cannot be averaged')
+        classes, name = own, name or (Path(cfg.filename).stem if cfg.filename else Path(checkpoint).stem)
         pipelines.append(cfg.test_pipeline)
     return ClipModel(models, pipelines, classes, name, device, amp and device != 'cpu')
 
@@ -412,17 +413,6 @@ def _csv(rows: Sequence[Sequence[Any]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator='\n').writerows(rows)
     return text.getvalue()
-
-
-def class_names_of(cfg: Config) -> Sequence[str]:
-    """Class names of the data set that a config trains on."""
-    from ..run_config import dataset_classes, dataset_configs
-
-    for dataset in dataset_configs(cfg):
-        classes = dataset_classes(dataset)
-        if classes is not None:
-            return classes
-    raise ValueError(f'{cfg.filename}: no data set of it names its classes')
 
 
 def find_inputs(path: str) -> Iterator[str]:

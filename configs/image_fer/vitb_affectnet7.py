@@ -1,3 +1,4 @@
+# Image stage: a ViT-B/16 fine-tuned on AffectNet without contempt, 7 classes.
 _base_ = ['vitb_affectnet.py']
 
 model = dict(data_preprocessor=dict(num_classes=7), head=dict(num_classes=7))

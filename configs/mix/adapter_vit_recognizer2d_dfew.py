@@ -1,3 +1,4 @@
+# FE-Adapter's ViT in MMAction2's Recognizer2D, on DFEW.
 _base_ = [
     '../_base_/models/adapter_vitb.py', '../_base_/datasets/dfew_2d.py', '../_base_/schedules/adamw_5e-4_100e.py',
     '../_base_/default_runtime.py'

@@ -1,8 +1,9 @@
+# ST-Adapter in MMAction2's MViTv2-S, frozen, on DFEW.
 _base_ = [
     '../_base_/datasets/dfew.py', '../_base_/schedules/adamw_5e-4_100e.py', '../_base_/default_runtime.py'
 ]
 
-# MViTv2-S; its widths and grids change from stage to stage, and each adapter is given its block's.
+# Its widths and grids change from stage to stage, and each adapter is given its block's.
 model = dict(
     type='Recognizer3D',
     backbone=dict(

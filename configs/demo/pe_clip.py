@@ -1,4 +1,4 @@
-# Demo of PE-CLIP: the image stage's ViT stands for CLIP's image tower, and the text tower has random weights; both frozen.
+# Demo of PE-CLIP: the image stage's ViT stands for CLIP's image tower, the text tower is random; both are frozen.
 _base_ = ['temporal_aggregation.py']
 
 model = dict(

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmdfer.labels import class_names
+from mmdfer.datasets import class_names
 
 DFEW_TESTS = (2341, 2341, 2340, 2339, 2336)
 DFEW_CLASSES = (2445, 1894, 2669, 2173, 1469, 145, 902)             # fold 1, train and test together

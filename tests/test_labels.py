@@ -1,17 +1,19 @@
-"""Every class of every set has an emotion, a colour and words."""
+"""Every class of every set has an emotion, a colour and words; and names of classes find their emotion."""
 import re
 
 import pytest
 
-from mmdfer.labels import EMOTIONS, class_colours, class_names, emotion_of
+from mmdfer import labels
+from mmdfer.datasets import class_names
+from mmdfer.labels import EMOTIONS, add_words, class_colours, find_emotion, find_emotions
 
-SETS = dict(dfew=7, ferv39k=7, mafw=11, mafw_compound=43, rafdb=7, affectnet=8, affectnet7=7, ferplus=8)
+SETS = dict(dfew=7, demo=7, ferv39k=7, mafw=11, mafw_compound=43, rafdb=7, affectnet=8, affectnet7=7, ferplus=8)
 
 
 @pytest.mark.parametrize('name, size', SETS.items())
 def test_classes_have_words_and_colours(name, size):
     names = class_names(name)
-    emotions = [emotion_of(name, one) for one in names]
+    emotions = [find_emotion(one) for one in names]
     assert len(set(names)) == len({emotion.short for emotion in emotions}) == size
     assert len({emotion.sentence for emotion in emotions}) == len({emotion.adjective for emotion in emotions}) == size
     assert all(re.fullmatch('#[0-9a-f]{6}', emotion.colour) for emotion in emotions)
@@ -19,20 +21,33 @@ def test_classes_have_words_and_colours(name, size):
 
 
 def test_the_same_emotion_is_one_over_the_sets():
-    assert emotion_of('dfew', 'angry') is emotion_of('mafw', 'anger') is emotion_of('ferv39k', 'angry')
+    assert find_emotion('angry') is find_emotion('anger') is find_emotion('Angry') is EMOTIONS['anger']
     assert class_names('ferv39k') == class_names('dfew')
+    for name, emotion in EMOTIONS.items():
+        assert find_emotion(name) is find_emotion(emotion.adjective.upper()) is emotion
 
 
 def test_a_compound_joins_its_parts():
-    emotion = emotion_of('mafw_compound', 'anger_disgust_contempt')
+    emotion = find_emotion('anger_disgust_contempt')
     assert emotion.noun == 'anger, disgust and contempt' and emotion.short == 'AN+DI+CO'
     assert emotion.adjective == 'angry, disgusted and contemptuous'
     assert emotion.sentence == 'A person with an expression of anger, disgust and contempt.'
     parts = [EMOTIONS[part].colour for part in ('anger', 'disgust', 'contempt')]
     assert int(emotion.colour[1:3], 16) == round(sum(int(colour[1:3], 16) for colour in parts) / 3)
+    assert find_emotions('Happy_Sadness') == (EMOTIONS['happiness'], EMOTIONS['sadness'])
 
 
-def test_unknown_sets_and_names():
-    with pytest.raises(ValueError, match="dataset='afew' is not known"):
-        class_names('afew')
+def test_unknown_names():
+    assert find_emotion('joy') is find_emotion('') is find_emotion('happy_joy') is find_emotions('joy') is None
     assert class_colours(('joy', 'happy')) == ['#555555', EMOTIONS['happiness'].colour]
+
+
+def test_words_of_ones_own(monkeypatch):
+    monkeypatch.setattr(labels, '_WORDS', dict(labels._WORDS))
+    add_words({'Joyful': 'happy', 'at_ease': 'neutral'})
+    assert find_emotion('joyful') is EMOTIONS['happiness'] and find_emotion('At_Ease') is EMOTIONS['neutral']
+    assert find_emotion('joyful_sad').short == 'HA+SA'
+    with pytest.raises(ValueError, match="'joyful': stands for happiness already, and cannot stand for sad too"):
+        add_words({'joyful': 'sad'})
+    with pytest.raises(ValueError, match="'calm': 'serenity' is no emotion known here; choose one of happiness, "):
+        add_words({'calm': 'serenity'})

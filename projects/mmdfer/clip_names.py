@@ -6,10 +6,15 @@ import os
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
 
 
+def clip_stem(name: str) -> str:
+    """A clip's name without a video's suffix."""
+    stem, suffix = os.path.splitext(name)
+    return stem if suffix.lower() in VIDEO_SUFFIXES else name
+
+
 def clip_key(name: str) -> str:
     """What a listed clip and its folder or file share: no suffix, and no leading zeros of a number."""
-    stem, suffix = os.path.splitext(name)
-    stem = stem if suffix.lower() in VIDEO_SUFFIXES else name
+    stem = clip_stem(name)
     return str(int(stem)) if stem.isdigit() else stem
 
 

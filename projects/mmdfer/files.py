@@ -1,35 +1,101 @@
-"""Files that are whole or not there: written beside their name, and renamed when they are complete."""
+"""Files that are whole or not there, and journals that survive a kill.
+
+A result is written beside its name and renamed when all of it is on the disk, so that a kill, a full disk or a power
+cut leaves the new file or the one that was there before, never a part of one.
+"""
 from __future__ import annotations
 
+import errno
 import json
 import os
+import secrets
+import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LITTLE = 1 << 20
+"""Bytes; where fewer are free, that is why a library could not write, whatever it says itself."""
+
+STALE_AFTER = 3600
+"""Seconds after which nobody writes on at what is half-written."""
+
+
+class WriteError(OSError):
+    """What could not be written, why, and what to do; what was there before is as it was."""
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[Path]:
+def whole_file(path: str | os.PathLike, durable: bool = True) -> Iterator[Path]:
     """A path to write to, which takes the name ``path`` when the block ends well and is removed when it does not.
 
-    The folder is made if it is missing. The name is hidden and this process's own, so that what a kill leaves is no
-    frame, clip or checkpoint to anybody, and two processes never write into one file.
+    The folder is made if it is missing. The name is hidden and nobody else's: what a kill leaves is no frame, clip or
+    checkpoint to anybody, and of two processes the later one's file is kept. A device is written to itself.
+
+    Args:
+        path: the file.
+        durable: whether the file is on the disk, and not only on its way, when the block is left.
+
+    Raises:
+        WriteError: naming ``path``, for a full disk, a folder that may not be written to and the like.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-    try:
-        yield partial
+    if path.exists() and not path.is_file() and not path.is_dir():          # /dev/null must stay what it is
+        yield path
+        return
+    partial = _partial(path)
+    with write_errors(path, partial):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            put_in_place(partial, path, durable)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: str | os.PathLike, durable: bool = True) -> Iterator[Path]:
+    """A new folder to write into, which takes the name ``path`` when the block ends well, as :func:`whole_file` does.
+
+    An older folder of that name is replaced; a kill between its going and the new one's coming may leave neither.
+    """
+    path = Path(path)
+    partial = _partial(path)
+    with write_errors(path, partial):
+        try:
+            partial.mkdir(parents=True)
+            yield partial
+            put_in_place(partial, path, durable)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def put_in_place(partial: Path, path: Path, durable: bool = True) -> None:
+    """Give a complete file or folder its name; where it is ``durable``, once all of it is on the disk."""
+    if durable:
+        for each in [partial, *partial.rglob('*')]:
+            _sync(each)
+    if path.is_dir() and not path.is_symlink() and partial.is_dir() and not partial.is_symlink():
+        old = _partial(path)
+        path.rename(old)
+        partial.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
         os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    if durable:
+        _sync(path.parent)
 
 
 def write_text(text: str, path: str | os.PathLike) -> None:
     """Write a text file, UTF-8, whole or not at all."""
     with whole_file(path) as partial:
-        partial.write_text(text, encoding='utf-8')
+        partial.write_bytes(text.encode('utf-8'))
 
 
 def write_json(content: Any, path: str | os.PathLike) -> None:
@@ -37,12 +103,24 @@ def write_json(content: Any, path: str | os.PathLike) -> None:
     write_text(json.dumps(content, indent=2) + '\n', path)
 
 
+def write_arrays(arrays: dict[str, np.ndarray], path: str | os.PathLike) -> None:
+    """Write a compressed ``.npz`` whole or not at all."""
+    import numpy as np
+    with whole_file(path) as partial, open(partial, 'wb') as file:
+        np.savez_compressed(file, **arrays)
+
+
+def write_link(path: str | os.PathLike, target: str) -> None:
+    """Let ``path`` lead to ``target``, a path from its folder, replacing an older link in one step."""
+    with whole_file(path, durable=False) as partial:
+        partial.symlink_to(target)
+
+
 def read_json(path: str | os.PathLike) -> dict:
     """A JSON object from a file.
 
     Raises:
-        FileNotFoundError: where there is no such file.
-        ValueError: where it holds no JSON object.
+        FileNotFoundError, ValueError: where there is no such file, or it holds no JSON object.
     """
     try:
         found = json.loads(Path(path).read_text(encoding='utf-8'))
@@ -51,3 +129,169 @@ def read_json(path: str | os.PathLike) -> dict:
     if not isinstance(found, dict):
         raise ValueError(f'{path}: holds no JSON object')
     return found
+
+
+def remove_partials(folder: str | os.PathLike) -> None:
+    """Take away what killed processes left half-written in a folder; what was written to of late stays."""
+    for partial in Path(folder).glob('.*.partial'):
+        with suppress(FileNotFoundError):                       # taken away by another process
+            if time.time() - partial.lstat().st_mtime > STALE_AFTER:
+                shutil.rmtree(partial, ignore_errors=True) if partial.is_dir() else partial.unlink()
+
+
+class Journal:
+    """Entries as they are made, a JSON object a line, so that a run that was killed goes on where it was.
+
+    A kill or a full disk can cut the last line alone. Such a line is no entry: it is not read, and is cut off before
+    the next one is written. What the journal was kept for is written whole at the end, and then the journal removed.
+    One process at a time writes it.
+
+    Args:
+        path: the file; it need not be there.
+        durable: whether entries are on the disk, and not only on their way, when :meth:`append` returns.
+    """
+
+    def __init__(self, path: str | os.PathLike, durable: bool = True) -> None:
+        self.path, self.durable = Path(path), durable
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def lines(self) -> Iterator[bytes]:
+        """The whole lines, for ``json.loads``."""
+        if self.path.exists():
+            with open(self.path, 'rb') as file:
+                yield from (line for line in file if line.endswith(b'\n'))
+
+    def claim(self) -> bool:
+        """Keep other processes from writing until :meth:`close`; returns whether a half-written line was cut off.
+
+        Raises:
+            WriteError: if another process is writing this journal, or it cannot be written.
+        """
+        if self._file is not None:
+            return False
+        with write_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(self.path, 'a+b', buffering=0)
+            # One that was removed between its opening and its locking was another process's.
+            if not lock(file) or not (self.path.exists() and os.path.samestat(os.fstat(file.fileno()), self.path.stat())):
+                file.close()
+                raise WriteError(f'{self.path}: another process is writing it; wait until it ends, or end it')
+            self._file = file
+            return self.keep() > 0
+
+    def append(self, *entries: dict) -> None:
+        """Add entries, all of them or none.
+
+        Raises:
+            WriteError: if another process is writing this journal, or it cannot be written.
+        """
+        # A file's name that is no Unicode holds lone surrogates, which become JSON's own escapes here.
+        text = ''.join(json.dumps(entry, ensure_ascii=False) + '\n' for entry in entries)
+        data = text.encode('utf-8', 'backslashreplace')
+        self.claim()
+        end = self._file.seek(0, os.SEEK_END)
+        with write_errors(self.path):
+            try:
+                write_all(self._file, data)
+                if self.durable:
+                    os.fsync(self._file.fileno())
+            except BaseException:
+                self._file.truncate(end)
+                raise
+
+    def keep(self, count: int | None = None) -> int:
+        """Cut off all but the first ``count`` whole lines; returns the number of bytes that went."""
+        self.claim()
+        with open(self.path, 'rb') as file:
+            whole = (len(line) for line in file if line.endswith(b'\n'))
+            length = sum(size for size, _ in zip(whole, iter(int, 1) if count is None else range(count)))
+        total = self._file.seek(0, os.SEEK_END)
+        self._file.truncate(length)
+        return total - length
+
+    def close(self) -> None:
+        """Let other processes write; a journal without an entry is taken away."""
+        if self._file is not None:
+            if self._file.seek(0, os.SEEK_END) == 0:
+                self.path.unlink(missing_ok=True)
+            self._file.close()
+            self._file = None
+
+    def remove(self) -> None:
+        """Take the journal away: what it was kept for is there."""
+        self.path.unlink(missing_ok=True)
+        self.close()
+
+
+@contextmanager
+def write_errors(path: Path, partial: Path | None = None) -> Iterator[None]:
+    """Let errors of writing ``path``, by way of ``partial``, name it and tell what to do."""
+    try:
+        yield
+    except WriteError:
+        raise
+    except OSError as error:
+        about = Path(str(error.filename or path))
+        if not (path.is_relative_to(about) or partial is not None and about.is_relative_to(partial)):
+            raise                                               # of a file that the block reads
+        raise _write_error(path, error.errno, error.strerror or str(error)) from error
+    except Exception as error:
+        # torch and safetensors have errors of their own for a full disk.
+        if _free(path.parent) < LITTLE:
+            raise _write_error(path, errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise
+
+
+def write_all(file: IO[bytes], data: bytes | memoryview) -> None:
+    """Write to a file opened without a buffer, which may take a part at a time."""
+    while len(data):
+        data = data[file.write(data):]
+
+
+def lock(file: IO) -> bool:
+    """Take an open file's lock until it is closed, in whatever way; ``False`` if another process has it."""
+    try:
+        import fcntl
+    except ImportError:                                         # no such locks on Windows
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:                                    # of others: a file system without locks
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
+
+
+def _write_error(path: Path, number: int | None, reason: str) -> WriteError:
+    room = f'{_free(path.parent) / 1e6:.0f} MB are free there: make room, or ' if number in FULL else ''
+    error = WriteError(f'{path}: cannot be written ({reason}); {room}give another place')
+    error.errno = number
+    return error
+
+
+def _free(folder: Path) -> int:
+    """Bytes free where a folder is or would be."""
+    return shutil.disk_usage(next(each for each in (folder, *folder.absolute().parents) if each.exists())).free
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f'.{path.name}.{secrets.token_hex(4)}.partial')
+
+
+def _sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
+    if path.is_symlink() or path.is_dir() and os.name == 'nt':
+        return
+    number = os.open(path, os.O_RDWR if os.name == 'nt' else os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):    # a file system that knows no such thing
+            raise
+    finally:
+        os.close(number)

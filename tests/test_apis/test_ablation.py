@@ -10,7 +10,8 @@ from mmdfer.apis.ablation_demo import demo_config, shrink, width_scale
 from mmdfer.apis.counting import count_config
 from mmdfer.files import write_json
 from mmdfer.registry import MODELS
-from mmdfer.run_config import load_config, settings_of
+from mmdfer.run_config import load_config
+from mmdfer.runs.settings import settings_of
 
 from ..conftest import ROOT, write_dfew
 
@@ -190,7 +191,7 @@ def test_results_of_other_settings_are_refused_by_name(own, dfew, tmp_path):
 def test_a_shared_run_is_trained_once_and_told(monkeypatch, tmp_path):
     started = []
 
-    def train(plan, trial, seed):
+    def train(plan, trial, seed, launch):
         started.append((trial.row, seed))
         write_json(dict(name=trial.row, tunable=10, uar=0.5, war=0.6), f'{plan.folder(trial, seed)}/result.json')
     monkeypatch.setattr(ablation, '_train', train)

@@ -9,8 +9,9 @@ import pytest
 from mmengine.config import Config
 
 from mmdfer.apis.configs import config_table, dump_config, figures, list_configs, millions, models_table
-from mmdfer.run_config import load_config, settings_of
+from mmdfer.run_config import load_config
 from mmdfer.runs.published import paper_row
+from mmdfer.runs.settings import settings_of
 
 from ..conftest import ROOT
 

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from mmdfer.captions import Caption, CaptionFileError, CaptionJournal, read_captions, write_captions
+from mmdfer.files import WriteError
 
 
 def write_lines(path, *entries, end='\n'):
@@ -75,6 +76,7 @@ def test_a_journal_goes_on_after_any_cut(tmp_path, capsys, cut):
     journal = CaptionJournal(tmp_path / 'c.jsonl')
     journal.append(CAPTIONS[:1])
     journal.append(CAPTIONS[1:])
+    journal.close()                                             # as the end of a process does, in whatever way
     path = tmp_path / 'c.jsonl.journal'
     path.write_bytes(path.read_bytes()[:-cut])
     again = CaptionJournal(tmp_path / 'c.jsonl')
@@ -84,6 +86,15 @@ def test_a_journal_goes_on_after_any_cut(tmp_path, capsys, cut):
     assert not (tmp_path / 'c.jsonl').exists()
     again.finish(again.captions.values())
     assert list(read_captions(tmp_path / 'c.jsonl').values()) == CAPTIONS and not path.exists()
+
+
+def test_two_processes_do_not_caption_into_one_file(tmp_path):
+    with CaptionJournal(tmp_path / 'c.jsonl') as journal:
+        journal.append(CAPTIONS[:1])
+        with pytest.raises(WriteError, match='c.jsonl.journal: another process is writing it'):
+            CaptionJournal(tmp_path / 'c.jsonl')
+    with CaptionJournal(tmp_path / 'c.jsonl') as journal:
+        assert list(journal.captions.values()) == CAPTIONS[:1]
 
 
 def test_a_failed_write_leaves_the_earlier_file(tmp_path):

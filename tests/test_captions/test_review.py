@@ -3,8 +3,10 @@ import json
 
 import pytest
 
-from mmdfer.preparation.refining import refine_captions, refined_path, set_ids
 from mmdfer.captions import CaptionFileError, read_captions
+from mmdfer.datasets import DFEWDataset
+from mmdfer.preparation.refining import refine_captions, refined_path
+from mmdfer.preparation.set_clips import set_clips
 
 TEXTS = {
     '00001': 'In this video, the brows rise and the jaw drops slowly.', '00002': 'The lips part.',
@@ -115,7 +117,7 @@ def test_sources_that_cannot_be_refined_are_named(source, tmp_path):
 
 
 def test_captions_are_checked_against_the_lists_of_the_set(source, dfew):
-    ids = set_ids('dfew', str(dfew))
+    ids = [clip.name for clip in set_clips(DFEWDataset, str(dfew))[0]]
     report = refine_captions(source, ids=ids)
     assert report['without'] == ['00003', *(f'{number:05d}' for number in range(7, 22))]
     with source.open('a') as file:

@@ -12,7 +12,7 @@ from PIL import Image
 from mmdfer.preparation import captions, set_clips as face_clips
 from mmdfer.captions import CaptionFileError, read_captions
 from mmdfer.captions.video_llava import PROMPT, VideoLlava
-from mmdfer.datasets import BadClipError
+from mmdfer.datasets import BadClipError, MAFWDataset
 
 from ..conftest import ROOT, write_clip
 from ..official_layouts import write_mafw_copy
@@ -183,12 +183,12 @@ def test_folders_without_such_a_model_are_refused(folder, tmp_path, monkeypatch)
 def test_mafws_own_captions(tmp_path):
     root = write_mafw_copy(tmp_path / 'MAFW', (11, 11, 11, 11, 11), 60)
     out = captions.captions_path(str(root))
-    counts = captions.mafw_captions(str(root), out)
+    counts = captions.list_captions(MAFWDataset, str(root), out)
     found = read_captions(out, ids=[path.name for path in (root / 'frames').iterdir()])
     assert counts['captioned'] == len(found) and counts['without'] == 55 - len(found) > 0
     assert all(caption.caption == f'A person, frowning, number {int(caption.id)}.'
                and caption.about == dict(source='mafw') for caption in found.values())
-    captions.mafw_captions(str(root), out)
+    captions.list_captions(MAFWDataset, str(root), out)
     out.write_text(json.dumps(dict(id='1', caption='mine', source='hand')) + '\n')
     with pytest.raises(CaptionFileError, match="holds captions that are not MAFW's own"):
-        captions.mafw_captions(str(root), out)
+        captions.list_captions(MAFWDataset, str(root), out)

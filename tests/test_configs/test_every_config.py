@@ -17,8 +17,7 @@ from mmdfer.apis.counting import count_config
 from mmdfer.apis.running import check_classes
 from mmdfer.config_names import config_files
 from mmdfer.config_rows import find_row, row_names
-from mmdfer.datasets import DFERDataset
-from mmdfer.labels import class_names
+from mmdfer.datasets import DFERDataset, class_names
 from mmdfer.registry import DATASETS, MODELS, TRANSFORMS
 from mmdfer.run_config import LOADERS, dataset_classes, dataset_configs, load_config, towers
 from mmdfer.runs.published import read_papers

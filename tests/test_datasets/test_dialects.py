@@ -2,10 +2,9 @@
 import pytest
 from mmaction.registry import DATASETS
 
-from mmdfer.datasets import DatasetError
-from mmdfer.datasets.dialects import Dialect, tell_label_base
+from mmdfer.datasets import DatasetError, class_names, find_set
+from mmdfer.datasets.dialects import tell_label_base
 from mmdfer.datasets.list_files import read_list_file
-from mmdfer.labels import class_names
 
 from ..official_layouts import write_dfew_copy, write_ferv39k_copy, write_list, write_mafw_copy
 
@@ -35,6 +34,10 @@ def named(kind, root, **kwargs):
     dataset = DATASETS.build(dict(type=kind, data_root=str(root), pipeline=[], **kwargs))
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     return {dataset.key_of(info['clip']): dataset.metainfo['classes'][info['label']] for info in infos}
+
+
+def dialect(name, **options):
+    return find_set(name).dialect_of_lists(**options)
 
 
 def lines_of(path):
@@ -132,8 +135,8 @@ def test_ferv39k_numbers_without_a_class_in_the_path_are_refused(tmp_path):
     write_list(tmp_path / 'list', [f'{number:04d} {number % 7}' for number in range(14)])
     file = read_list_file(str(tmp_path / 'list'))
     with pytest.raises(DatasetError, match="2 orders of the 7 classes circulate; set class_order to 'dfer_clip', 'alpha"):
-        Dialect('ferv39k').read(file)
-    labels, told = Dialect('ferv39k', class_order='alphabetical').read(file)
+        dialect('ferv39k').read(file)
+    labels, told = dialect('ferv39k', class_order='alphabetical').read(file)
     assert [class_names('ferv39k')[label] for label in labels[:3]] == ['angry', 'disgust', 'fear']
     assert told == 'labels 0 to 6 in the alphabetical order'
 
@@ -162,9 +165,9 @@ def test_mafw_orders_alone_need_the_users_word(mafw_truth, tmp_path, order):
     write_list(tmp_path / 'list', [f'{clip} {names.index(name)}' for clip, name in mafw_truth])
     file = read_list_file(str(tmp_path / 'list'))
     with pytest.raises(DatasetError, match="3 orders of the 11 classes circulate; set class_order to 'official',"):
-        Dialect('mafw').read(file)
+        dialect('mafw').read(file)
     for given in (order, names, [name.upper() for name in names]):
-        labels, told = Dialect('mafw', class_order=given).read(file)
+        labels, told = dialect('mafw', class_order=given).read(file)
         assert [class_names('mafw')[label] for label in labels] == [name for _, name in mafw_truth]
         assert told == f'labels 0 to 10 in the {order} order'
 
@@ -182,12 +185,12 @@ def test_captions_separated_by_spaces(tmp_path):
 
 def test_a_compound_may_name_its_parts_in_any_order(tmp_path):
     write_list(tmp_path / 'list', ['00001.mp4 disgust_anger', '00002.mp4 Anger_Disgust', '00003.mp4 anger'])
-    labels, _ = Dialect('mafw_compound').read(read_list_file(str(tmp_path / 'list')))
+    labels, _ = dialect('mafw_compound').read(read_list_file(str(tmp_path / 'list')))
     names = class_names('mafw_compound')
     assert [names[label] for label in labels] == ['anger_disgust', 'anger_disgust', 'anger']
     write_list(tmp_path / 'list', ['00001.mp4 anger', '00002.mp4 anger_happiness'])
     with pytest.raises(DatasetError, match="list:2: label='anger_happiness' is no class of mafw_compound"):
-        Dialect('mafw_compound').read(read_list_file(str(tmp_path / 'list')))
+        dialect('mafw_compound').read(read_list_file(str(tmp_path / 'list')))
 
 
 def test_compound_classes_are_43_in_the_documented_order():
@@ -230,7 +233,7 @@ def test_files_that_are_no_text_are_refused(tmp_path, data):
 ])
 def test_orders_that_are_none_are_refused(order, message):
     with pytest.raises(DatasetError, match=message):
-        Dialect('mafw', class_order=order)
+        dialect('mafw', class_order=order)
 
 
 @pytest.mark.parametrize('labels, expected', [([0, 6], 0), ([1, 7], 1), ([0, 1, 2], 0)])

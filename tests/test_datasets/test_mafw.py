@@ -8,8 +8,7 @@ from mmaction.registry import DATASETS
 
 from mmdfer.run_config import load_config, set_data
 from mmdfer.apis.running import check_classes
-from mmdfer.datasets import DatasetError
-from mmdfer.labels import class_names
+from mmdfer.datasets import DatasetError, class_names
 
 from ..conftest import ROOT
 from ..official_layouts import write_list, write_mafw_copy

@@ -1,8 +1,11 @@
 """A pack gives the folder's frames, and is refused where it could give others."""
 import copy
 import gc
+import json
+import multiprocessing
 import os
 import pickle
+import resource
 import shutil
 import subprocess
 import sys
@@ -21,7 +24,8 @@ from mmdfer.datasets import BadClipError, DatasetError, Pack, PackError
 from mmdfer.datasets.packed import PackWriter
 from mmdfer.datasets.packed.layout import Source
 from mmdfer.datasets.packed.writer import StoredFrame
-from mmdfer.visualization import read_scalars
+from mmdfer.files import WriteError
+from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 
 from ..conftest import ROOT, write_dfew
@@ -340,6 +344,50 @@ def test_other_settings_start_anew_and_two_writers_do_not_mix(tmp_path):
         PackWriter(path, 'files')
     writer.close()
     assert not PackWriter(path, 'raw').done
+
+
+def test_the_journal_names_clips_whose_frames_are_on_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr('mmdfer.datasets.packed.writer.NOTED_EVERY', 0)
+    path, rng, synced, fsync = str(tmp_path / 'pack'), np.random.default_rng(0), [], os.fsync
+    writer = PackWriter(path)
+
+    def record(number):
+        fsync(number)
+        noted = open(f'{path}.journal').read().splitlines()[1:]
+        synced.append((os.path.basename(os.readlink(f'/proc/self/fd/{number}')), os.path.getsize(f'{path}.part'),
+                       json.loads(noted[-1])['end'] if noted else 0))
+    monkeypatch.setattr(os, 'fsync', record)
+    for name in 'abc':
+        writer.add(name, Source(1, 100, 5), frames(rng, 1))
+    (_, first, _), (_, second, _), (_, third, _) = synced[::2]
+    assert [name for name, _, _ in synced] == ['pack.part', 'pack.journal'] * 3
+    assert [noted for _, _, noted in synced] == [0, first, first, second, second, third] and first < second < third
+
+
+def test_a_full_disk_is_told_and_the_pack_goes_on_when_there_is_room(tmp_path):
+    path, clips = str(tmp_path / 'pack'), {name: frames(np.random.default_rng(0), 40) for name in 'abcd'}
+
+    def write():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+        writer = PackWriter(path)
+        try:
+            for name, clip in clips.items():
+                writer.add(name, Source(1, 100, 5), clip)
+        except WriteError as error:
+            writer.close()
+            os._exit(0 if f'{path}: cannot be written (File too large); ' in str(error) else 2)
+        os._exit(1)
+    process = multiprocessing.get_context('fork').Process(target=write)
+    process.start()
+    process.join(30)
+    assert process.exitcode == 0 and not os.path.exists(path)
+    writer = PackWriter(path)
+    assert list(writer.done) == ['a']
+    for name in 'bcd':
+        writer.add(name, Source(1, 100, 5), clips[name])
+    writer.finish(list(clips))
+    made = Pack(path)
+    assert len(list(made.verify())) == len(made) == 4 and os.listdir(tmp_path) == ['pack']
 
 
 def test_too_small_a_disk_is_said_before(monkeypatch, copied):

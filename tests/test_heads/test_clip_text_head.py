@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
-from mmdfer.labels import class_names
+from mmdfer.datasets import class_names
 from mmdfer.registry import MODELS
 from mmdfer.text import class_texts, tokenize
 from torch.nn import functional as F

@@ -9,7 +9,6 @@ import cv2
 import pytest
 
 from mmdfer.preparation.check import check_dataset
-from mmdfer.datasets import DatasetError
 
 from ..conftest import ROOT
 from ..official_layouts import write_dfew_copy, write_ferv39k_copy, write_folder_copy, write_list, write_mafw_copy
@@ -55,11 +54,12 @@ def test_faults_are_printed_and_counted(dfew, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('kind, root, message', [
-    ('dfew', '/no/such', '/no/such: no such folder'), ('afew', '.', "'afew' is no kind of data set"),
+    ('dfew', '/no/such', '/no/such: no such folder'),
+    ('fer39k', '.', "'fer39k' is no data set known here: did you mean 'ferv39k'. choose one of"),
     ('dfew', '.', 'no such clip folder'), ('mafw', '.', 'no such clip folder'),
 ])
 def test_folders_that_are_none(kind, root, message, tmp_path):
-    with pytest.raises(DatasetError, match=message):
+    with pytest.raises(ValueError, match=message):
         check_dataset(kind, root, out=str(tmp_path))
 
 

@@ -7,7 +7,8 @@ from mmdfer.run_config import load_config, towers
 from mmdfer.apis.counting import count_config
 from mmdfer.runs.published import paper_row
 from mmdfer.apis.running import load_into
-from mmdfer.labels import class_names, emotion_of
+from mmdfer.datasets import class_names
+from mmdfer.labels import find_emotion
 from mmdfer.registry import MODELS
 
 ROWS = {row.row: row for row in read_rows(row_files()['finecliper']).rows}
@@ -106,5 +107,5 @@ def test_what_was_trained_on_mafw_loads_for_dfew(tmp_path):
     with torch.no_grad():
         told, asked = (model.eval()(clips, stage='head') for model in (trained, target))
     assert told.shape == (2, 11) and asked.shape == (2, 7)
-    places = [class_names('mafw').index(emotion_of('dfew', name).noun) for name in class_names('dfew')]
+    places = [class_names('mafw').index(find_emotion(name).noun) for name in class_names('dfew')]
     torch.testing.assert_close(asked, told[:, places], rtol=1e-4, atol=1e-4)

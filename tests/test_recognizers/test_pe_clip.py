@@ -10,8 +10,8 @@ from safetensors import safe_open
 
 from mmdfer.run_config import load_config
 from mmdfer.backbones.freezing import count_parameters
+from mmdfer.datasets import class_names
 from mmdfer.evaluation import RecallMetric
-from mmdfer.labels import class_names
 from mmdfer.registry import MODELS
 from mmdfer.weights import CheckpointError, frozen_digest, load_weights, save_tunable, tunable_names
 

@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from mmdfer.labels import EMOTIONS, class_names
+from mmdfer.datasets import class_names
+from mmdfer.labels import EMOTIONS
 from mmdfer.text import class_texts, tokenize
 from mmdfer.text.class_texts import TEMPLATES
 
@@ -67,7 +68,7 @@ def test_a_file_that_does_not_fit_is_told(tmp_path, content, told):
     (dict(dataset='dfew', source='emoji'), "texts: source='emoji' is not known: choose one of action_units, adjective"),
     (dict(dataset='dfew', source='action_unit'), "did you mean 'action_units'"),
     (dict(dataset='dfew', templates=['no place']), 'needs {}'),
-    (dict(dataset='nowhere'), 'is not known'),
+    (dict(dataset='nowhere'), "'nowhere' is no data set known here: choose one of"),
     (dict(classes=['walking']), 'is no emotion'),
     (dict(), 'They come from the data of a run, by mmdfer.run_config.flow_classes'),
     (dict(dataset='dfew', file='/missing.yaml'), 'cannot be read'),

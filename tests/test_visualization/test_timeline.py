@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from mmdfer.labels import class_colours, class_names
+from mmdfer.datasets import class_names
+from mmdfer.labels import class_colours
 from mmdfer.visualization import plot_timeline
 from mmdfer.visualization.figure import distinct_colours
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from mmdfer.apis.convert_release import convert_release
 from mmdfer.apis.counting import build_shapes
 from mmdfer.backbones.adapter_vit import architecture
-from mmdfer.labels import class_names
+from mmdfer.datasets import class_names
 from mmdfer.registry import MODELS
 from mmdfer.text import tokenize
 from mmdfer.text.clip_text import text_architecture

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,14 +14,16 @@ from ..config_reading import place_beside_frames, row_config
 from ..config_rows import Row, read_rows, row_files
 from ..files import write_json, write_text
 from ..names import nearest
-from ..run_config import load_config, settings_of
-from ..runs.fold_results import check_settings, is_finished
-from ..runs.summary import read_results
+from ..run_config import load_config
+from ..runs.fold_results import check_settings
+from ..runs.result import is_finished, read_result
+from ..runs.settings import settings_of
 from . import options
 from .ablation_demo import demo_config
-from .processes import TRAIN, Training
+from .launching import Launch
+from .processes import Training
 
-OURS = ('--work-dir', '--seed', '--name', '--resume', '--launcher', '--local_rank', '--local-rank')
+OURS = ('--work-dir', '--seed', '--name', '--resume')
 
 
 @dataclass(frozen=True)
@@ -190,8 +191,12 @@ def _own_config(trial: Trial) -> Config:
     return cfg
 
 
-def run_trials(plan: Plan) -> list[dict]:
+def run_trials(plan: Plan, launch: Launch = Launch()) -> list[dict]:
     """Train each row with each seed, going past what is finished and on with what was stopped.
+
+    Args:
+        plan: of :func:`plan_trials`.
+        launch: how each training is started.
 
     Returns:
         For each row a dict with ``group``, ``name``, ``row``, ``config``, ``paper``, ``runs`` (the row whose runs they
@@ -204,24 +209,19 @@ def run_trials(plan: Plan) -> list[dict]:
     for trial in plan.trials:
         for seed in plan.seeds:
             if not is_finished(plan.folder(trial, seed)):
-                _train(plan, trial, seed)
-        results = read_results([plan.folder(trial, seed) for seed in plan.seeds])
+                _train(plan, trial, seed, launch)
+        results = [read_result(plan.folder(trial, seed)) for seed in plan.seeds]
         done.append(dict(group=trial.group, name=trial.title, row=trial.row, config=trial.config, paper=dict(trial.published),
                          runs=plan.runs[trial.row], results=results))
         write_table(done, plan.out, plan.demo)
     return done
 
 
-def _train(plan: Plan, trial: Trial, seed: int) -> None:
+def _train(plan: Plan, trial: Trial, seed: int, launch: Launch) -> None:
     folder, name = plan.folder(trial, seed), plan.runs[trial.row]
-    arguments = [trial.config, '--name', name, '--work-dir', folder, '--seed', str(seed), '--resume', *plan.rest]
-    training = Training(TRAIN, arguments, folder, 1, dict(os.environ))
+    training = Training([trial.config, '--name', name, '--work-dir', folder, '--seed', str(seed), '--resume', *plan.rest], folder,
+                        launch)
     print(f'{name}, seed {seed}: training; log in {training.log}', flush=True)
-    try:
-        while not training.ended():
-            time.sleep(0.2)
-    finally:
-        training.end()
     if training.failed():
         raise ValueError(f'{name}, seed {seed}: the run failed: {training.complaint()}')
 

@@ -3,14 +3,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 
 from mmengine.logging import print_log
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..files import whole_file
 from ..weights import CheckpointError, TowerFile, describe_dropped, find_state_dict, read_checkpoint, to_mmpretrain
+from ..weights.errors import tensors_as_named
+from ..weights.loading import depth_of
 
 FORMAT = 'mmdfer-image-vit-1'
 _NEEDED = ('cls_token', 'pos_embed', 'patch_embed.projection.weight', 'ln1.weight', 'ln1.bias')
@@ -61,12 +63,10 @@ def check_target(target: str | os.PathLike, force: bool) -> None:
 
 def write_converted(state: dict[str, Tensor], target: str | os.PathLike, meta: dict) -> None:
     """Write tensors and their provenance, whole or not at all."""
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
-    partial = f'{target}.partial'
-    # Tensors of a checkpoint may share memory, which safetensors refuses to write.
-    save_file({name: tensor.detach().clone().contiguous() for name, tensor in state.items()}, partial,
-              metadata={'mmdfer': json.dumps(meta)})
-    os.replace(partial, target)
+    with whole_file(target) as partial:
+        # Tensors of a checkpoint may share memory, which safetensors refuses to write.
+        save_file({name: tensor.detach().clone().contiguous() for name, tensor in state.items()}, partial,
+                  metadata={'mmdfer': json.dumps(meta)})
 
 
 def describe_architecture(state: dict[str, Tensor], path: str | os.PathLike) -> str:
@@ -75,8 +75,12 @@ def describe_architecture(state: dict[str, Tensor], path: str | os.PathLike) -> 
     Raises:
         CheckpointError: if weights are missing.
     """
-    blocks = {int(match[1]) for match in (re.match(r'layers\.(\d+)\.', name) for name in state) if match}
-    depth = max(blocks) + 1
+    with tensors_as_named(path):
+        return _describe(state, path)
+
+
+def _describe(state: dict[str, Tensor], path: str | os.PathLike) -> str:
+    depth = depth_of(state, path)
     needed = [*_NEEDED, *(f'layers.{index}.{name}' for index in range(depth) for name in _NEEDED_IN_BLOCK)]
     missing = [name for name in needed if name not in state]
     if missing:

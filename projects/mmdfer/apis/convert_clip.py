@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import os
-import re
 
 from mmengine.logging import print_log
 from torch import Tensor
 
 from ..weights import CheckpointError, describe_dropped, read_with_config, to_clip
 from ..weights.clip import ClipFile
+from ..weights.errors import tensors_as_named
+from ..weights.loading import as_float, depth_of
 from .convert import check_target, write_converted
 
 FORMAT = 'mmdfer-clip-1'
@@ -47,7 +48,8 @@ def convert_clip(source: str | os.PathLike, target: str | os.PathLike, force: bo
         raise CheckpointError(f'{source}: is of {file.format} format, expected {" or ".join(formats)}; convert it by '
                               'tools/convert/clip.py, which knows them all')
     architecture = describe_clip(file)
-    state = {f'{part}.{key}': tensor for part, tower in file.towers.items() for key, tensor in tower.state.items()}
+    state = {f'{part}.{key}': tensor for part, tower in file.towers.items()
+             for key, tensor in as_float(tower.state).items()}
     dropped = {key: shape for tower in file.towers.values() for key, shape in tower.dropped.items()}
     notes = list(dict.fromkeys(note for tower in file.towers.values() for note in tower.notes))
     quick_gelu = next(iter(file.towers.values())).quick_gelu
@@ -67,11 +69,12 @@ def describe_clip(file: ClipFile) -> str:
     Raises:
         CheckpointError: if weights are missing.
     """
-    return ', '.join(_describe_tower(part, tower.state, file.path) for part, tower in file.towers.items())
+    with tensors_as_named(file.path):
+        return ', '.join(_describe_tower(part, tower.state, file.path) for part, tower in file.towers.items())
 
 
 def _describe_tower(part: str, state: dict[str, Tensor], path: str) -> str:
-    depth = 1 + max(int(match[1]) for match in (re.match(r'layers\.(\d+)\.', key) for key in state) if match)
+    depth = depth_of(state, path)
     needed = [*_NEEDED[part], *(f'layers.{index}.{name}' for index in range(depth) for name in _BLOCK)]
     missing = [name for name in needed if name not in state]
     if missing:

@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 from mmengine.logging import print_log
 
-from ..labels import class_names
+from ..files import write_text
+from ..registry import class_names
 from ..text.tokenizer import decode
 from ..weights import CheckpointError
 from ..weights.releases import RELEASES, read_release
@@ -71,7 +72,6 @@ def _write_texts(tokens: list[list[int]], target: str | os.PathLike, dataset: st
                          'that it was trained on')
     if path.exists() and not force:
         raise CheckpointError(f'{path}: is there already; give another name, or write over it by --force')
-    path.parent.mkdir(parents=True, exist_ok=True)
     texts = {name: decode(row) for name, row in zip(names, tokens)}
-    path.write_text(yaml.safe_dump(texts, sort_keys=False, allow_unicode=True, width=10**6), encoding='utf-8')
+    write_text(yaml.safe_dump(texts, sort_keys=False, allow_unicode=True, width=10**6), path)
     return path

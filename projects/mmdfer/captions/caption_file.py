@@ -10,12 +10,12 @@ Only ``id`` and ``caption`` are needed; other fields are kept as they come.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..clip_names import clip_path_key
+from ..files import Journal, whole_file
 
 RAW_NAME, REFINED_NAME = 'captions.jsonl', 'captions.refined.jsonl'
 """Names of a set's files, in the set's folder."""
@@ -43,8 +43,9 @@ class Caption:
         """The name by which ``00012``, ``12`` and ``12.mp4`` are one clip."""
         return clip_path_key(self.id)
 
-    def line(self) -> str:
-        return json.dumps(dict(id=self.id, caption=self.caption, **self.about), ensure_ascii=False) + '\n'
+    def entry(self) -> dict:
+        """What its line holds."""
+        return dict(id=self.id, caption=self.caption, **self.about)
 
 
 def read_captions(path: str | Path, ids: Collection[str] | None = None, empty_ok: bool = False) -> dict[str, Caption]:
@@ -134,58 +135,52 @@ def _parse(line: str, place: str, last: bool = False) -> Caption:
 
 def write_captions(captions: Iterable[Caption], path: str | Path) -> None:
     """Write a file of captions whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-    try:
-        with open(partial, 'w', encoding='utf-8', newline='\n') as file:
-            file.writelines(caption.line() for caption in captions)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as partial, open(partial, 'w', encoding='utf-8', newline='\n') as file:
+        file.writelines(json.dumps(caption.entry(), ensure_ascii=False) + '\n' for caption in captions)
 
 
 class CaptionJournal:
     """Captions as they are made, kept in ``<path>.journal`` until the whole file is written at the end.
 
     What a killed run left behind is in ``captions`` at the start; a half-written last line is dropped and said.
+    Until :meth:`close` no other process can caption into the same file.
 
     Args:
         path: the file of captions to be.
 
     Raises:
         CaptionFileError: if the journal holds something else.
+        WriteError: if another process is writing it, or it cannot be written.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.journal = self.path.with_name(f'{self.path.name}.journal')
-        self.captions: dict[str, Caption] = {}
-        if self.journal.exists():
-            self._recover()
+        self.journal = Journal(self.path.with_name(f'{self.path.name}.journal'))
+        if self.journal.claim():
+            print(f'{self.journal.path}: its last line is half-written and was dropped; its clip is done again')
+        self.captions = read_captions(self.journal.path, empty_ok=True) if any(self.journal.lines()) else {}
 
-    def _recover(self) -> None:
-        data = self.journal.read_bytes()
-        whole = data[:data.rfind(b'\n') + 1]
-        if whole != data:
-            print(f'{self.journal}: its last line is half-written and was dropped; its clip is done again')
-            with open(self.journal, 'r+b') as file:
-                file.truncate(len(whole))
-        if whole:
-            self.captions = read_captions(self.journal, empty_ok=True)
+    def __enter__(self) -> CaptionJournal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def append(self, captions: Sequence[Caption]) -> None:
         """Add captions; they are on the disk when this returns."""
-        self.journal.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.journal, 'a', encoding='utf-8', newline='\n') as file:
-            file.writelines(caption.line() for caption in captions)
-            file.flush()
-            os.fsync(file.fileno())
+        self.journal.append(*(caption.entry() for caption in captions))
         self.captions.update((caption.key, caption) for caption in captions)
+
+    def restart(self) -> None:
+        """Forget what is there."""
+        self.journal.keep(0)
+        self.captions = {}
 
     def finish(self, captions: Iterable[Caption]) -> None:
         """Write the whole file, and take the journal away."""
         write_captions(captions, self.path)
-        self.journal.unlink(missing_ok=True)
+        self.journal.remove()
+
+    def close(self) -> None:
+        """Let another process go on."""
+        self.journal.close()

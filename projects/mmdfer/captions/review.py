@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..clip_names import clip_path_key
+from ..files import Journal
 from .caption_file import CaptionFileError
 from .outliers import KINDS
 
@@ -50,31 +50,16 @@ class Decisions:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self._journal = Journal(path)
         self._made: dict[str, Decision] = {}
-        if self.path.exists():
-            self._read()
-
-    def _read(self) -> None:
-        data = self.path.read_bytes()
-        whole = data[:data.rfind(b'\n') + 1]
-        if whole != data:
-            print(f'{self.path}: its last line is half-written and was dropped; decide on that caption again')
-            with open(self.path, 'r+b') as file:
-                file.truncate(len(whole))
-        for number, line in enumerate(whole.split(b'\n')[:-1], 1):
-            if not line.strip():
-                continue
-            try:
-                decision = Decision(**json.loads(line))
-                is_one = decision.choice in CHOICES and (decision.choice != 'edit' or bool(decision.caption))
-            except (ValueError, TypeError):
-                is_one = False
-            if not is_one:
-                raise CaptionFileError(f'{self.path}:{number}: is no decision; expected id, choice '
-                                       f'({", ".join(CHOICES)}), seen and, for edit, caption; take the line out, or '
-                                       'delete the file')
-            self._made[clip_path_key(decision.id)] = decision
+        if Path(path).exists() and not Path(path).read_bytes().endswith(b'\n'):
+            with self._journal:
+                if self._journal.claim():
+                    print(f'{path}: its last line is half-written and was dropped; decide on that caption again')
+        for number, line in enumerate(self._journal.lines(), 1):
+            if line.strip():
+                decision = _decision(line, f'{path}:{number}')
+                self._made[clip_path_key(decision.id)] = decision
 
     def on(self, id: str, text: str) -> Decision | None:
         """The decision on a clip's caption, if it was made on this text."""
@@ -82,11 +67,22 @@ class Decisions:
         return decision if decision is not None and decision.seen == text else None
 
     def make(self, decision: Decision) -> None:
-        with open(self.path, 'a', encoding='utf-8', newline='\n') as file:
-            file.write(json.dumps(asdict(decision), ensure_ascii=False) + '\n')
-            file.flush()
-            os.fsync(file.fileno())
+        """Keep a decision; it is on the disk when this returns."""
+        with self._journal:
+            self._journal.append(asdict(decision))
         self._made[clip_path_key(decision.id)] = decision
+
+
+def _decision(line: bytes, place: str) -> Decision:
+    try:
+        decision = Decision(**json.loads(line))
+        is_one = decision.choice in CHOICES and (decision.choice != 'edit' or bool(decision.caption))
+    except (ValueError, TypeError):
+        is_one = False
+    if not is_one:
+        raise CaptionFileError(f'{place}: is no decision; expected id, choice ({", ".join(CHOICES)}), seen and, for '
+                               'edit, caption; take the line out, or delete the file')
+    return decision
 
 
 def review(outliers: Sequence[Outlier], decisions: Decisions, warn: Callable[[str], Sequence[str]]) -> int:

@@ -1,7 +1,11 @@
 """DFER data sets and static FER sets."""
+from ..registry import class_names, declared_sets, find_set
 from .affectnet import AffectNet7Dataset, AffectNetDataset
+from .clips import Clip
+from .counting import class_counts, labels_of
+from .declaration import DeclaredSet, Setup
 from .dfer_dataset import DFERDataset
-from .dfew import DFEWDataset
+from .dfew import DemoDataset, DFEWDataset
 from .errors import BadClipError, DatasetError
 from .fer_dataset import StaticFERDataset
 from .ferplus import FERPlusDataset
@@ -16,7 +20,8 @@ from .video_folder import VideoFolderDataset
 from .video_reader import VideoReader
 
 __all__ = [
-    'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'DFERDataset', 'DFEWDataset',
-    'DatasetError', 'FERPlusDataset', 'FERV39kDataset', 'ListedDataset', 'MAFWCompoundDataset', 'MAFWDataset', 'Pack',
-    'PackError', 'RAFDBDataset', 'StaticFERDataset', 'VideoFolderDataset', 'VideoReader'
+    'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'Clip', 'DFERDataset', 'DFEWDataset',
+    'DatasetError', 'DeclaredSet', 'DemoDataset', 'FERPlusDataset', 'FERV39kDataset', 'ListedDataset',
+    'MAFWCompoundDataset', 'MAFWDataset', 'Pack', 'PackError', 'RAFDBDataset', 'Setup', 'StaticFERDataset',
+    'VideoFolderDataset', 'VideoReader', 'class_counts', 'class_names', 'declared_sets', 'find_set', 'labels_of'
 ]

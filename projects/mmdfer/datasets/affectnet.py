@@ -9,11 +9,11 @@ import numpy as np
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
-from ..labels import class_names
 from .errors import DatasetError
 from .fer_dataset import StaticFERDataset
 from .tables import stream_columns
 
+CLASSES = ('neutral', 'happy', 'sad', 'surprise', 'fear', 'disgust', 'anger', 'contempt')
 # The lists' ``expression``, by its number.
 EXPRESSIONS = ('Neutral', 'Happy', 'Sad', 'Surprise', 'Fear', 'Disgust', 'Anger', 'Contempt', 'None', 'Uncertain',
                'No-Face')
@@ -49,7 +49,8 @@ class AffectNetDataset(StaticFERDataset):
         DatasetError: if neither layout is there, for a list that cannot be read, an expression that does not
             exist, or images that are missing.
     """
-    METAINFO = dict(dataset='affectnet', classes=class_names('affectnet'))
+    METAINFO = dict(dataset='affectnet', classes=CLASSES)
+    TITLE = 'AffectNet'
     SPLITS = ('train', 'val')
 
     def load_data_list(self) -> list[dict]:
@@ -111,7 +112,8 @@ class AffectNetDataset(StaticFERDataset):
 @DATASETS.register_module()
 class AffectNet7Dataset(AffectNetDataset):
     """AffectNet with 7 classes: as :class:`AffectNetDataset`, without contempt."""
-    METAINFO = dict(dataset='affectnet7', classes=class_names('affectnet7'))
+    METAINFO = dict(dataset='affectnet7', classes=CLASSES[:7])
+    TITLE = 'AffectNet-7'
 
 
 def _expression(text: str, where: str) -> int:

@@ -12,14 +12,15 @@ from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
 from ..clip_names import VIDEO_SUFFIXES, clip_key
+from .declaration import DeclaredSet
 from .errors import BadClipError, DatasetError
 from .inner_split import check_inner, validation_part
 from .packed import Pack
 from .seeding import EpochSeeded
 
 
-class DFERDataset(EpochSeeded, BaseActionDataset):
-    """Clips of a DFER set for MMAction2's pipelines.
+class DFERDataset(DeclaredSet, EpochSeeded, BaseActionDataset):
+    """Clips of a DFER set for MMAction2's pipelines; what it says of itself is in :class:`DeclaredSet`'s attributes.
 
     A subclass turns its list into ``(clip name, canonical label)`` pairs by :meth:`read_list`. A clip is a
     folder of frames or a video file; both are found by one look into the clip folder, ``CLIP_DEPTH`` levels
@@ -30,7 +31,8 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
         ann_file: the list, absolute or below ``data_root``.
         pipeline: transforms, starting with ``ClipInit``.
         data_root: the set's folder.
-        data_prefix: ``dict(clip=...)``, the folder of frame folders or videos below ``data_root``.
+        data_prefix: ``dict(clip=...)``, the folder of frame folders or videos below ``data_root``. Defaults to the
+            first of ``FOLDERS``.
         packed: a pack of these clips (``tools/data/pack.py``), absolute or below ``data_root``. Frames come from it,
             to the same numbers; the clip folder may be gone, and must not have changed if it is there.
         skip_bad_clips: in training, go on past clips that cannot be read, and report them at the end. In
@@ -47,7 +49,6 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
         BadClipError: when a clip cannot be read and is not to be skipped.
     """
 
-    FOLDS: tuple[int, ...] = ()         # of a cross-validation; none for a set with one split
     CLIP_DEPTH = 1
 
     def __init__(self, ann_file: str, pipeline: Sequence[dict], data_root: str = '', data_prefix: dict | None = None,
@@ -63,8 +64,8 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
         self.pack = None if packed is None else Pack(os.path.join(data_root, packed))
         self.bad_clips_file: str | None = None
         self._bad = 0
-        super().__init__(ann_file, pipeline, data_root=data_root, data_prefix=dict(data_prefix or dict(clip='')),
-                         **kwargs)
+        super().__init__(ann_file, pipeline, data_root=data_root,
+                         data_prefix=dict(data_prefix or dict(clip=self.FOLDERS[0])), **kwargs)
 
     def read_list(self) -> list[tuple[str, int]]:
         """Clip names and 0-based canonical labels, in the list's order."""
@@ -108,8 +109,9 @@ class DFERDataset(EpochSeeded, BaseActionDataset):
         """Paths of the frame folders and videos in the clip folder, by their keys."""
         folder = Path(self.data_prefix['clip'])
         if not folder.is_dir():
+            usual = ' or '.join(filter(None, self.FOLDERS))
             raise DatasetError(f'{folder}: no such clip folder; set data_prefix=dict(clip=...) to the folder of frame '
-                               'folders or videos below data_root')
+                               'folders or videos below data_root' + (f' ({usual})' if usual else ''))
         return dict(walk_clips(str(folder), self.CLIP_DEPTH))
 
     @classmethod

@@ -1,12 +1,11 @@
 """DFEW: 11,697 single-label clips of 7 expressions, five folds."""
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..labels import class_names
 from ..registry import DATASETS
-from .errors import DatasetError
+from .declaration import fold_sizes
 from .listed_dataset import ListedDataset
+
+CLASSES = ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
 
 
 @DATASETS.register_module()
@@ -18,30 +17,28 @@ class DFEWDataset(ListedDataset):
     with the same header and labels 0 to 6 circulate; one that shows all seven is read as what it is, others
     that start at 0 are refused unless ``label_base=0`` says so, and so are lists whose labels fit both.
 
-    Args:
-        pipeline: transforms, starting with ``ClipInit``.
-        data_root: the folder that holds ``EmoLabel_DataSplit`` and ``Clip``.
-        fold: 1 to 5.
-        split: ``'train'`` or ``'test'``.
-        data_prefix: folder of frame folders or videos. Defaults to ``dict(clip='Clip/clip_224x224')``, all
-            frames of a clip; ``'Clip/clip_224x224_16f'`` holds 16.
-        kwargs: of :class:`ListedDataset`, such as ``ann_file`` and ``label_base``.
-
-    Raises:
-        DatasetError: for a fold or split that does not exist, or a list that cannot be read.
+    ``data_root`` holds ``EmoLabel_DataSplit`` and ``Clip``; ``Clip/clip_224x224`` has all frames of a clip,
+    ``Clip/clip_224x224_16f`` 16. Arguments are those of :class:`ListedDataset`.
     """
-    METAINFO = dict(dataset='dfew', classes=class_names('dfew'))
+    METAINFO = dict(dataset='dfew', classes=CLASSES)
     FOLDS = (1, 2, 3, 4, 5)
+    LISTS = 'EmoLabel_DataSplit/{split}(single-labeled)/set_{fold}.csv'
+    FOLDERS = ('Clip/clip_224x224', 'Clip/clip_224x224_16f')
+    FRAMES = {'Clip/clip_224x224_16f': 16}
+    ORDERS = dict(official=CLASSES)
     TAKES_NAMES = False
     OFFICIAL_BASE = 1
+    SIZES = fold_sizes((9356, 2341), (9356, 2341), (9357, 2340), (9358, 2339), (9361, 2336))
+    CLASS_SIZES = {
+        ('fold 1', 'train'): (1956, 1515, 2135, 1738, 1175, 116, 721),
+        ('fold 1', 'test'): (489, 379, 534, 435, 294, 29, 181),
+    }
+    TOTAL = 11697
 
-    def __init__(self, pipeline: Sequence[dict], data_root: str = '', fold: int = 1, split: str = 'train',
-                 data_prefix: dict | None = None, **kwargs) -> None:
-        if fold not in self.FOLDS:
-            raise DatasetError(f'fold={fold} does not exist: DFEW has folds 1 to 5')
-        self.fold = fold
-        super().__init__(pipeline, data_root=data_root, split=split,
-                         data_prefix=data_prefix or dict(clip='Clip/clip_224x224'), **kwargs)
 
-    def list_of(self, split: str) -> str:
-        return f'EmoLabel_DataSplit/{split}(single-labeled)/set_{self.fold}.csv'
+@DATASETS.register_module()
+class DemoDataset(DFEWDataset):
+    """The demo's drawn clips (``tools/data/make_demo_clips.py``): DFEW's layout and classes, no real faces."""
+    METAINFO = dict(dataset='demo', classes=CLASSES)
+    TITLE = 'demo (synthetic)'
+    SIZES, CLASS_SIZES, TOTAL = {}, {}, None

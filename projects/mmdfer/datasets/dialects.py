@@ -11,27 +11,16 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from mmengine.logging import print_log
 
-from ..labels import class_names, emotion_of
+from ..labels import find_emotion
+from .declaration import fold_case
 from .errors import DatasetError
 from .list_files import ListFile
 
-# Orders in which the numbers of lists are known to stand for classes. Nothing in a list of numbers says which one it
-# has; only where several are named here must something else say it.
-ORDERS: dict[str, dict[str, tuple[str, ...]]] = {
-    'dfew': dict(official=class_names('dfew')),
-    'ferv39k': dict(dfer_clip=class_names('ferv39k'), alphabetical=tuple(sorted(class_names('ferv39k')))),
-    'mafw': dict(
-        official=class_names('mafw'),
-        dfer_clip=('happiness', 'sadness', 'neutral', 'anger', 'surprise', 'disgust', 'fear', 'contempt', 'anxiety',
-                   'helplessness', 'disappointment'),
-        alphabetical=tuple(sorted(class_names('mafw')))),
-    'mafw_compound': dict(canonical=class_names('mafw_compound'),
-                          alphabetical=tuple(sorted(class_names('mafw_compound')))),
-}
 CERTAIN = 0.9                   # the share of clips with one number that must be known as one class
 SOURCES = "the clips' folders or the official lists"
 
@@ -41,21 +30,24 @@ class Dialect:
     """How the labels of a set's lists are to be read.
 
     Args:
-        dataset: the set, as :mod:`mmdfer.labels` names it.
+        dataset: the set's short name.
+        names: its classes in canonical order.
+        orders: orders in which numbers are known to stand for classes, by name. Nothing in a list of numbers says which
+            one it has; only where several are named here must something else say it.
         takes_names: whether labels may be names.
         official_base: the first number of the official lists, where they have numbers.
         label_base: the user's word on the first number.
-        class_order: the user's word on the order: a key of :data:`ORDERS`, or all class names.
+        class_order: the user's word on the order: a key of ``orders``, or all class names.
     """
     dataset: str
+    names: tuple[str, ...]
+    orders: Mapping[str, tuple[str, ...]]
     takes_names: bool = True
     official_base: int | None = None
     label_base: int | None = None
     class_order: str | Sequence[str] | None = None
-    names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, 'names', class_names(self.dataset))
         if self.class_order is not None:
             object.__setattr__(self, 'class_order', self._given_order(self.class_order))
 
@@ -83,17 +75,16 @@ class Dialect:
 
     def find(self, text: str) -> int | None:
         """The class that a name stands for: the set's own, the emotion's noun or adjective, in any case."""
-        return self._aliases().get(_fold(text))
+        return self._aliases.get(fold_case(text))
 
+    @cached_property
     def _aliases(self) -> dict[str, int]:
-        if self.dataset not in _ALIASES:
-            found: dict[str, int] = {}
-            for label, name in enumerate(self.names):
-                emotion = emotion_of(self.dataset, name)
-                for alias in (name, emotion.noun, emotion.adjective):
-                    found[_fold(alias)] = label
-            _ALIASES[self.dataset] = found
-        return _ALIASES[self.dataset]
+        found: dict[str, int] = {}
+        for label, name in enumerate(self.names):
+            emotion = find_emotion(name)
+            for alias in () if emotion is None else (emotion.noun, emotion.adjective):
+                found[fold_case(alias)] = label
+        return dict(found, **{fold_case(name): label for label, name in enumerate(self.names)})
 
     def _by_name(self, file: ListFile, line: int, text: str) -> int:
         label = self.find(text)
@@ -116,12 +107,12 @@ class Dialect:
                 return [shown[number] for number in numbers], self._name_of(shown)
         order = self.class_order
         if order is None:
-            orders = ORDERS[self.dataset]
+            orders = self.orders
             if len(orders) > 1:
                 raise DatasetError(
                     f'{file.path}: labels are numbers, and {len(orders)} orders of the {len(self.names)} classes '
                     f'circulate; set class_order to {", ".join(map(repr, orders))}, or to the list of all class names')
-            order = self.names
+            order, = orders.values()
         base = tell_label_base(file.path, numbers, len(self.names), self.label_base, self._expected_base(file))
         places = [self.names.index(name) for name in order]
         labels = [places[number - base] for number in numbers]
@@ -150,7 +141,7 @@ class Dialect:
 
     def _name_of(self, shown: Mapping[int, int]) -> str:
         """Words for a mapping from numbers to classes: base and order."""
-        for name, order in ORDERS[self.dataset].items():
+        for name, order in self.orders.items():
             for base in (0, 1):
                 full = {base + place: self.names.index(label) for place, label in enumerate(order)}
                 if shown.items() <= full.items():
@@ -173,7 +164,7 @@ class Dialect:
 
     def _given_order(self, order: str | Sequence[str]) -> tuple[str, ...]:
         if isinstance(order, str):
-            orders = ORDERS[self.dataset]
+            orders = self.orders
             if order not in orders:
                 raise DatasetError(f'class_order={order!r} is not known: choose one of {sorted(orders)}, or give the '
                                    'list of all class names')
@@ -183,9 +174,6 @@ class Dialect:
             raise DatasetError(f'class_order={list(order)!r} is no order of the {len(self.names)} classes '
                                f'{", ".join(self.names)}: give each of them once')
         return tuple(self.names[label] for label in found)
-
-
-_ALIASES: dict[str, dict[str, int]] = {}
 
 
 def tell_label_base(path: str, labels: Sequence[int], num_classes: int, base: int | None,
@@ -222,8 +210,3 @@ def tell_label_base(path: str, labels: Sequence[int], num_classes: int, base: in
 
 def _is_number(text: str) -> bool:
     return text.lstrip('-').isdigit()
-
-
-def _fold(name: str) -> str:
-    """A name for comparison: lower case, the parts of a compound in alphabetical order."""
-    return '_'.join(sorted(name.strip().lower().split('_')))

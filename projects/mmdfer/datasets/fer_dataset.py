@@ -5,11 +5,12 @@ import os
 
 from mmengine.dataset import BaseDataset
 
+from .declaration import DeclaredSet
 from .errors import DatasetError
 from .seeding import EpochSeeded
 
 
-class StaticFERDataset(EpochSeeded, BaseDataset):
+class StaticFERDataset(DeclaredSet, EpochSeeded, BaseDataset):
     """Single faces for mmpretrain's pipelines.
 
     A subclass lists its items by ``load_data_list``; each carries ``gt_label`` (0-based, canonical order)
@@ -24,8 +25,6 @@ class StaticFERDataset(EpochSeeded, BaseDataset):
     Raises:
         DatasetError: for a folder or split that does not exist.
     """
-    SPLITS: tuple[str, ...] = ('train', 'test')
-
     def __init__(self, data_root: str = '', split: str = 'train', **kwargs) -> None:
         if split not in self.SPLITS:
             raise DatasetError(f'split={split!r} does not exist: choose {" or ".join(map(repr, self.SPLITS))}')

@@ -7,13 +7,13 @@ import numpy as np
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
-from ..labels import class_names
 from .errors import DatasetError
 from .fer_dataset import StaticFERDataset
 from .tables import stream_columns
 
 USAGES = dict(train='Training', val='PublicTest', test='PrivateTest')
-VOTES = (*class_names('ferplus'), 'unknown', 'NF')
+CLASSES = ('neutral', 'happiness', 'surprise', 'sadness', 'anger', 'disgust', 'fear', 'contempt')
+VOTES = (*CLASSES, 'unknown', 'NF')
 SIDE = 48
 
 
@@ -43,7 +43,8 @@ class FERPlusDataset(StaticFERDataset):
     Raises:
         DatasetError: if a file is missing or cannot be read, or the two disagree.
     """
-    METAINFO = dict(dataset='ferplus', classes=class_names('ferplus'))
+    METAINFO = dict(dataset='ferplus', classes=CLASSES)
+    TITLE = 'FERPlus'
     SPLITS = tuple(USAGES)
 
     def __init__(self, data_root: str = '', split: str = 'train', target: str = 'majority', **kwargs) -> None:

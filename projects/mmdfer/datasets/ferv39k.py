@@ -3,14 +3,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
-from ..labels import class_names
+from ..names import nearest
 from ..registry import DATASETS
+from .declaration import Setup
 from .errors import DatasetError
-from .list_files import ListFile
 from .listed_dataset import ListedDataset
 
+CLASSES = ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
 SETUPS = '4_setups'
+WHOLE = 'all scenes'
 
 
 @DATASETS.register_module()
@@ -19,52 +22,53 @@ class FERV39kDataset(ListedDataset):
 
     Lists are ``4_setups/All_scenes/{train,test}_All.csv``, and a scene's
     ``4_setups/22_scenes/{train,test}_{scene}.csv``, with lines ``Action/Happy/0267 Happy``. Frames are
-    ``2_ClipsforFaceCrop/<scene>/<expression>/<4 digits>/*.jpg``. Classes are happy, sad, neutral, angry,
-    surprise, disgust, fear; lists with numbers, alphabetical or not, are told by the expression in each clip's
-    path. There are no folds.
+    ``2_ClipsforFaceCrop/<scene>/<expression>/<4 digits>/*.jpg``. The release gives no order of the classes; ours is
+    that of most published code, DFEW's. Lists with numbers, alphabetical or not, are told by the expression in each
+    clip's path. There are no folds.
 
     Args:
         pipeline: transforms, starting with ``ClipInit``.
         data_root: the folder that holds ``4_setups`` and ``2_ClipsforFaceCrop``.
         split: ``'train'`` or ``'test'``.
         scene: one of the 22 scenes, such as ``'Action'``; ``None`` for all.
-        data_prefix: folder of the scenes. Defaults to ``dict(clip='2_ClipsforFaceCrop')``.
         kwargs: of :class:`ListedDataset`.
 
     Raises:
         DatasetError: for a split or scene that does not exist, a list that cannot be read, or a label that is
             not the clip's folder.
     """
-    METAINFO = dict(dataset='ferv39k', classes=class_names('ferv39k'))
+    METAINFO = dict(dataset='ferv39k', classes=CLASSES)
+    TITLE = 'FERV39k'
+    FOLDERS = ('2_ClipsforFaceCrop', )
     CLIP_DEPTH = 3
+    CLASS_FOLDER = -2
+    ORDERS = dict(dfer_clip=CLASSES, alphabetical=tuple(sorted(CLASSES)))
+    SIZES = {WHOLE: dict(train=31088, test=7847)}
+    CLASS_SIZES = {(WHOLE, 'train'): (5854, 5523, 7790, 5906, 2502, 1833, 1680)}
+    TOTAL = 38935
 
     def __init__(self, pipeline: Sequence[dict], data_root: str = '', split: str = 'train', scene: str | None = None,
-                 data_prefix: dict | None = None, **kwargs) -> None:
+                 **kwargs: Any) -> None:
         self.scene = scene
-        super().__init__(pipeline, data_root=data_root, split=split,
-                         data_prefix=data_prefix or dict(clip='2_ClipsforFaceCrop'), **kwargs)
+        super().__init__(pipeline, data_root=data_root, split=split, **kwargs)
 
     def list_of(self, split: str) -> str:
         if self.scene is None:
             return f'{SETUPS}/All_scenes/{split}_All.csv'
         return f'{SETUPS}/22_scenes/{split}_{self.scene}.csv'
 
+    @classmethod
+    def setups(cls, root: str | None = None) -> list[Setup]:
+        scenes = [] if root is None else find_scenes(root)
+        return [Setup(WHOLE), *(Setup(scene, dict(scene=scene), 'scenes', lacks_classes=True, part_of=WHOLE)
+                                for scene in scenes)]
+
     def load_data_list(self) -> list[dict]:
         if self.scene is not None and self.is_official_list and not os.path.isfile(self.ann_file):
             scenes = find_scenes(self.data_root)
             if scenes:
-                raise DatasetError(f'scene={self.scene!r} does not exist: choose one of {", ".join(scenes)}')
+                raise DatasetError(f'scene={self.scene!r} does not exist: {nearest(self.scene, scenes)}')
         return super().load_data_list()
-
-    def known_labels(self, file: ListFile) -> dict[int, int]:
-        """The expression in each clip's path."""
-        known = {}
-        for place, row in enumerate(file.rows):
-            parts = self.key_of(row.clip).split('/')
-            label = self.dialect.find(parts[-2]) if len(parts) > 1 else None
-            if label is not None:
-                known[place] = label
-        return known
 
 
 def find_scenes(data_root: str) -> list[str]:

@@ -1,17 +1,29 @@
 """MAFW: 10,045 clips with single (11 classes) and compound (43) labels and captions in two languages, five folds."""
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from typing import Any
 
-from ..labels import class_names
 from ..registry import DATASETS
+from .declaration import Setup, fold_name, fold_sizes
 from .errors import DatasetError
-from .list_files import read_list_file
-from .listed_dataset import SPLITS, ListedDataset
+from .listed_dataset import ListedDataset
 
-LISTS = 'Train & Test Set'
 KINDS = ('no_caption', 'with_caption')
+SINGLE = ('anger', 'disgust', 'fear', 'happiness', 'neutral', 'sadness', 'surprise', 'contempt', 'anxiety', 'helplessness',
+          'disappointment')
+# The 32 compounds, each of two or three emotions in the official order of the single ones. The release lists no
+# order of its 43 classes; ours is: the 11 single ones, then pairs, then triples, each by its parts' official order.
+COMPOUNDS = (
+    'anger_disgust', 'anger_sadness', 'anger_surprise', 'anger_anxiety', 'anger_helplessness', 'disgust_sadness',
+    'disgust_surprise', 'disgust_contempt', 'disgust_anxiety', 'disgust_helplessness', 'disgust_disappointment',
+    'fear_sadness', 'fear_surprise', 'fear_anxiety', 'happiness_surprise', 'happiness_contempt', 'sadness_surprise',
+    'sadness_anxiety', 'sadness_helplessness', 'sadness_disappointment', 'surprise_anxiety', 'anxiety_helplessness',
+    'helplessness_disappointment', 'anger_disgust_contempt', 'anger_disgust_anxiety', 'disgust_anxiety_helplessness',
+    'disgust_helplessness_disappointment', 'fear_sadness_anxiety', 'fear_surprise_anxiety',
+    'sadness_anxiety_helplessness', 'sadness_helplessness_disappointment', 'anxiety_helplessness_disappointment')
+DFER_CLIP = ('happiness', 'sadness', 'neutral', 'anger', 'surprise', 'disgust', 'fear', 'contempt', 'anxiety',
+             'helplessness', 'disappointment')
 
 
 @DATASETS.register_module()
@@ -32,60 +44,49 @@ class MAFWDataset(ListedDataset):
         fold: 1 to 5.
         split: ``'train'`` or ``'test'``.
         lists: ``'no_caption'`` or ``'with_caption'``, the lists to read.
-        captions: put ``caption`` (English) and ``caption_zh`` into each item, from the fold's lists with
-            captions; a clip without has empty ones.
-        data_prefix: folder of the clips. Defaults to ``dict(clip='frames')``; ``'faces'`` and ``'clips'`` are
-            the others.
         kwargs: of :class:`ListedDataset`.
 
     Raises:
         DatasetError: for a fold, split or kind of list that does not exist, or a list that cannot be read.
     """
-    METAINFO = dict(dataset='mafw', classes=class_names('mafw'))
+    METAINFO = dict(dataset='mafw', classes=SINGLE)
     FOLDS = (1, 2, 3, 4, 5)
-    SETTING = 'single'
+    LISTS = 'Train & Test Set/single/{lists}/set_{fold}/{split}.txt'
+    CAPTIONS = 'Train & Test Set/single/with_caption/set_{fold}/{split}.txt'
+    FOLDERS = ('frames', 'faces', 'clips')
+    ORDERS = dict(official=SINGLE, dfer_clip=DFER_CLIP, alphabetical=tuple(sorted(SINGLE)))
+    SIZES = fold_sizes((7333, 1839), (7335, 1837), (7339, 1833), (7340, 1832), (7341, 1831))
+    TOTAL = 9172
+    LACKS_CLASSES = False               # in the lists of a fold
 
     def __init__(self, pipeline: Sequence[dict], data_root: str = '', fold: int = 1, split: str = 'train',
-                 lists: str = 'no_caption', captions: bool = False, data_prefix: dict | None = None, **kwargs) -> None:
-        if fold not in self.FOLDS:
-            raise DatasetError(f'fold={fold} does not exist: MAFW has folds 1 to 5')
+                 lists: str = 'no_caption', **kwargs: Any) -> None:
         if lists not in KINDS:
             raise DatasetError(f'lists={lists!r} does not exist: choose {" or ".join(map(repr, KINDS))}')
-        self.fold, self.lists, self.captions = fold, lists, captions
-        super().__init__(pipeline, data_root=data_root, split=split, data_prefix=data_prefix or dict(clip='frames'),
-                         **kwargs)
+        self.lists = lists
+        super().__init__(pipeline, data_root=data_root, fold=fold, split=split, **kwargs)
 
-    def list_of(self, split: str, lists: str | None = None) -> str:
-        return f'{LISTS}/{self.SETTING}/{lists or self.lists}/set_{self.fold}/{split}.txt'
+    @classmethod
+    def setups(cls, root: str | None = None) -> list[Setup]:
+        return [Setup(fold_name(fold), dict(fold=fold), lacks_classes=cls.LACKS_CLASSES) for fold in cls.FOLDS] + [
+            Setup(f'{fold_name(fold)}, with captions', dict(fold=fold, lists='with_caption'), 'with captions',
+                  lacks_classes=True, with_captions=True) for fold in cls.FOLDS]
 
-    def load_data_list(self) -> list[dict]:
-        items = super().load_data_list()
-        if self.captions:
-            captions = self._read_captions()
-            for item in items:
-                item['caption'], item['caption_zh'] = captions.get(self.key_of(item['video_id']), ('', ''))
-        return items
-
-    def _read_captions(self) -> dict[str, tuple[str, str]]:
-        """English and Chinese caption of each clip of the fold that has one."""
-        found = {}
-        for split in SPLITS:
-            path = os.path.join(self.data_root, self.list_of(split, 'with_caption'))
-            if not os.path.isfile(path):
-                raise DatasetError(f'{path}: no such list, which holds the captions; unpack it, or set captions=False')
-            file = read_list_file(path)
-            if 'caption' not in file.columns:
-                raise DatasetError(f'{path}: holds no captions; expected file, label, Chinese and English caption with '
-                                   'tabs between them')
-            found.update((self.key_of(row.clip), (row.caption, row.caption_zh)) for row in file.rows)
-        return found
+    def list_of(self, split: str) -> str:
+        return self.LISTS.format(split=split, fold=self.fold, lists=self.lists)
 
 
 @DATASETS.register_module()
 class MAFWCompoundDataset(MAFWDataset):
     """MAFW's compound labels: as :class:`MAFWDataset`, with 43 classes such as ``anger_disgust``.
 
-    The order is that of :mod:`mmdfer.labels`; a compound's parts may be written in any order.
+    A compound's parts may be written in any order.
     """
-    METAINFO = dict(dataset='mafw_compound', classes=class_names('mafw_compound'))
-    SETTING = 'compound'
+    METAINFO = dict(dataset='mafw_compound', classes=SINGLE + COMPOUNDS)
+    TITLE = 'MAFW, compound'
+    LISTS = 'Train & Test Set/compound/{lists}/set_{fold}/{split}.txt'
+    CAPTIONS = 'Train & Test Set/compound/with_caption/set_{fold}/{split}.txt'
+    ORDERS = dict(canonical=SINGLE + COMPOUNDS, alphabetical=tuple(sorted(SINGLE + COMPOUNDS)))
+    SIZES, TOTAL = {}, 8996
+    LACKS_CLASSES = True
+    BESIDE = 'mafw'

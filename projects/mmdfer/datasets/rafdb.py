@@ -6,7 +6,6 @@ from pathlib import Path
 
 from mmengine.registry import DATASETS
 
-from ..labels import class_names
 from .errors import DatasetError
 from .fer_dataset import StaticFERDataset
 
@@ -27,7 +26,9 @@ class RAFDBDataset(StaticFERDataset):
     Raises:
         DatasetError: for a missing list or image, or a label outside 1 to 7.
     """
-    METAINFO = dict(dataset='rafdb', classes=class_names('rafdb'))
+    METAINFO = dict(dataset='rafdb',
+                    classes=('surprise', 'fear', 'disgust', 'happiness', 'sadness', 'anger', 'neutral'))
+    TITLE = 'RAF-DB'
 
     def __init__(self, data_root: str = '', split: str = 'train', ann_file: str = 'EmoLabel/list_patition_label.txt',
                  data_prefix: dict | None = None, **kwargs) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sized
 import numpy as np
 from mmengine.dataset import DefaultSampler
 
-from ..labels import labels_of
 from ..registry import DATA_SAMPLERS
+from .counting import labels_of
 
 
 @DATA_SAMPLERS.register_module()

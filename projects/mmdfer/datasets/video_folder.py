@@ -1,5 +1,4 @@
 """Clips sorted into folders by split and class, as AFEW comes: no list, the folders are the labels."""
-
 from __future__ import annotations
 
 import logging
@@ -31,7 +30,6 @@ class VideoFolderDataset(DFERDataset):
         DatasetError: for a split that does not exist, a class folder that is no class, or a split without
             clips.
     """
-
     METAINFO = dict(dataset='folder')
 
     def __init__(self, pipeline: Sequence[dict], data_root: str = '', split: str = 'train', **kwargs) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.model import is_model_wrapper
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, find_latest_checkpoint
 
+from ..files import write_link, write_text
 from ..registry import HOOKS
 from ..version import __version__
-from ..weights import frozen_digest, save_tunable
+from ..weights import check_resumable, frozen_digest, save_tunable
 from .sharding import is_sharded
 from .tunable_ema import evaluated_weights
 
@@ -48,6 +49,11 @@ class AdapterCheckpointHook(CheckpointHook):
         if is_main_process():
             _complete_pointer(Path(runner.work_dir))            # before the runner looks into it
         barrier()
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        if getattr(runner, '_resume', False):
+            check_resumable(checkpoint, runner._load_from or find_latest_checkpoint(runner.work_dir),
+                            bool(runner.param_schedulers))
 
     def before_train(self, runner) -> None:
         super().before_train(runner)
@@ -95,7 +101,7 @@ class AdapterCheckpointHook(CheckpointHook):
         if best is not None and best != before:
             self._save_tunable(runner, 'best', runner.epoch if self.by_epoch else runner.iter, metrics)
             if is_main_process():
-                _point(Path(self.out_dir) / 'best.pth', Path(best).name)
+                write_link(Path(self.out_dir) / 'best.pth', Path(best).name)
 
     def _save_tunable(self, runner, name: str, step: int, metrics: dict) -> None:
         state = _gathered(runner) if self._has_frozen else None
@@ -121,14 +127,6 @@ def _bare(model):
     return model.module if is_model_wrapper(model) else model
 
 
-def _point(link: Path, target: str) -> None:
-    """Let ``link`` lead to a file beside it, replacing an older link in one step."""
-    fresh = link.with_suffix('.partial')
-    fresh.unlink(missing_ok=True)
-    os.symlink(target, fresh)
-    os.replace(fresh, link)
-
-
 def _complete_pointer(work_dir: Path) -> None:
     """Name the newest checkpoint in a ``last_checkpoint`` that a run left empty, killed while mmengine wrote it."""
     pointer = work_dir / 'last_checkpoint'
@@ -136,8 +134,6 @@ def _complete_pointer(work_dir: Path) -> None:
         return
     saved = [path for path in work_dir.glob('*.pth') if path.stem.split('_')[0] in ('epoch', 'iter')]
     if saved:
-        partial = pointer.with_suffix('.partial')
-        partial.write_text(str(max(saved, key=lambda path: int(path.stem.split('_')[1]))))
-        os.replace(partial, pointer)
+        write_text(str(max(saved, key=lambda path: int(path.stem.split('_')[1]))), pointer)
     else:
         pointer.unlink()

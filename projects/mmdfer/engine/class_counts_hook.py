@@ -6,7 +6,7 @@ import logging
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 
-from ..labels import class_counts
+from ..datasets.counting import class_counts
 from ..registry import HOOKS
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .recall_metric import confusion_matrix
+from ..files import write_arrays
+from .figures import confusion_matrix
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,8 @@ class Predictions:
 def save_predictions(path: str | os.PathLike, ids: Sequence[str], labels: Sequence[int], scores: np.ndarray,
                      classes: Sequence[str]) -> None:
     """Write an ``.npz`` of the four arrays ``ids``, ``labels``, ``scores`` and ``classes``, whole or not at all."""
-    os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
-    partial = f'{path}.partial'
-    with open(partial, 'wb') as file:
-        np.savez_compressed(file, ids=np.asarray(ids, dtype=np.str_), labels=np.asarray(labels, dtype=np.int64),
-                            scores=np.asarray(scores, dtype=np.float32), classes=np.asarray(classes, dtype=np.str_))
-    os.replace(partial, path)
+    write_arrays(dict(ids=np.asarray(ids, dtype=np.str_), labels=np.asarray(labels, dtype=np.int64),
+                      scores=np.asarray(scores, dtype=np.float32), classes=np.asarray(classes, dtype=np.str_)), path)
 
 
 def load_predictions(path: str | os.PathLike) -> Predictions:

@@ -1,14 +1,13 @@
 """Face crops with the eyes and the mouth in one place, as the frames of DFER sets have them."""
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..files import whole_folder
 from .boxes import cut, square, to_crop
 from .landmarks import EYES, MOUTH
 from .store import ClipFaces
@@ -51,16 +50,9 @@ def write_crops(frames: Iterable[np.ndarray], faces: ClipFaces, folder: Path) ->
     seen = np.isfinite(faces.landmarks).all(axis=(1, 2))
     if not seen.any():
         return
-    partial = folder.with_name(f'.{folder.name}.{os.getpid()}.partial')
-    partial.mkdir(parents=True)
-    try:
+    with whole_folder(folder) as partial:
         for index, frame in enumerate(frames):
             if seen[index]:
                 crop = aligned_crop(frame, faces.landmarks[index])
-                path = partial / f'{index + 1:05d}.jpg'
-                if not cv2.imwrite(str(path), crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
-                    raise OSError(f'{path}: cannot be written')
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+                picture = cv2.imencode('.jpg', crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+                (partial / f'{index + 1:05d}.jpg').write_bytes(picture)

@@ -17,6 +17,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..files import write_arrays
+
 FORMAT = 'mmdfer-face-maps'
 VERSION = 1
 """To be raised with every change of the file or of what its numbers mean."""
@@ -103,8 +105,6 @@ def find_maps(clip: str, root: str | None = None) -> Path | None:
 
 def save_faces(faces: ClipFaces, path: str | Path) -> None:
     """Write a clip's faces whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     arrays = dict(state=faces.state, notes=faces.notes, boxes=faces.boxes, landmarks=faces.landmarks,
                   map_boxes=faces.map_boxes)
     if faces.mesh is not None:
@@ -115,15 +115,7 @@ def save_faces(faces: ClipFaces, path: str | Path) -> None:
         arrays['parsing_ends'] = np.cumsum([len(picture) for picture in pictures])
     meta = dict(format=FORMAT, version=VERSION, size=list(faces.size), source=faces.source, counts=faces.counts(),
                 what=[name for name in ('landmarks', 'parsing', 'mesh') if getattr(faces, name) is not None])
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-    try:
-        with open(partial, 'wb') as file:
-            np.savez_compressed(file, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_arrays(dict(arrays, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8)), path)
 
 
 def read_meta(path: str | Path) -> dict:

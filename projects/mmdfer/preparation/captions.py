@@ -3,24 +3,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmengine.dataset import Compose
 from tqdm import tqdm
 
 from ..captions.caption_file import (RAW_NAME, Caption, CaptionFileError, CaptionJournal, read_captions,
                                      write_captions)
-from ..clip_names import clip_path_key
-from ..datasets import BadClipError
+from ..clip_names import clip_path_key, clip_stem
+from ..datasets import BadClipError, ListedDataset
 from ..datasets.transforms.clip import ClipDecode, ClipInit, SampleSegments
-from ..registry import DATASETS
-from .set_clips import SETS, Clip
+from .set_clips import SetClip
 
 if TYPE_CHECKING:
     from ..captions.video_llava import VideoLlava
 
 
-def caption_clips(clips: Sequence[Clip], out: str | Path, model: VideoLlava, batch_size: int = 4,
+def caption_clips(clips: Sequence[SetClip], out: str | Path, model: VideoLlava, batch_size: int = 4,
                   limit: int | None = None, overwrite: bool = False) -> dict[str, int]:
     """Caption the clips that have no caption yet, and write the whole file at the end.
 
@@ -41,16 +40,22 @@ def caption_clips(clips: Sequence[Clip], out: str | Path, model: VideoLlava, bat
 
     Raises:
         CaptionFileError: if there are captions of another model, prompt or set.
+        WriteError: if another process is captioning into the same file, or it cannot be written.
         BadClipError: at the end, if some clips could not be read; it names them.
     """
+    with CaptionJournal(out) as journal:
+        return _caption_clips(clips, out, model, batch_size, limit, overwrite, journal)
+
+
+def _caption_clips(clips: Sequence[Clip], out: str | Path, model: VideoLlava, batch_size: int, limit: int | None,
+                   overwrite: bool, journal: CaptionJournal) -> dict[str, int]:
     from ..captions.video_llava import NUM_FRAMES, PROMPT_VERSION
     about = dict(source='video_llava', model=model.name, prompt=PROMPT_VERSION)
-    journal = CaptionJournal(out)
     earlier = read_captions(out, empty_ok=True) if Path(out).exists() else {}
     done = {**earlier, **journal.captions}
     if overwrite and any(not _is_of(caption, about) for caption in done.values()):
-        journal.journal.unlink(missing_ok=True)
-        journal.captions, done = {}, {}
+        journal.restart()
+        done = {}
     _check_done(done, clips, about, out)
     open_clip = Compose([ClipInit(), SampleSegments(NUM_FRAMES, test_mode=True), ClipDecode()])
     todo = [clip for clip in clips if clip_path_key(clip.name) not in done]
@@ -83,36 +88,40 @@ def caption_clips(clips: Sequence[Clip], out: str | Path, model: VideoLlava, bat
     return counts
 
 
-def mafw_captions(root: str, out: str | Path, frames: str | None = None) -> dict[str, int]:
-    """Write the English captions of MAFW's own lists as a file of captions.
+def list_captions(kind: type[ListedDataset], root: str, out: str | Path, frames: str | None = None,
+                  **options: Any) -> dict[str, int]:
+    """Write the English captions of a set's own lists as a file of captions.
 
     Args:
+        kind: the set's class.
         root: the set's folder.
-        out: file of the captions; replaced if it holds MAFW's own.
+        out: file of the captions; replaced if it holds the set's own.
         frames: the folder of frame folders or videos below ``root``, if not the set's usual one.
+        options: of the data set, such as ``class_order``.
 
     Returns:
-        Number of clips with a caption (``captioned``) and without (``without``, such as neutral ones).
+        Number of clips with a caption (``captioned``) and without (``without``, such as MAFW's neutral ones).
 
     Raises:
-        DatasetError: for a folder without the lists that hold the captions.
+        DatasetError: for a set or folder without lists that hold captions.
         CaptionFileError: if ``out`` holds other captions.
     """
-    about = dict(source='mafw')
+    about = dict(source=kind.METAINFO['dataset'])
     if Path(out).exists() and any(not _is_of(caption, about) for caption in read_captions(out, empty_ok=True).values()):
-        raise CaptionFileError(f"{out}: holds captions that are not MAFW's own; keep them apart by another --out")
-    prefix = {} if frames is None else dict(data_prefix=dict(clip=frames))
+        raise CaptionFileError(f"{out}: holds captions that are not {kind.title()}'s own; keep them apart by another --out")
+    if frames is not None:
+        options['data_prefix'] = dict(clip=frames)
     texts: dict[str, str] = {}
-    for split in ('train', 'test'):
-        dataset = DATASETS.build(dict(type=SETS['mafw'], pipeline=[], data_root=root, split=split, captions=True,
-                                      skip_bad_clips=True, **prefix))
+    for split in kind.SPLITS:
+        dataset = kind(pipeline=[], data_root=root, split=split, captions=True, skip_bad_clips=True, **options)
+        below = Path(dataset.data_prefix['clip'])
         for index in range(len(dataset)):
             info = dataset.get_data_info(index)
-            texts.setdefault(Path(info['clip']).stem, info['caption'].strip())
+            clip = Path(info['clip']).relative_to(below)
+            texts.setdefault(clip.with_name(clip_stem(clip.name)).as_posix(), info['caption'].strip())
     captions = [Caption(name, text, dict(about)) for name, text in sorted(texts.items()) if text]
     if not captions:
-        raise CaptionFileError(f'{root}: its lists hold no caption; expected file, label, Chinese and English caption '
-                               'in with_caption')
+        raise CaptionFileError(f'{root}: its lists hold no caption; expected file, label, Chinese and English caption')
     write_captions(captions, out)
     print(f'{out}: {len(captions)} captions of {len(texts)} clips; the others have none in the lists')
     return dict(captioned=len(captions), without=len(texts) - len(captions))
@@ -131,7 +140,7 @@ def captions_path(root: str, out: str | None = None) -> Path:
     return (Path(root) if Path(root).is_dir() else Path(root).parent) / RAW_NAME
 
 
-def _check_done(done: dict[str, Caption], clips: Sequence[Clip], about: dict, out: str | Path) -> None:
+def _check_done(done: dict[str, Caption], clips: Sequence[SetClip], about: dict, out: str | Path) -> None:
     known = {clip_path_key(clip.name) for clip in clips}
     for key, caption in done.items():
         if key not in known:
@@ -148,8 +157,8 @@ def _is_of(caption: Caption, about: dict) -> bool:
     return all(caption.about.get(name) == value for name, value in about.items())
 
 
-def _batches(clips: Sequence[Clip], open_clip: Compose,
-             size: int) -> Iterator[tuple[list[tuple[Clip, dict]], list[str]]]:
+def _batches(clips: Sequence[SetClip], open_clip: Compose,
+             size: int) -> Iterator[tuple[list[tuple[SetClip, dict]], list[str]]]:
     """Opened clips, ``size`` at a time, and why others among them cannot be read."""
     for start in range(0, len(clips), size):
         batch, unread = [], []

@@ -5,31 +5,33 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ..datasets import BadClipError
+from ..datasets import BadClipError, DFERDataset
 from ..datasets.clips import Clip
 from .checking import Listing, find_faults, inspect_clips, read_listings
-from .checking.published import SIZES
 from ..visualization import contact_sheet
 from ..files import write_json
+from ..registry import find_set
 
 THUMB = 128
 MOST_ROWS = 24
 
 
-def check_dataset(kind: str, root: str, clip: str | None = None, out: str | None = None, decode: str = 'first',
-                  workers: int = 1, published: bool = True, fresh: bool = False, **options) -> dict:
+def check_dataset(kind: str | type[DFERDataset], root: str, clip: str | None = None, out: str | None = None,
+                  decode: str = 'first', workers: int = 1, published: bool = True, fresh: bool = False,
+                  **options: Any) -> dict:
     """Check a copy, print what was found, and write ``report.json`` and ``examples.png``.
 
     Args:
-        kind: ``'dfew'``, ``'ferv39k'``, ``'mafw'`` or ``'folder'``.
+        kind: the set's class, or its short name, such as ``'dfew'``; ``'folder'`` for class folders.
         root: the copy's folder.
         clip: its clip folder, instead of the set's usual one.
-        out: where the results go. Defaults to ``work_dirs/check_<kind>``.
+        out: where the results go. Defaults to ``work_dirs/check_<short name>``.
         decode: ``'all'`` frames, the ``'first'`` and the middle one of each clip, or ``'none'``.
         workers: processes.
         published: compare with the published sizes; not for a part of a set.
@@ -41,8 +43,11 @@ def check_dataset(kind: str, root: str, clip: str | None = None, out: str | None
 
     Raises:
         DatasetError: if the folder or its clip folder is missing.
+        ValueError: for a short name that no set has.
     """
-    out = out or os.path.join('work_dirs', f'check_{kind}')
+    kind = find_set(kind, DFERDataset) if isinstance(kind, str) else kind
+    name = kind.METAINFO['dataset']
+    out = out or os.path.join('work_dirs', f'check_{name}')
     listings, clips, folder = read_listings(kind, root, clip, **options)
     listed = {key for listing in listings for key, _, _ in listing.rows}
     paths = sorted(path for key, path in clips.items() if key in listed)
@@ -50,8 +55,8 @@ def check_dataset(kind: str, root: str, clip: str | None = None, out: str | None
     reports = dict(tqdm(found, total=len(paths), desc='clips', unit='clip', mininterval=1))
     faults = find_faults(listings, clips, reports, folder, published)
     report = dict(
-        kind=kind, root=os.path.abspath(root), folder=folder, decoded=decode,
-        other_folders=other_folders(folder) if kind != 'folder' else [],
+        kind=name, root=os.path.abspath(root), folder=folder, decoded=decode,
+        other_folders=other_folders(folder) if os.path.normpath(folder) != os.path.normpath(root) else [],
         lists=[_list_summary(listing, published) for listing in listings],
         clips=dict(listed=len(listed), present=len(paths), **frame_summary(reports)),
         faults=[asdict(fault) for fault in faults if fault.level == 'fault'],
@@ -74,7 +79,7 @@ def other_folders(folder: str) -> list[str]:
 
 
 def _list_summary(listing: Listing, published: bool) -> dict:
-    size = SIZES.get((listing.dataset, listing.setup, listing.split)) if published else None
+    size = listing.published if published else None
     return dict(dataset=listing.dataset, setup=listing.setup, split=listing.split, path=listing.path,
                 clips=len(listing.rows), published=size,
                 classes=dict(zip(listing.classes, listing.counts())), dialect=listing.dialect, labels=listing.labelled,

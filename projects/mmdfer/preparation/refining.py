@@ -13,7 +13,6 @@ from ..captions.refine import RULES, Rules, refine_text
 from ..captions.review import Decisions, Outlier, review
 from ..clip_names import clip_path_key
 from ..text.tokenizer import count_tokens
-from .set_clips import set_clips
 from ..files import write_json
 
 
@@ -84,11 +83,6 @@ def refine_captions(path: str | Path, out: str | Path | None = None, rules: str 
     write_json(report, str(out.with_suffix('.report.json')))
     print('\n'.join(_lines(report, path, out, ask)))
     return report
-
-
-def set_ids(name: str, root: str) -> list[str]:
-    """Names of the clips in the lists of a data set that is one of :data:`~mmdfer.preparation.set_clips.SETS`."""
-    return [clip.name for clip in set_clips(name, root)[0]]
 
 
 def refined_path(path: Path) -> Path:

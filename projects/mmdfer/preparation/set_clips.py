@@ -5,21 +5,18 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ..datasets import BadClipError
-from ..datasets.list_files import VIDEO_SUFFIXES
+from ..clip_names import VIDEO_SUFFIXES
+from ..datasets import BadClipError, DFERDataset
 from ..datasets.clips import FRAME_SUFFIXES, natural_key
 from ..face.store import SUFFIX, maps_path
-from ..registry import DATASETS
-
-SETS = dict(dfew='DFEWDataset', demo='DFEWDataset', ferv39k='FERV39kDataset', mafw='MAFWDataset')
-"""Data sets by the name that the tool knows them by; the demo set has DFEW's layout."""
 
 CROPS = '_crops'
 
 
 @dataclass
-class Clip:
+class SetClip:
     """One clip to analyse: its path, its name in reports, the file of its maps and the folder of its face crops."""
     path: str
     name: str
@@ -27,24 +24,26 @@ class Clip:
     crops: Path
 
 
-def set_clips(name: str, root: str, frames: str | None = None, out: str | None = None) -> tuple[list[Clip], Path]:
-    """The clips of a data set's training and test lists, and the folder of their maps.
+def set_clips(kind: type[DFERDataset], root: str, frames: str | None = None, out: str | None = None,
+              **options: Any) -> tuple[list[SetClip], Path]:
+    """The clips of all lists of a data set, and the folder of their maps.
 
     Args:
-        name: one of :data:`SETS`.
+        kind: the set's class.
         root: the set's folder.
         frames: the folder of frame folders or videos below it, if not the set's usual one.
         out: folder of the maps, if not beside the clips.
+        options: of the data set, such as ``class_order``.
 
     Raises:
         DatasetError: for a folder without the set's lists or clips.
     """
-    prefix = {} if frames is None else dict(data_prefix=dict(clip=frames))
-    found: dict[str, Clip] = {}
-    for split in ('train', 'test'):
+    if frames is not None:
+        options['data_prefix'] = dict(clip=frames)
+    found: dict[str, SetClip] = {}
+    for split in kind.SPLITS:
         # Clips that the lists name and the disk lacks are warned about, and left out.
-        dataset = DATASETS.build(dict(type=SETS[name], pipeline=[], data_root=root, split=split, skip_bad_clips=True,
-                                      **prefix))
+        dataset = kind(pipeline=[], data_root=root, split=split, skip_bad_clips=True, **options)
         below = dataset.data_prefix['clip']
         for index in range(len(dataset)):
             path = dataset.get_data_info(index)['clip']
@@ -52,7 +51,7 @@ def set_clips(name: str, root: str, frames: str | None = None, out: str | None =
     return sorted(found.values(), key=lambda clip: natural_key(clip.name)), _maps_folder(below, out)
 
 
-def folder_clips(path: str, out: str | None = None) -> tuple[list[Clip], Path]:
+def folder_clips(path: str, out: str | None = None) -> tuple[list[SetClip], Path]:
     """The clips of a path: a video, a folder of frames, or a folder of either; and the folder of their maps.
 
     Raises:
@@ -84,10 +83,10 @@ def _frame_folders(folder: str) -> Iterator[str]:
             yield entry.path
 
 
-def _clip(path: str, below: str, out: str | None) -> Clip:
+def _clip(path: str, below: str, out: str | None) -> SetClip:
     maps, folder = maps_path(path, below, out), _maps_folder(below, out)
     name = maps.relative_to(folder).as_posix().removesuffix('.npz')
-    return Clip(path, name, maps, folder.with_name(folder.name.removesuffix(SUFFIX) + CROPS) / name)
+    return SetClip(path, name, maps, folder.with_name(folder.name.removesuffix(SUFFIX) + CROPS) / name)
 
 
 def _maps_folder(below: str, out: str | None) -> Path:

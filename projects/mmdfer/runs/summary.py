@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
-from ..visualization import plot_curves
+from ..files import write_json, write_text
+from ..visualization.curves import plot_curves
 from ..visualization.report import Table, latex_rows, published_table, render_summary, summary_table, svg_uri
+from .folder import RunFolder
+from .groups import find_runs, summarize_runs, total_cost
 from .published import comparable, paper_row, published
-from .folder import RESULT, RunFolder, find_runs, read_result, summarize_runs, total_cost
-from ..files import write_json
+from .result import read_result
 
 SORTS = ('uar', 'war', 'name', 'tunable', 'seconds')
 
@@ -20,7 +21,7 @@ def read_results(paths: Sequence[str]) -> list[dict]:
     Raises:
         ValueError: for a directory without one.
     """
-    return [read_result(path if path.endswith('.json') else os.path.join(path, RESULT)) for path in paths]
+    return list(map(read_result, paths))
 
 
 def summary_rows(groups: Sequence[Sequence[RunFolder]]) -> list[dict]:
@@ -89,7 +90,7 @@ def summarize(paths: Sequence[str], out: str | None = None, curves: str | None =
         figure = plot_curves(records, None) if 0 < len(records) <= 12 else None
         _write(out, rows, table, None if figure is None else svg_uri(figure))
     if latex is not None:
-        _write_text(latex, latex_rows(rows))
+        write_text(latex_rows(rows), latex)
     return rows
 
 
@@ -101,15 +102,9 @@ def _names(rows: Sequence[dict]) -> list[str]:
 
 def _write(out: str, rows: Sequence[dict], table: Table, curves: str | None) -> None:
     """``out`` as JSON, and Markdown and HTML beside it."""
-    os.makedirs(os.path.dirname(out) or '.', exist_ok=True)
     write_json(list(rows), out)
     sets = sorted({row['dataset'] for row in rows if row['dataset'] and row['comparable']})
     tables = {name.upper(): published_table(published(name)) for name in sets if published(name)}
     stem = os.path.splitext(out)[0]
-    _write_text(f'{stem}.md', table.markdown() + '\n')
-    _write_text(f'{stem}.html', render_summary(table, tables, curves))
-
-
-def _write_text(path: str, text: str) -> None:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(text, encoding='utf-8')
+    write_text(table.markdown() + '\n', f'{stem}.md')
+    write_text(render_summary(table, tables, curves), f'{stem}.html')

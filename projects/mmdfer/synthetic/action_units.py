@@ -9,10 +9,7 @@ from typing import Dict, Tuple
 
 import numpy as np
 
-from ..labels import class_names
-
-CLASSES = class_names('dfew')
-"""Class names; ``CLASSES[label - 1]`` names DFEW's label."""
+from ..datasets.dfew import CLASSES         # ``CLASSES[label - 1]`` names DFEW's label
 
 ACTION_UNITS = (1, 2, 4, 5, 6, 7, 9, 12, 15, 16, 20, 23, 25, 26, 45)
 """FACS numbers, in the order of every AU vector of this package."""

@@ -5,15 +5,15 @@ from typing import Dict, List, Tuple
 
 import numpy as np
 
-from ..labels import class_names, emotion_of
+from ..datasets.rafdb import RAFDBDataset
+from ..labels import find_emotion
 from .action_units import CLASSES
 
 N_FOLDS = 5
 CLASS_SHARE = np.array([16, 14, 18, 15, 13, 11, 13])
 """Clips a class in percent, in label order: uneven like real sets, so that UAR and WAR differ."""
 
-RAFDB_LABEL = {name: 1 + [emotion_of('rafdb', other) for other in class_names('rafdb')].index(
-    emotion_of('dfew', name)) for name in CLASSES}
+RAFDB_LABEL = {name: 1 + RAFDBDataset.METAINFO['classes'].index(find_emotion(name).noun) for name in CLASSES}
 """RAF-DB's 1-based label of each class."""
 
 STATIC_TEST_DIVISOR = 10  # a tenth as many test as training pictures

@@ -3,8 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..labels import class_names
-from ..registry import TEXT_SOURCES, nearest
+from ..registry import TEXT_SOURCES, class_names, nearest
 from .sources import OwnFile
 
 # Ensembles of templates by name, for ``templates='faces'``; {} is the class text.

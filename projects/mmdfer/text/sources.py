@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from ..labels import EMOTIONS, Emotion, find_emotion, listed
+from ..labels import EMOTIONS, Emotion, find_emotion, find_emotions, listed
 from ..registry import TEXT_SOURCES, nearest
 
 EMOTIONS_FILE = Path(__file__).with_name('emotions.yaml')
@@ -121,11 +121,11 @@ def emotions_of(name: str) -> list[Emotion]:
     Raises:
         ValueError: for a class that is no emotion.
     """
-    found = [find_emotion(part) for part in name.split('_')]
-    if None in found:
+    found = find_emotions(name)
+    if found is None:
         raise ValueError(f'texts: class {name!r} is no emotion known here ({", ".join(EMOTIONS)}): give its texts in a '
                          'file')
-    return found
+    return list(found)
 
 
 @lru_cache(maxsize=None)

@@ -2,13 +2,18 @@
 from .added import is_added
 from .clip import load_clip_text, text_sizes, to_clip
 from .clip_files import read_with_config
+from .errors import CheckpointError
 from .loading import LoadReport, TowerFile, describe_dropped
-from .reading import TRUST_VARIABLE, CheckpointError, find_state_dict, read_checkpoint
+from .mmengine_loaders import load_from_local
+from .reading import TRUST_VARIABLE, read_checkpoint, read_metadata
+from .resuming import check_resumable
+from .states import EMA_VARIABLE, find_state_dict
 from .tunable import bare_name, frozen_digest, is_tunable_file, load_weights, save_tunable, tunable_names
 from .vit import load_vit, to_mmpretrain
 
 __all__ = [
-    'TRUST_VARIABLE', 'CheckpointError', 'LoadReport', 'TowerFile', 'bare_name', 'describe_dropped', 'find_state_dict',
-    'frozen_digest', 'is_added', 'is_tunable_file', 'load_clip_text', 'load_vit', 'load_weights', 'read_checkpoint',
-    'read_with_config', 'save_tunable', 'text_sizes', 'to_clip', 'to_mmpretrain', 'tunable_names'
+    'EMA_VARIABLE', 'TRUST_VARIABLE', 'CheckpointError', 'LoadReport', 'TowerFile', 'bare_name', 'check_resumable',
+    'describe_dropped', 'find_state_dict', 'frozen_digest', 'is_added', 'is_tunable_file', 'load_clip_text',
+    'load_from_local', 'load_vit', 'load_weights', 'read_checkpoint', 'read_metadata', 'read_with_config', 'save_tunable',
+    'text_sizes', 'to_clip', 'to_mmpretrain', 'tunable_names'
 ]

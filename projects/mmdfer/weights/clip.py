@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from .clip_files import ClipRead, read_with_config
-from .loading import LoadReport, TowerFile, fill, fuse_qkv, rename, strip_prefixes
-from .reading import CheckpointError
+from .errors import CheckpointError, tensors_as_named
+from .loading import LoadReport, TowerFile, depth_of, fill, fuse_qkv, rename, strip_prefixes
 
 CONTEXT, LONG_CONTEXT, KEPT = 77, 248, 20       # Long-CLIP keeps the first rows of CLIP's table
 _PREFIXES = ('module.', '_orig_mod.', 'model.', 'clip_model.', 'clip.')
@@ -79,7 +79,8 @@ def _split_transformers(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]
         part = 'vision' if key.startswith(('vision_model.', 'visual_projection.')) else 'text'
         key = re.sub(r'^(visual|text)_projection\.', 'out_proj.', key)
         towers[part][re.sub(r'^(vision|text)_model\.', '', key)] = value
-    return {part: rename(fuse_qkv(tower, '.self_attn.', ('q_proj', 'k_proj', 'v_proj')), _TRANSFORMERS_TOWER) for part, tower in towers.items()}
+    return {part: rename(fuse_qkv(tower, '.self_attn.', ('q_proj', 'k_proj', 'v_proj')), _TRANSFORMERS_TOWER)
+            for part, tower in towers.items()}
 
 
 def _split_own(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
@@ -107,11 +108,16 @@ def is_clip(state: dict[str, Tensor]) -> bool:
 
 
 def to_clip(read: ClipRead) -> ClipFile:
-    """Bring a CLIP file's tensors to the names of ``AdapterViT`` and ``CLIPTextEncoder``, as float32.
+    """Bring a CLIP file's tensors to the names of ``AdapterViT`` and ``CLIPTextEncoder``, of the file's own types.
 
     Raises:
         CheckpointError: if it is no CLIP model of a format known here, or one that computes otherwise.
     """
+    with tensors_as_named(read.path):
+        return _to_clip(read)
+
+
+def _to_clip(read: ClipRead) -> ClipFile:
     state = strip_prefixes(read.state, _PREFIXES)
     for pattern, what, remedy in _OTHER_MODELS:
         if any(re.match(pattern, key) for key in state):
@@ -139,8 +145,8 @@ def to_clip(read: ClipRead) -> ClipFile:
 
 
 def settle(tower: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Bring a tower's tables and projection to the shapes used here, and all of it to float32."""
-    tower = {key: value.float() if value.is_floating_point() else value for key, value in tower.items()}
+    """Bring a tower's tables and projection to the shapes used here."""
+    tower = dict(tower)
     if 'out_proj.transposed' in tower:
         tower['out_proj.weight'] = tower.pop('out_proj.transposed').T.contiguous()
     if 'positional_embedding_res' in tower:
@@ -179,7 +185,7 @@ def load_clip_text(encoder: nn.Module, path: str | os.PathLike) -> LoadReport:
     positions = file.state.get('pos_embed')
     stretched = positions is not None and positions.shape[1] == CONTEXT and encoder.context_length == LONG_CONTEXT
     if stretched:
-        file.state['pos_embed'] = stretch_positions(positions)
+        file.state['pos_embed'] = stretch_positions(positions.float())
         file.notes.append(f'its {CONTEXT} positions were stretched to {LONG_CONTEXT}, which want training')
     elif positions is not None and positions.shape[1] != encoder.context_length:
         raise CheckpointError(f'{path}: has {positions.shape[1]} text positions, the model {encoder.context_length}; '
@@ -199,8 +205,12 @@ def text_sizes(path: str | os.PathLike) -> dict:
     Raises:
         CheckpointError: as :func:`load_clip_text`, and for a tower without a projection.
     """
-    state = to_clip(read_with_config(path))['text'].state
-    depth = 1 + max(int(match[1]) for match in (re.match(r'layers\.(\d+)\.', key) for key in state) if match)
+    with tensors_as_named(path):
+        return _text_sizes(to_clip(read_with_config(path))['text'].state, path)
+
+
+def _text_sizes(state: dict[str, Tensor], path: str | os.PathLike) -> dict:
+    depth = depth_of(state, path)
     if 'out_proj.weight' not in state:
         raise CheckpointError(f'{path}: has no text projection; choose the file of the whole model')
     proj_dim, width = state['out_proj.weight'].shape

@@ -12,8 +12,9 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from .added import is_added
-from .reading import CheckpointError
+from .errors import CheckpointError
 
+MOST_BLOCKS = 1000
 # Parts of a file that serve another end, in the words of a report.
 _PARTS = (
     ('head', re.compile(r'^(\w+_)?head(_\w+)?\.|^(fc|classifier|\w+_classifier|pooler|pre_logits|last_layer)\.')),
@@ -139,7 +140,11 @@ def fill(tower: nn.Module, file: TowerFile, path: str | os.PathLike, remedy: Cal
         raise CheckpointError(f'{path}: has {len(extra)} weights that the model has no place for (such as '
                               f'{extra[:3]}); {remedy(extra[0])}')
     for key, value in state.items():
-        if key == 'pos_embed' and value.shape != own[key].shape and value.shape[-1] == own[key].shape[-1]:
+        if not is_of_kind(value, own[key]):
+            raise CheckpointError(f'{path}: {key} holds {value.dtype}, the model expects {own[key].dtype}; quantised weights '
+                                  'are not read: choose a file of plain ones')
+        if key == 'pos_embed' and value.ndim == 3 and value.shape != own[key].shape and \
+                value.shape[-1] == own[key].shape[-1]:
             if not is_square(value.shape[1] - 1):
                 raise CheckpointError(f'{path}: {value.shape[1]} position embeddings are not those of a class token '
                                       "and a square of patches, and cannot be resized; set model.backbone.img_size to "
@@ -153,6 +158,8 @@ def fill(tower: nn.Module, file: TowerFile, path: str | os.PathLike, remedy: Cal
     if report.missing:
         raise CheckpointError(f'{path}: lacks {len(report.missing)} weights of the model (such as '
                               f'{report.missing[:3]}); the file is of another architecture or incomplete')
+    for key in report.resized:
+        state[key] = state[key].float()             # half precision is not interpolated everywhere
     # A copy: the hook that resizes positions writes into what it is given.
     tower.load_state_dict(state, strict=False)
     print_log(str(report), logger='current')
@@ -166,6 +173,31 @@ def _check_activation(tower: nn.Module, file: TowerFile, path: str | os.PathLike
     wanted = 'mmpretrain.QuickGELU' if file.quick_gelu else 'GELU'
     raise CheckpointError(f'{path}: was trained with {wanted.split(".")[-1]}, the model computes with '
                           f'{", ".join(sorted(activations))}; set layer_cfg=dict(act_cfg=dict(type="{wanted}")) for it')
+
+
+def is_of_kind(value: Tensor, own: Tensor) -> bool:
+    """Whether a tensor's values mean in its type what they mean in the model's: numbers with a fraction, or whole ones."""
+    kinds = [(tensor.is_floating_point() and tensor.itemsize > 1, tensor.is_complex(), tensor.dtype == torch.bool)
+             for tensor in (value, own)]
+    return kinds[0] == kinds[1]
+
+
+def as_float(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Numbers with a fraction in float32."""
+    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+
+
+def depth_of(state: dict[str, Tensor], path: str | os.PathLike) -> int:
+    """The number of blocks of a tower, by the last of ``layers.0`` to ``layers.<n - 1>``.
+
+    Raises:
+        CheckpointError: for more than any model has, which a name alone could make.
+    """
+    depth = 1 + max((int(match[1]) for match in (re.match(r'layers\.(\d{1,9})\.', key) for key in state) if match), default=-1)
+    if not 0 < depth <= MOST_BLOCKS:
+        raise CheckpointError(f'{path}: names {depth} blocks, where models have 1 to {MOST_BLOCKS}; the file is damaged or of '
+                              'another architecture')
+    return depth
 
 
 def is_square(number: int) -> bool:

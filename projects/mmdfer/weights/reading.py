@@ -1,151 +1,160 @@
-"""Reading weight files safely: torch files under ``weights_only=True``, TorchScript archives and safetensors."""
+"""One reader for every weight file: what it is, its bytes tell; nothing in it runs unless the user trusts it."""
 from __future__ import annotations
 
-import json
 import os
-import pickle
-import warnings
-import zipfile
+import stat
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from mmengine.runner import CheckpointLoader
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from mmengine.logging import print_log
+
+from . import kinds
+from .archive import read_archive
+from .errors import AsksToRun, CheckpointError, Unreadable, plain
+from .folders import read_index, weight_file
+from .legacy import read_legacy
+from .modules import is_module, module_state
+from .pickle_parts import Record
+from .safetensors_files import read_meta, read_safetensors
+from .states import find_state_dict
 
 TRUST_VARIABLE = 'MMDFER_TRUST_CHECKPOINTS'
 
-
-class CheckpointError(ValueError):
-    """A weight file that cannot be used; the message names the file, what is wrong and what to do."""
+__all__ = ['TRUST_VARIABLE', 'CheckpointError', 'find_state_dict', 'is_trusted', 'read_checkpoint', 'read_metadata']
 
 
 def is_trusted() -> bool:
-    """Whether the user has opted in to torch files that run code when read."""
+    """Whether the user has opted in to torch files that run code."""
     return os.environ.get(TRUST_VARIABLE, '') == '1'
 
 
-def read_checkpoint(path: str | os.PathLike, map_location='cpu', records: tuple[str, ...] = ()) -> dict:
-    """Read a torch file or a safetensors file.
+def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict:
+    """Read a weight file of torch (of any age), TorchScript or safetensors, or a folder of transformers or open_clip.
 
-    A safetensors file comes back as ``dict(state_dict=..., meta=...)``, with the JSON of its metadata
-    decoded. A torch file is read with ``weights_only=True``, unless the user has opted in by setting
-    ``MMDFER_TRUST_CHECKPOINTS=1``; of a TorchScript archive come the tensors, likewise.
+    A safetensors file comes back as ``dict(state_dict=..., meta=...)``, with the JSON of its metadata decoded;
+    so do the tensors of a TorchScript archive, of a module that was pickled whole, and of a folder. Of a torch
+    file come numbers, texts, containers and tensors; objects of other classes are left out, and what stands for
+    them runs nothing. A file that calls code is refused, unless the user has opted in by setting
+    ``MMDFER_TRUST_CHECKPOINTS=1``; a program in a TorchScript archive never runs.
 
     Args:
-        path: the file.
-        map_location: where tensors go.
-        records: classes such as ``'__main__.Meter'`` that a release's training code saved beside the weights;
-            what they hold is read as plain values, and nothing of them runs.
+        path: file or folder.
+        map_location: the device where tensors go.
 
     Raises:
-        CheckpointError: for a file that is missing, cut short, no weight file, or that asks for trust.
+        CheckpointError: for a file that is missing, damaged, no weight file, made to fill the memory, or that
+            asks for trust.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise CheckpointError(f'{path}: no such checkpoint file; check the path')
-    if path.suffix == '.safetensors':
-        return _read_safetensors(path, map_location)
+    device = str(map_location) if isinstance(map_location, (str, torch.device)) else 'cpu'
+    if path.is_dir():
+        path = weight_file(path)
+    kind = _kind(path)
+    if kind == kinds.INDEX:
+        return dict(state_dict=read_index(path, lambda part: _flat(read_checkpoint(part, device))), meta={})
     try:
-        if _is_torchscript(path):
-            return _read_torchscript(path, map_location)
-        with torch.serialization.safe_globals(_plain(records)):
-            return torch.load(path, map_location=map_location, weights_only=not is_trusted() or bool(records))
-    except CheckpointError:
-        raise
-    except pickle.UnpicklingError as error:
-        if 'weights_only' not in str(error) and 'Unsupported' not in str(error):
-            raise CheckpointError(f'{path}: not a readable torch file ({_first_line(error)}); it may be cut short or of '
-                                  'another kind') from None
+        if kind == kinds.SAFETENSORS:
+            return read_safetensors(path, device)
+        return _mapping(_read_torch(path, kind, device))
+    except AsksToRun as error:
         raise CheckpointError(
-            f'{path}: refused, because reading it would run code stored in the file ({_first_line(error)}). If you '
-            f'trust its source, set {TRUST_VARIABLE}=1 (tools: --trust-checkpoint), or convert it to safetensors '
-            'elsewhere') from None
-    except Exception as error:      # garbage makes torch's unpickler fail in any way
-        raise CheckpointError(f'{path}: not a readable torch file ({_first_line(error)}); it may be cut short or of '
-                              'another kind') from None
+            f'{path}: refused, because reading it would run code stored in the file ({error}). If you trust its source, set '
+            f'{TRUST_VARIABLE}=1 (tools: --trust-checkpoint), or convert it to safetensors elsewhere') from None
+    except Unreadable as error:
+        raise CheckpointError(f'{path}: not a readable {"safetensors" if kind == kinds.SAFETENSORS else "torch"} file: '
+                              f'{error}') from None
+    except OSError as error:
+        raise _unopened(path, error) from None
 
 
-class _Record:
-    """Stands for a class of a release's training code."""
-
-
-def _plain(records: tuple[str, ...]) -> list:
-    """What the safe loader must know for records, which hold NumPy's arrays and numbers."""
-    if not records:
-        return []
-    arrays = np.core.multiarray if np.__version__ < '2' else np._core.multiarray
-    functions = [(getattr(arrays, name), f'numpy.{core}.multiarray.{name}') for core in ('core', '_core')
-                 for name in ('_reconstruct', 'scalar')]
-    kinds = {type(np.dtype(kind)) for kind in ('float32', 'float64', 'int32', 'int64')}
-    return [*((_Record, name) for name in records), *functions, np.ndarray, np.dtype, *kinds]
-
-
-def _is_torchscript(path: Path) -> bool:
-    """Whether a file is an archive of ``torch.jit``, as OpenAI's CLIP releases are."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith('/constants.pkl') for name in archive.namelist())
-
-
-def _read_torchscript(path: Path, map_location) -> dict:
-    """The tensors of a TorchScript archive, which holds a program for torch's own interpreter and no Python.
-
-    Reading runs nothing of that program but a ``__setstate__``, where a module has one; CLIP's have none, and
-    an archive with one asks for trust.
-    """
-    with zipfile.ZipFile(path) as archive:
-        asks = [name for name in archive.namelist() if name.endswith('.py') and b'__setstate__' in archive.read(name)]
-    if asks and not is_trusted():
-        raise CheckpointError(f'{path}: refused, because reading it would run TorchScript stored in the file '
-                              f'({asks[0]} has a __setstate__). If you trust its source, set {TRUST_VARIABLE}=1 (tools: '
-                              '--trust-checkpoint), or convert it to safetensors elsewhere')
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')                     # torch.jit.load is deprecated, without a successor
-        module = torch.jit.load(path, map_location=map_location or 'cpu')
-    return dict(state_dict=dict(module.state_dict()), meta={})
-
-
-def _first_line(error: Exception) -> str:
-    """The telling line of torch's long message: the refused global, if it names one."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if 'GLOBAL' in line or 'Unsupported' in line]
-    return (telling or lines or [type(error).__name__])[0][:200]
-
-
-def _read_safetensors(path: Path, map_location) -> dict:
-    try:
-        with safe_open(path, framework='pt', device=str(map_location or 'cpu')) as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}
-            meta = file.metadata() or {}
-    except SafetensorError as error:
-        raise CheckpointError(f'{path}: not a readable safetensors file ({error}); it may be cut short') from None
-    decoded = json.loads(meta['mmdfer']) if 'mmdfer' in meta else meta
-    return dict(state_dict=state, meta=decoded)
-
-
-def find_state_dict(checkpoint: dict, path: str | os.PathLike) -> dict[str, Tensor]:
-    """The tensors of a checkpoint, out of the wrappers that releases put around them.
+def read_metadata(path: str | os.PathLike) -> dict:
+    """What a safetensors file says of itself, without its tensors; nothing of a file of another kind.
 
     Raises:
-        CheckpointError: if there are no tensors in it.
+        CheckpointError: as :func:`read_checkpoint`.
     """
-    for key in ('state_dict', 'model', 'model_state', 'teacher', 'student', 'module'):
-        if isinstance(checkpoint.get(key), dict):
-            checkpoint = checkpoint[key]
-            break
-    state = {key: value for key, value in checkpoint.items() if isinstance(value, Tensor)}
-    if not state:
-        raise CheckpointError(f'{path}: holds no tensors (top-level keys {sorted(map(str, checkpoint))[:8]}); expected '
-                              'a state dict')
-    return state
+    path = Path(path).expanduser()
+    if path.is_dir() or _kind(path) != kinds.SAFETENSORS:
+        return {}
+    try:
+        return read_meta(path)
+    except Unreadable as error:
+        raise CheckpointError(f'{path}: not a readable safetensors file: {error}') from None
 
 
-def load_from_local(filename: str, map_location=None) -> dict:
-    """mmengine's local checkpoint loader, under the rules of :func:`read_checkpoint`."""
-    return read_checkpoint(filename, map_location)
+def _kind(path: Path) -> str:
+    """What a file is.
+
+    Raises:
+        CheckpointError: for what is no file, or no weight file.
+    """
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise CheckpointError(f'{path}: is no file but a device or a pipe; give a weight file')
+        with open(path, 'rb') as file:
+            head = file.read(kinds.HEAD)
+    except FileNotFoundError:
+        raise CheckpointError(f'{path}: no such checkpoint file; check the path') from None
+    except (OSError, ValueError) as error:
+        raise _unopened(path, error) from None
+    kind = kinds.kind_of(head)
+    if kind is None:
+        what, remedy = kinds.other_kind(head)
+        wanted = 'safetensors' if path.suffix == '.safetensors' else 'torch'
+        raise CheckpointError(f'{path}: not a readable {wanted} file, for it is {what}; {remedy}')
+    return kind
 
 
-CheckpointLoader.register_scheme('', load_from_local, force=True)
+def _unopened(path: Path, error: OSError | ValueError) -> CheckpointError:
+    reason = getattr(error, 'strerror', None) or str(error)
+    return CheckpointError(f'{path}: cannot be read ({reason}); check its permissions and its disk')
+
+
+def _read_torch(path: Path, kind: str, device: str) -> Any:
+    size = path.stat().st_size
+    try:
+        with open(path, 'rb') as file:
+            content, left_out = (read_archive if kind == kinds.ZIP else read_legacy)(file, size, device)
+    except AsksToRun:
+        if not is_trusted():
+            raise
+        return _trusting(path, device)
+    if not left_out:
+        return content
+    reason = ''
+    if is_trusted():
+        try:
+            return _trusting(path, device)
+        except CheckpointError as error:        # such as a class that is not here
+            reason = f', for they cannot be made here ({error})'
+    print_log(f'{path}: holds objects of {", ".join(map(plain, left_out[:3]))}{", ..." * (len(left_out) > 3)}, which are left '
+              f'out{reason}', logger='current')
+    return content
+
+
+def _trusting(path: Path, device: str) -> Any:
+    """The content of a file of which the user has said that its code may run."""
+    try:
+        return torch.load(path, map_location=device, weights_only=False)
+    except Exception as error:                  # its code may fail in any way
+        raise CheckpointError(f'{path}: not a readable torch file: its own code fails ({type(error).__name__}: '
+                              f'{plain(error, 200)})') from None
+
+
+def _mapping(content: Any) -> dict:
+    """A file's content as a dict: the state of a whole module likewise."""
+    if isinstance(content, torch.nn.Module):
+        return dict(state_dict=content.state_dict(), meta={})
+    if isinstance(content, Record) and is_module(content):
+        return dict(state_dict=module_state(content), meta={})
+    if not isinstance(content, dict):
+        what = f'an object of {content.kind}' if isinstance(content, Record) else f'a bare {type(content).__name__}'
+        raise Unreadable(f'it holds {what}, where a dict of names and tensors belongs; save model.state_dict()')
+    return content if isinstance(content.get('meta', {}), dict) else dict(content, meta={})
+
+
+def _flat(checkpoint: dict) -> dict:
+    """A part of a folder's weights: safetensors wrap them, torch files do not."""
+    return checkpoint['state_dict'] if isinstance(checkpoint.get('state_dict'), dict) else checkpoint

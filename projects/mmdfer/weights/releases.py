@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from .clip import OPENAI_TOWER, settle
-from .loading import rename
-from .reading import CheckpointError, find_state_dict, read_checkpoint
+from .errors import CheckpointError, tensors_as_named
+from .loading import as_float, rename
+from .reading import read_checkpoint
+from .states import find_state_dict
 
 _BLOCK = r'^transformer\.resblocks\.(\d+)\.'
 _LAYER = r'layers.\1.adapters.'
@@ -29,8 +31,6 @@ _TEMPORAL = ((r'^pos_embedding$', 'pos_embed'),
              (rf'{_TEMPORAL_LAYER}1\.fn\.norm\.', r'layers.\1.ln2.'),
              (rf'{_TEMPORAL_LAYER}1\.fn\.fn\.net\.0\.', r'layers.\1.ffn.layers.0.0.'),
              (rf'{_TEMPORAL_LAYER}1\.fn\.fn\.net\.3\.', r'layers.\1.ffn.layers.1.'))
-# DFER-CLIP's files carry its training's meter, an object of the script that wrote them.
-_RECORDS = ('__main__.RecorderMeter', 'main.RecorderMeter')
 
 
 @dataclass
@@ -49,12 +49,13 @@ def read_release(kind: str, path: str | os.PathLike) -> Release:
         CheckpointError: for a file that cannot be read or is not of this release.
     """
     convert, witness = RELEASES[kind]
-    state = find_state_dict(read_checkpoint(path, records=_RECORDS if kind == 'dfer_clip' else ()), path)
+    state = find_state_dict(read_checkpoint(path), path)
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     if witness not in state:
         raise CheckpointError(f'{path}: no checkpoint of {kind} is recognised in its keys (such as {sorted(state)[:4]}'
                               f'; {witness} is missing); known releases: {", ".join(RELEASES)}')
-    return convert(state, path)
+    with tensors_as_named(path):
+        return convert(state, path)
 
 
 def _under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -68,7 +69,7 @@ def _prefixed(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
 def _st_adapter(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
     tower = {key: value for key, value in state.items() if not key.startswith('fc.')}
     head = {key: state[key].float() for key in ('fc.weight', 'fc.bias') if key in state}
-    ours = dict(_prefixed('backbone.', settle(rename(tower, (*_ST_ADAPTER, *OPENAI_TOWER)))),
+    ours = dict(_prefixed('backbone.', as_float(settle(rename(tower, (*_ST_ADAPTER, *OPENAI_TOWER))))),
                 **_prefixed('cls_head.', head))
     both = any('.adapters.before_attn.' in key for key in ours)
     name = 'st_adapter_24x384' if both else 'st_adapter_12x384'
@@ -76,7 +77,7 @@ def _st_adapter(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
 
 
 def _aim(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
-    tower = settle(rename(_under(state, 'backbone.'), (*_AIM, *OPENAI_TOWER)))
+    tower = as_float(settle(rename(_under(state, 'backbone.'), (*_AIM, *OPENAI_TOWER))))
     head = {key.replace('fc_cls.', 'fc.'): value.float() for key, value in _under(state, 'cls_head.').items()}
     ours = dict(_prefixed('backbone.', tower), **_prefixed('cls_head.', head))
     settings = {'cls_head.num_classes': _classes(ours, path),
@@ -92,9 +93,9 @@ def _classes(state: dict[str, Tensor], path: str | os.PathLike) -> int:
 
 def _dfer_clip(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
     table, ctx = state['clip_model_.token_embedding.weight'], state['prompt_learner.ctx']
-    text = settle(rename(_under(state, 'text_encoder.'), OPENAI_TOWER))
+    text = as_float(settle(rename(_under(state, 'text_encoder.'), OPENAI_TOWER)))
     text.update({'token_embedding.weight': table.float(), 'logit_scale': state['clip_model_.logit_scale'].float()})
-    vision = settle(rename(_under(state, 'image_encoder.'), OPENAI_TOWER))
+    vision = as_float(settle(rename(_under(state, 'image_encoder.'), OPENAI_TOWER)))
     temporal = rename(_under(state, 'temporal_net.'), _TEMPORAL)
     ours = dict(_prefixed('backbone.', vision), **_prefixed('cls_head.text_encoder.', text),
                 **_prefixed('cls_head.temporal.', temporal))

@@ -4,14 +4,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from pathlib import Path
 
 import torch
 from mmengine.logging import print_log
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .reading import CheckpointError, find_state_dict, read_checkpoint
+from ..files import whole_file
+from .errors import CheckpointError
+from .loading import is_of_kind
+from .reading import read_checkpoint, read_metadata
+from .states import find_state_dict
 
 FORMAT = 'mmdfer-tunable-1'
 
@@ -53,9 +56,8 @@ def save_tunable(model: nn.Module, path: str | os.PathLike, meta: dict, state: d
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in whole.items() if name in names}
     meta = dict(meta, format=FORMAT)
     meta.setdefault('frozen_digest', frozen_digest(model, whole))
-    partial = f'{path}.partial'
-    save_file(state, partial, metadata={'mmdfer': json.dumps(meta)})
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        save_file(state, partial, metadata={'mmdfer': json.dumps(meta)})
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike) -> dict:
@@ -90,9 +92,11 @@ def _check_architecture(path, state: dict[str, Tensor], expected: dict[str, Tens
     unexpected = sorted(set(state) - set(expected))
     reshaped = [f'{name} is {tuple(state[name].shape)}, expected {tuple(tensor.shape)}'
                 for name, tensor in expected.items() if name in state and state[name].shape != tensor.shape]
+    retyped = [f'{name} holds {state[name].dtype}, expected {tensor.dtype}' for name, tensor in expected.items()
+               if name in state and not is_of_kind(state[name], tensor)]
     problems = [f'{len(keys)} {what} (such as {keys[0]})' for what, keys in
-                (('weights missing', missing), ('weights without a place', unexpected), ('shapes differ', reshaped))
-                if keys]
+                (('weights missing', missing), ('weights without a place', unexpected), ('shapes differ', reshaped),
+                 ('types differ', retyped)) if keys]
     if problems:
         raise CheckpointError(f'{path}: a checkpoint of another architecture than the config: {"; ".join(problems)}; '
                               'use the config that it was trained with')
@@ -110,4 +114,4 @@ def _check_frozen(path, meta: dict, model: nn.Module) -> None:
 
 def is_tunable_file(path: str | os.PathLike) -> bool:
     """Whether a file holds a tunable part alone."""
-    return Path(path).suffix == '.safetensors' and (read_checkpoint(path).get('meta') or {}).get('format') == FORMAT
+    return read_metadata(path).get('format') == FORMAT

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from .added import is_added
 from .clip import is_clip, to_clip
 from .clip_files import read_with_config
+from .errors import CheckpointError, tensors_as_named
 from .loading import LoadReport, TowerFile, fill, fuse_qkv, is_square, rename, strip_prefixes
-from .reading import CheckpointError
 
 # Wrappers that training code leaves in front of every key.
 _PREFIXES = ('module.', '_orig_mod.', 'model.', 'backbone.', 'encoder.', 'vit.', 'deit.', 'visual.')
@@ -69,6 +69,11 @@ def to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike) -> TowerFil
         CheckpointError: if the keys are no image ViT's that is known here, or it has register tokens or
             position tables that mmpretrain's does not.
     """
+    with tensors_as_named(path):
+        return _to_mmpretrain(state, path)
+
+
+def _to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike) -> TowerFile:
     state = strip_prefixes(state, _PREFIXES)
     known = next((known for known in FORMATS if any(re.match(known.witness, key) for key in state)), None)
     if known is None:

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mmdfer.datasets import DFEWDataset, find_set
 from mmdfer.preparation.checking import find_faults, inspect_clip, read_listings
-from mmdfer.preparation.checking import faults as faults_module
 
 from ...official_layouts import write_dfew_copy, write_ferv39k_copy, write_folder_copy, write_list, write_mafw_copy
 
@@ -33,7 +33,7 @@ def copy(copies, tmp_path):
 
 
 def check(kind, root, published=False, decode='first', **options):
-    listings, clips, folder = read_listings(kind, str(root), **options)
+    listings, clips, folder = read_listings(find_set(kind), str(root), **options)
     listed = {key for listing in listings for key, _, _ in listing.rows}
     reports = {path: inspect_clip(path, decode) for key, path in clips.items() if key in listed}
     return find_faults(listings, clips, reports, folder, published)
@@ -243,9 +243,9 @@ def test_faults_of_the_other_sets(copy, kind, spoil, expected):
 
 def test_sizes_are_compared_with_the_published_ones(copy, monkeypatch):
     root = copy('dfew')
-    monkeypatch.setattr(faults_module, 'SIZES', {('dfew', 'fold 1', 'train'): 56, ('dfew', 'fold 1', 'test'): 14})
-    monkeypatch.setattr(faults_module, 'CLASS_SIZES', {('dfew', 'fold 1', 'train'): (8, ) * 7})
-    monkeypatch.setattr(faults_module, 'TOTALS', dict(dfew=70))
+    monkeypatch.setattr(DFEWDataset, 'SIZES', {'fold 1': dict(train=56, test=14)})
+    monkeypatch.setattr(DFEWDataset, 'CLASS_SIZES', {('fold 1', 'train'): (8, ) * 7})
+    monkeypatch.setattr(DFEWDataset, 'TOTAL', 70)
     assert [fault.kind for fault in check('dfew', root, published=True)] == ['short']
     for fold in range(1, 6):
         for split in ('train', 'test'):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 
+from ..launching import Launch, add_launch_options
+
 HELP = "run the rows of a paper's ablation table"
 PASSES_ON = 'train'
 
@@ -21,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='one run a row for each [0]')
     parser.add_argument('--demo', action='store_true', help="on the demo's set and backbone")
     parser.add_argument('--out', help='folder of runs and table [work_dirs/ablations/<table>[_<set>][_demo]]')
+    add_launch_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -30,5 +33,5 @@ def run(args: argparse.Namespace) -> None:
     parts = [Path(args.table).stem, args.dataset, 'demo' if args.demo else None]
     out = args.out or f'work_dirs/ablations/{"_".join(part for part in parts if part)}'
     plan = plan_trials(args.table, out, args.rest, args.only, args.seeds, args.demo, args.dataset)
-    print(write_table(run_trials(plan), out, args.demo))
+    print(write_table(run_trials(plan, Launch.from_args(args)), out, args.demo))
     print(f'table.md and table.json are in {out}')

@@ -3,7 +3,7 @@
 Example::
 
     mmdfer captions dfew data/DFEW --model models/Video-LLaVA-7B-hf --device cuda
-    mmdfer captions mafw data/MAFW --source mafw
+    mmdfer captions mafw data/MAFW --source lists
 
 The captions go to ``captions.jsonl`` in the set's folder, where ``LoadCaption`` finds them. A run that was stopped
 goes on when it is started again.
@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import argparse
 
-from ...names import check_name
+from .. import options
 
 HELP = 'caption clips'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('set', help='data set (dfew, ...); folder: a video, a folder of frames, or a folder of either')
+    parser.add_argument('set', help=f'{options.SET_HELP}; folder: a video, a folder of frames, or a folder of either')
     parser.add_argument('root', help="the set's folder, or the path of the clips")
-    parser.add_argument('--source', choices=('video_llava', 'mafw'), default='video_llava',
-                        help="what writes the captions; mafw: MAFW's own lists [video_llava]")
+    parser.add_argument('--source', choices=('video_llava', 'lists', 'mafw'), default='video_llava',
+                        help="where the captions come from: a model, or the set's own lists (lists, mafw) [video_llava]")
     parser.add_argument('--model', help='folder of a Video-LLaVA, or its name on the hub')
     parser.add_argument('--out', help="file of the captions [captions.jsonl in the set's folder]")
     parser.add_argument('--frames', help="folder of frame folders or videos below the root [the set's usual one]")
@@ -38,8 +38,8 @@ def check(args: argparse.Namespace) -> None:
     Raises:
         ValueError: naming the option.
     """
-    if args.source == 'mafw' and args.set != 'mafw':
-        raise ValueError('--source mafw: only the set mafw has captions of its own')
+    if args.source != 'video_llava' and args.set == 'folder':
+        raise ValueError(f'--source {args.source}: a folder has no lists; give a data set')
     if args.source == 'video_llava' and not args.model:
         raise ValueError('give the folder of a Video-LLaVA, or its name on the hub, by --model')
     for name in ('batch_size', 'max_new_tokens', 'limit'):
@@ -51,14 +51,15 @@ def check(args: argparse.Namespace) -> None:
 def run(args: argparse.Namespace) -> None:
     check(args)
     from ...preparation import captions, set_clips
-    check_name('set', args.set, (*set_clips.SETS, 'folder'))
+    from ...preparation.choosing import choose_set
     out = captions.captions_path(args.root, args.out)
-    if args.source == 'mafw':
-        captions.mafw_captions(args.root, out, args.frames)
+    chosen = None if args.set == 'folder' else choose_set(args.set)
+    if args.source != 'video_llava':
+        captions.list_captions(chosen.kind, args.root, out, args.frames, **chosen.options)
         return
-    if args.set == 'folder':
+    if chosen is None:
         clips, _ = set_clips.folder_clips(args.root)
     else:
-        clips, _ = set_clips.set_clips(args.set, args.root, args.frames)
+        clips, _ = set_clips.set_clips(chosen.kind, args.root, args.frames, **chosen.options)
     model = captions.load_model(args.model, args.device, args.max_new_tokens)
     captions.caption_clips(clips, out, model, args.batch_size, args.limit, args.overwrite)

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.apply_trust(args)
+    options.apply_reading_options(args)
     if args.what == 'vit':
         from ..convert import convert_vit
         convert_vit(args.source, args.target, args.force)

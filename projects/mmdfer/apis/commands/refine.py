@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 
-from ...names import check_name
-
 HELP = 'refine captions'
 
 
@@ -22,14 +20,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('captions', help='file of captions, as mmdfer captions writes it')
     parser.add_argument('--out', help='file of the refined captions [captions.refined.jsonl for captions.jsonl]')
     parser.add_argument('--rules', help='file of rules [rules.yaml of mmdfer.captions]')
-    parser.add_argument('--set', nargs=2, metavar=('NAME', 'ROOT'), help='check the clips against the lists of a data set')
+    parser.add_argument('--set', nargs=2, metavar=('SET', 'ROOT'),
+                        help='check the clips against the lists of a data set, by its name or a config')
     parser.add_argument('--review', action='store_true', help='accept, edit or drop the outliers in the terminal')
 
 
 def run(args: argparse.Namespace) -> None:
-    from ...preparation import refining, set_clips
+    from ...preparation import refining
     ids = None
     if args.set:
-        check_name('--set', args.set[0], set_clips.SETS)
-        ids = refining.set_ids(*args.set)
+        from ...preparation.choosing import choose_set
+        from ...preparation.set_clips import set_clips
+        chosen = choose_set(args.set[0])
+        ids = [clip.name for clip in set_clips(chosen.kind, args.set[1], **chosen.options)[0]]
     refining.refine_captions(args.captions, args.out, args.rules or refining.RULES, args.review, ids)

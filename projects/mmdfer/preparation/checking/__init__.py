@@ -2,6 +2,6 @@
 from .clips import inspect_clip, inspect_clips
 from .fault import Fault
 from .faults import find_faults
-from .listings import KINDS, Listing, read_listings
+from .listings import Listing, read_listings
 
-__all__ = ['Fault', 'KINDS', 'Listing', 'find_faults', 'inspect_clip', 'inspect_clips', 'read_listings']
+__all__ = ['Fault', 'Listing', 'find_faults', 'inspect_clip', 'inspect_clips', 'read_listings']

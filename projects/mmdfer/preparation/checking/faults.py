@@ -9,7 +9,6 @@ from ...datasets.clips import natural_key
 from .fault import Fault, some
 from .folds import fold_faults
 from .listings import Listing
-from .published import CLASS_SIZES, SIZES, TOTALS
 
 SHORT = 16      # frames that the published models take from a clip
 
@@ -28,7 +27,7 @@ def find_faults(listings: Sequence[Listing], clips: Mapping[str, str], reports: 
     faults = [*_list_faults(listings), *_label_faults(listings), *fold_faults(listings)]
     if published:
         faults += _size_faults(listings)
-    faults += [*_clip_faults(listings, clips, folder), *_frame_faults(reports, folder),
+    faults += [*_clip_faults(listings, clips, folder), *_frame_faults(reports, folder, fixed_frames(listings, folder)),
                *_same_content(listings, clips, reports)]
     return sorted(faults, key=lambda fault: fault.level == 'note')
 
@@ -43,10 +42,7 @@ def _list_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
             yield Fault('empty list', listing.path, 'lists no clip')
             continue
         absent = [name for name, count in zip(listing.classes, listing.counts()) if not count]
-        # No neutral clip has a caption; a scene and a fold's compounds may lack classes.
-        expected = not listing.with_captions and listing.dataset != 'mafw_compound' and (
-            listing.dataset != 'ferv39k' or listing.setup == 'all scenes')
-        if absent and expected:
+        if absent and not listing.part.lacks_classes:
             yield Fault('absent class', listing.path, f'no clip of {", ".join(absent)}', count=len(absent))
         if listing.uncaptioned:
             yield Fault('no caption', listing.path, f'{len(listing.uncaptioned)} clips lack a caption',
@@ -54,9 +50,9 @@ def _list_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
     spoken: dict[tuple, list[Listing]] = defaultdict(list)
     for listing in listings:
         if listing.rows:
-            spoken[listing.dataset, listing.with_captions, listing.labelled].append(listing)
+            spoken[listing.dataset, listing.labelled].append(listing)
     for name in {listing.dataset for listing in listings}:
-        said = {labelled: found for (dataset, _, labelled), found in spoken.items() if dataset == name}
+        said = {labelled: found for (dataset, labelled), found in spoken.items() if dataset == name}
         if len(said) > 1:
             told = '; '.join(f'{labelled} ({len(found)}, such as {found[0].path})' for labelled, found in said.items())
             yield Fault('mixed dialects', name, f'lists of one copy differ: {told}', count=len(said))
@@ -85,20 +81,18 @@ def _label_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
 
 def _size_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
     for listing in listings:
-        place = listing.dataset, listing.setup, listing.split
         if not listing.rows:
             continue
-        if place in SIZES and len(listing.rows) != SIZES[place]:
-            yield Fault('size', listing.path, f'lists {len(listing.rows)} clips; published: {SIZES[place]}')
-        if place in CLASS_SIZES:
-            wrong = [f'{name} {count}, published {expected}' for name, count, expected
-                     in zip(listing.classes, listing.counts(), CLASS_SIZES[place]) if count != expected]
-            if wrong:
-                yield Fault('class size', listing.path, '; '.join(wrong), count=len(wrong))
-    for name, expected in TOTALS.items():
-        keys = {key for listing in listings if listing.dataset == name for key, _, _ in listing.rows}
-        if keys and len(keys) != expected:
-            yield Fault('total', name, f'its lists name {len(keys)} clips; published: {expected}')
+        if listing.published not in (None, len(listing.rows)):
+            yield Fault('size', listing.path, f'lists {len(listing.rows)} clips; published: {listing.published}')
+        wrong = [f'{name} {count}, published {expected}' for name, count, expected
+                 in zip(listing.classes, listing.counts(), listing.published_counts or ()) if count != expected]
+        if wrong:
+            yield Fault('class size', listing.path, '; '.join(wrong), count=len(wrong))
+    for kind in dict.fromkeys(listing.kind for listing in listings):
+        keys = {key for listing in listings if listing.kind is kind for key, _, _ in listing.rows}
+        if keys and kind.TOTAL not in (None, len(keys)):
+            yield Fault('total', kind.METAINFO['dataset'], f'its lists name {len(keys)} clips; published: {kind.TOTAL}')
 
 
 def _clip_faults(listings: Sequence[Listing], clips: Mapping[str, str], folder: str) -> Iterator[Fault]:
@@ -112,7 +106,14 @@ def _clip_faults(listings: Sequence[Listing], clips: Mapping[str, str], folder: 
         yield Fault('not listed', folder, f'{len(unlisted)} clips are in no list', level='note', **some(unlisted))
 
 
-def _frame_faults(reports: Mapping[str, dict], folder: str) -> Iterator[Fault]:
+def fixed_frames(listings: Sequence[Listing], folder: str) -> int | None:
+    """The frames that every clip of a folder has, where its set says so."""
+    parts = os.path.normpath(folder).split(os.sep)
+    said = {tuple(os.path.normpath(name).split('/')): number for name, number in listings[0].kind.FRAMES.items()}
+    return next((number for name, number in said.items() if tuple(parts[-len(name):]) == name), None)
+
+
+def _frame_faults(reports: Mapping[str, dict], folder: str, fixed: int | None) -> Iterator[Fault]:
     broken: dict[str, list[str]] = defaultdict(list)
     for report in reports.values():
         if report['error']:
@@ -125,10 +126,10 @@ def _frame_faults(reports: Mapping[str, dict], folder: str) -> Iterator[Fault]:
     def named(condition) -> list[str]:
         return [os.path.relpath(path, folder) for path, report in sorted(whole.items()) if condition(report)]
 
-    if os.path.basename(os.path.normpath(folder)).endswith('_16f'):
-        wrong = named(lambda report: report['frames'] != SHORT)
+    if fixed is not None:
+        wrong = named(lambda report: report['frames'] != fixed)
         if wrong:
-            yield Fault('not 16 frames', folder, f'{len(wrong)} clips have another number of frames', **some(wrong))
+            yield Fault(f'not {fixed} frames', folder, f'{len(wrong)} clips have another number of frames', **some(wrong))
     for kind, condition, message in (
             ('short', lambda report: report['frames'] < SHORT, f'clips have fewer than {SHORT} frames; they are padded '
              'with their last one'),

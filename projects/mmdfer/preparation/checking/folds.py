@@ -1,4 +1,4 @@
-"""Faults between lists: a clip in train and test, folds that overlap or leave clips out, scenes that are not all."""
+"""Faults between lists: a clip in train and test, folds that overlap or leave clips out, parts that are not all."""
 from __future__ import annotations
 
 from collections import defaultdict
@@ -22,12 +22,11 @@ def fold_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
                 if shared:
                     yield Fault('in train and test', f'{name}, {setup}',
                                 f'{len(shared)} clips are in {split} and {other}', **some(sorted(shared)))
-    for name in dict.fromkeys(listing.dataset for listing in listings):
-        for with_captions in (False, True):
-            yield from _coverage(f'{name}{", with captions" if with_captions else ""}', [
-                listing for listing in listings if listing.dataset == name and listing.setup.startswith('fold ')
-                and listing.with_captions == with_captions])
-    yield from _scene_faults(listings)
+    for name, group in dict.fromkeys((listing.dataset, listing.part.group) for listing in listings):
+        yield from _coverage(f'{name}, {group}' if group else name, [
+            listing for listing in listings if (listing.dataset, listing.part.group) == (name, group)
+            and 'fold' in listing.part.options])
+    yield from _part_faults(listings)
 
 
 def _coverage(where: str, folds: Sequence[Listing]) -> Iterator[Fault]:
@@ -39,7 +38,7 @@ def _coverage(where: str, folds: Sequence[Listing]) -> Iterator[Fault]:
         keys = {key: name for key, name, _ in listing.rows}
         names.update(keys)
         members[listing.setup] |= keys.keys()
-        if listing.split == 'test':
+        if listing.split == listing.kind.SPLITS[-1]:
             for key in keys:
                 tested[key].append(listing.setup)
     several = sorted(f'{names[key]} in {" and ".join(found)}' for key, found in tested.items() if len(found) > 1)
@@ -58,17 +57,17 @@ def _coverage(where: str, folds: Sequence[Listing]) -> Iterator[Fault]:
                         **some(lacking))
 
 
-def _scene_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
-    """FERV39k's scenes together are all scenes, split alike."""
-    whole = {listing.split: {key: name for key, name, _ in listing.rows} for listing in listings
-             if listing.setup == 'all scenes' and listing.rows}
-    for split, keys in whole.items():
-        scenes = [listing for listing in listings if listing.dataset == 'ferv39k' and listing.setup != 'all scenes'
-                  and listing.split == split]
-        if not scenes or not all(listing.rows for listing in scenes):
+def _part_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
+    """Parts such as FERV39k's scenes are the whole together, split alike."""
+    for name, group, whole, split in dict.fromkeys((listing.dataset, listing.part.group, listing.part.part_of, listing.split)
+                                                   for listing in listings if listing.part.part_of):
+        own = [listing for listing in listings if listing.dataset == name and listing.split == split]
+        keys = {key: shown for listing in own if listing.setup == whole for key, shown, _ in listing.rows}
+        found = [listing for listing in own if listing.part.group == group]
+        if not keys or not all(listing.rows for listing in found):
             continue
-        parts = {key: name for listing in scenes for key, name, _ in listing.rows}
+        parts = {key: shown for listing in found for key, shown, _ in listing.rows}
         differing = sorted((parts.get(key) or keys[key]) for key in parts.keys() ^ keys.keys())
         if differing:
-            yield Fault('scenes and all differ', f'ferv39k, {split}', f'{len(differing)} clips are in the lists of the '
-                        'scenes or in that of all scenes alone', **some(differing))
+            yield Fault(f'{group} and all differ', f'{name}, {split}', f'{len(differing)} clips are in the lists of the '
+                        f'{group} or in that of {whole} alone', **some(differing))

@@ -2,28 +2,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from ...datasets.declaration import DeclaredSet, Setup
 from ...datasets.dfer_dataset import DFERDataset
-from ...datasets.dfew import DFEWDataset
 from ...datasets.errors import DatasetError
-from ...datasets.ferv39k import FERV39kDataset, find_scenes
-from ...datasets.listed_dataset import SPLITS, ListedDataset
-from ...datasets.mafw import KINDS as MAFW_LISTS
-from ...datasets.mafw import MAFWCompoundDataset, MAFWDataset
+from ...datasets.listed_dataset import ListedDataset
 from ...datasets.video_folder import VideoFolderDataset
+from ...registry import declared_sets
 
 
 @dataclass
 class Listing:
-    """One list: of which set, setup (a fold, a scene) and split it is, and what it says.
+    """One list: of which set, setup and split it is, and what it says.
 
     ``rows`` are (key, name, canonical label); ``error`` is why there are none. ``dialect`` tells how the file
     is written, ``labelled`` what its labels are.
     """
-    dataset: str
-    setup: str
+    kind: type[DeclaredSet]
+    part: Setup
     split: str
     path: str
     classes: tuple[str, ...]
@@ -32,13 +31,29 @@ class Listing:
     labelled: str = ''
     error: str = ''
     is_missing: bool = False
-    with_captions: bool = False
     uncaptioned: list[str] = field(default_factory=list)
     misplaced: list[str] = field(default_factory=list)
 
     @property
-    def title(self) -> str:
-        return f'{self.setup} {self.split}'
+    def dataset(self) -> str:
+        """The set's short name."""
+        return self.kind.METAINFO['dataset']
+
+    @property
+    def setup(self) -> str:
+        """The setup's name: a fold, a scene."""
+        return self.part.name
+
+    @property
+    def published(self) -> int | None:
+        """Clips of the published list."""
+        return self.kind.SIZES.get(self.setup, {}).get(self.split)
+
+    @property
+    def published_counts(self) -> tuple[int, ...] | None:
+        """Clips of each class of the published list."""
+        counts = self.kind.CLASS_SIZES.get((self.setup, self.split))
+        return None if counts is None else tuple(counts)
 
     def counts(self) -> list[int]:
         """Rows of each class."""
@@ -48,79 +63,68 @@ class Listing:
         return counts
 
 
-def read_listings(kind: str, root: str, clip: str | None = None,
-                  **options) -> tuple[list[Listing], dict[str, str], str]:
+def read_listings(kind: type[DFERDataset], root: str, clip: str | None = None,
+                  **options: Any) -> tuple[list[Listing], dict[str, str], str]:
     """Every list of a copy, the clips of its clip folder by their keys, and that folder.
 
     Args:
-        kind: one of :data:`KINDS`.
+        kind: the set's class.
         root: the copy's folder.
         clip: the clip folder below it, instead of the set's usual one.
         options: of the data set, such as ``label_base`` and ``class_order``.
 
     Raises:
-        DatasetError: if the root or the clip folder is missing.
+        DatasetError: if the root or the clip folder is missing, or the set is one without lists or class folders.
     """
-    if kind not in KINDS:
-        raise DatasetError(f'{kind!r} is no kind of data set: choose one of {", ".join(KINDS)}')
+    if not issubclass(kind, (ListedDataset, VideoFolderDataset)):
+        raise DatasetError(f'{kind.__name__}: has neither lists nor class folders to check; derive it from ListedDataset')
     if not os.path.isdir(root):
         raise DatasetError(f'{root}: no such folder; give the folder of the data set')
-    if clip is not None and kind != 'folder':
-        options['data_prefix'] = dict(clip=clip)
-    pairs = list(KINDS[kind](root, options))
     clips: dict[str, str] = {}
-    if kind == 'folder':
-        folder = root
+    if issubclass(kind, VideoFolderDataset):
+        pairs = list(_folders(kind, root, options))
         for listing, dataset in pairs:
             clips.update(_from_folder(listing, dataset))
-    else:
-        folder = pairs[0][1].data_prefix['clip']
-        clips = pairs[0][1].find_clips()
-        for listing, dataset in pairs:
-            _from_list(listing, dataset)
-    return [listing for listing, _ in pairs], clips, folder
+        return [listing for listing, _ in pairs], clips, root
+    if clip is not None:
+        options['data_prefix'] = dict(clip=clip)
+    pairs = list(_lists(kind, root, options))
+    for listing, dataset in pairs:
+        _from_list(listing, dataset)
+    main = pairs[0][1]
+    return [listing for listing, _ in pairs], main.find_clips(), main.data_prefix['clip']
 
 
-def _dfew(root: str, options: dict) -> Iterator[tuple[Listing, ListedDataset]]:
-    for fold in DFEWDataset.FOLDS:
-        for split in SPLITS:
-            yield _pair(DFEWDataset, f'fold {fold}', root, split, options, fold=fold)
+def _lists(kind: type[ListedDataset], root: str, options: Mapping) -> Iterator[tuple[Listing, ListedDataset]]:
+    """The set's main lists, there or not, and other groups of which some list is there, those of sets beside it too."""
+    beside = [other for other in declared_sets().values()
+              if issubclass(other, ListedDataset) and other.BESIDE == kind.METAINFO['dataset']]
+    for one in (kind, *beside):
+        own = dict(options)
+        if one is not kind and not isinstance(own.get('class_order'), str):
+            own.pop('class_order', None)                        # all class names are those of the one set
+        setups = one.setups(root)
+        for group in dict.fromkeys(setup.group for setup in setups):
+            pairs = [_pair(one, setup, root, split, own) for setup in setups if setup.group == group
+                     for split in one.SPLITS]
+            if one is kind and not group or any(os.path.isfile(listing.path) for listing, _ in pairs):
+                yield from pairs
 
 
-def _ferv39k(root: str, options: dict) -> Iterator[tuple[Listing, ListedDataset]]:
-    for scene in [None, *find_scenes(root)]:
-        for split in SPLITS:
-            yield _pair(FERV39kDataset, scene or 'all scenes', root, split, options, scene=scene)
-
-
-def _mafw(root: str, options: dict) -> Iterator[tuple[Listing, ListedDataset]]:
-    for kind in (MAFWDataset, MAFWCompoundDataset):
-        for lists in MAFW_LISTS:
-            parts = [_pair(kind, f'fold {fold}', root, split, options, fold=fold, lists=lists)
-                     for fold in kind.FOLDS for split in SPLITS]
-            is_main = kind is MAFWDataset and lists == 'no_caption'
-            if is_main or any(os.path.isfile(listing.path) for listing, _ in parts):
-                yield from parts
-
-
-def _folder(root: str, options: dict) -> Iterator[tuple[Listing, DFERDataset]]:
+def _folders(kind: type[VideoFolderDataset], root: str, options: Mapping) -> Iterator[tuple[Listing, DFERDataset]]:
     with os.scandir(root) as entries:
         splits = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith('.'))
     if not splits:
         raise DatasetError(f'{root}: holds no folder; expected <split>/<class>/<video or folder of frames>')
     for split in splits:
-        yield _pair(VideoFolderDataset, 'folders', root, split, options)
+        yield _pair(kind, Setup('folders'), root, split, options)
 
 
-KINDS: dict[str, Callable] = dict(dfew=_dfew, ferv39k=_ferv39k, mafw=_mafw, folder=_folder)
-
-
-def _pair(kind: type, setup: str, root: str, split: str, options: dict, **arguments) -> tuple[Listing, DFERDataset]:
-    dataset = kind(pipeline=[], data_root=root, split=split, lazy_init=True, **arguments, **options)
-    with_captions = arguments.get('lists') == 'with_caption'
-    listing = Listing(dataset.metainfo['dataset'], setup + (', with captions' if with_captions else ''), split,
-                      dataset.ann_file or os.path.join(root, split), tuple(dataset.metainfo['classes']),
-                      with_captions=with_captions)
+def _pair(kind: type[DFERDataset], setup: Setup, root: str, split: str,
+          options: Mapping) -> tuple[Listing, DFERDataset]:
+    dataset = kind(pipeline=[], data_root=root, split=split, lazy_init=True, **dict(options, **setup.options))
+    listing = Listing(kind, setup, split, dataset.ann_file or os.path.join(root, split),
+                      tuple(dataset.metainfo['classes']))
     return listing, dataset
 
 
@@ -139,7 +143,7 @@ def _from_list(listing: Listing, dataset: ListedDataset) -> None:
     known = dataset.known_labels(file)
     listing.misplaced = [f'{file.rows[place].clip} {file.rows[place].label}' for place, label in known.items()
                          if labels[place] != label]
-    if listing.with_captions:
+    if listing.part.with_captions:
         listing.uncaptioned = [row.clip for row in file.rows if not row.caption or not row.caption_zh]
 
 

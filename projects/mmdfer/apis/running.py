@@ -22,6 +22,7 @@ from ..backbones.freezing import count_parameters
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..files import write_json
+from ..recognizers.auxiliary import check_auxiliary_losses
 from ..run_config import current_fold, dataset_classes, dataset_configs, inner_share, towers
 from ..runs.folder import run_records
 from ..runs.layout import BEST_CHECKPOINT, CHOSEN, CONFUSION, CURVES, TEST, TEST_METRICS
@@ -114,6 +115,7 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     runner.register_hook(_BeginHook(cfg), priority='HIGHEST')
     if not any(isinstance(hook, MetricsHook) for hook in runner.hooks):
         runner.register_hook(MetricsHook())
+    check_auxiliary_losses(bare_model(runner))
     start = time.time()
     runner.train()
     tunable, total = count_parameters(bare_model(runner))

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from ..registry import MODELS
 from ..text import tokenize
+from .auxiliary import SumsAuxiliaryLosses
 
 MAPS = {'parsing': 'parsing_maps', 'landmarks': 'landmark_maps'}
 
 
 @MODELS.register_module()
-class FineCLIPER(Recognizer3D):
+class FineCLIPER(SumsAuxiliaryLosses, Recognizer3D):
     """Four representations of a clip for a :class:`mmdfer.heads.FineCLIPERHead` (FineCLIPER, ACM MM 2024).
 
     ======= =============================================================================================

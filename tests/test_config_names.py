@@ -2,7 +2,7 @@
 import pytest
 
 from mmdfer import config_names
-from mmdfer.config_names import config_files
+from mmdfer.config_names import config_files, config_root
 from mmdfer.run_config import load_config, set_work_dir
 
 from .conftest import ROOT
@@ -19,6 +19,7 @@ def test_every_config_that_can_be_run_has_a_name_and_no_part_of_one_has():
     names = config_files()
     assert {'fe_adapter_vitb_dfew', 'demo/fe_adapter', 'mix/tsn_r50_dfew'} <= set(names)
     assert not any('_base_' in name for name in names)
+    assert config_root() == ROOT / 'configs'
 
 
 @pytest.mark.parametrize('name, message', [
@@ -47,6 +48,16 @@ def test_a_stem_that_two_configs_have_is_refused(monkeypatch):
     monkeypatch.setattr(config_names, 'config_files', lambda: files)
     with pytest.raises(ValueError, match='several configs.*baselines/aim_vitb16_dfew, mix/aim_vitb16_dfew'):
         config_names.find_file('aim_vitb16_dfew')
+
+
+def test_the_installed_packages_configs_are_found(monkeypatch, tmp_path):
+    package = tmp_path / 'site-packages' / 'mmdfer'
+    (package / '.mim' / 'configs' / '_base_').mkdir(parents=True)
+    monkeypatch.setattr(config_names, '__file__', str(package / 'config_names.py'))
+    assert config_root() == package / '.mim' / 'configs'
+    (package / '.mim' / 'configs' / '_base_').rmdir()
+    with pytest.raises(FileNotFoundError, match='install the package again'):
+        config_root()
 
 
 def test_a_runs_folder_has_the_configs_name():

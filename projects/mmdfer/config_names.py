@@ -6,12 +6,25 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .names import nearest
-from .places import configs_folder
+
+
+def config_root() -> Path:
+    """The folder of the toolbox's configs: the checkout's, or what the installed package carries.
+
+    Raises:
+        FileNotFoundError: if neither is there.
+    """
+    package = Path(__file__).resolve().parent
+    places = (package.parents[1] / 'configs', package / '.mim' / 'configs')
+    for place in places:
+        if (place / '_base_').is_dir():
+            return place
+    raise FileNotFoundError(f'the configs of mmdfer are in none of {", ".join(map(str, places))}; install the package again')
 
 
 def config_files() -> dict[str, Path]:
     """Every config that can be run, by its name: the path below the configs folder without ``.py``."""
-    root = configs_folder()
+    root = config_root()
     names = {path.relative_to(root).with_suffix('').as_posix(): path for path in sorted(root.rglob('*.py'))}
     return {name: path for name, path in names.items() if not name.startswith('_base_/')}
 

@@ -28,8 +28,8 @@ from typing import Any
 
 import yaml
 
+from .config_names import config_root
 from .names import nearest
-from .places import configs_folder
 
 KEYS = {
     'file': {'title', 'base', 'demo', 'groups'},
@@ -96,7 +96,7 @@ class RowFile:
 
 def row_files() -> dict[str, Path]:
     """The toolbox's files of rows by their stems."""
-    return {path.stem: path for path in sorted((configs_folder() / 'ablations').glob('*.yaml'))}
+    return {path.stem: path for path in sorted((config_root() / 'ablations').glob('*.yaml'))}
 
 
 def read_rows(path: str | Path) -> RowFile:

@@ -12,10 +12,9 @@ from typing import Any
 
 import yaml
 
-from ..config_names import find_file
+from ..config_names import config_root, find_file
 from ..config_rows import RowFile, find_row, read_rows, row_files
 from ..names import nearest
-from ..places import configs_folder
 
 SETS = {'dfew': 'DFEW', 'ferv39k': 'FERV39k', 'mafw': 'MAFW'}
 """The sets that the papers print, in their order."""
@@ -72,7 +71,7 @@ def list_configs(text: str = '', rows: bool = True) -> list[ListedConfig]:
 
 def metafiles() -> list[Path]:
     """The metafile of each family, the papers' own configs first."""
-    root = configs_folder()
+    root = config_root()
     return sorted(root.rglob('metafile.yml'), key=lambda path: (len(path.parts), path))
 
 

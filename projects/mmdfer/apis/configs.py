@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from ..config_names import config_root, find_file
-from ..config_rows import RowFile, find_row, read_rows, row_files
+from ..config_names import check_path, config_root, find_file
+from ..config_rows import RowFile, find_row, read_rows, row_files, row_names
 from ..names import nearest
 
 SETS = {'dfew': 'DFEW', 'ferv39k': 'FERV39k', 'mafw': 'MAFW'}
@@ -173,9 +173,10 @@ def dump_config(name: str, file: str) -> None:
     """
     if Path(file).suffix != '.py':
         raise ValueError(f'--dump {file}: a config is written as a file that ends in .py')
+    row = find_row(name)
+    if row is None and find_file(name) is None:
+        check_path(name, row_names())
     from ..files import write_text
     from ..run_config import load_config
-    cfg = load_config(name)
-    row = find_row(name) if find_file(name) is None else None
     about = f'# {row[0].name(row[1])}: {row[0].group}, {row[0].title}, written whole.\n' if row else f'# {name}, written whole.\n'
-    write_text(about + cfg.pretty_text, file)
+    write_text(about + load_config(name).pretty_text, file)

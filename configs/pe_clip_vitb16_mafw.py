@@ -1,4 +1,4 @@
-# The paper has no MAFW figures; the recipe is DFEW's.
+# PE-CLIP on MAFW, for which the paper has no figures; the recipe is DFEW's.
 _base_ = [
     '_base_/models/pe_clip_vitb16.py', '_base_/datasets/mafw.py', '_base_/augment/pe_clip_mix_mafw.py',
     '_base_/schedules/pe_clip_30e.py', '_base_/default_runtime.py'

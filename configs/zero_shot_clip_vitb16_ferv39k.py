@@ -1,4 +1,4 @@
-# As zero_shot_clip_vitb16_dfew.py.
+# CLIP without training on FERV39k.
 _base_ = [
     '_base_/models/clip_vitb16.py', '_base_/datasets/ferv39k.py', '_base_/schedules/pe_clip_30e.py',
     '_base_/default_runtime.py'

@@ -1,4 +1,4 @@
-# As zero_shot_clip_vitb16_dfew.py.
+# CLIP without training on MAFW.
 _base_ = [
     '_base_/models/clip_vitb16.py', '_base_/datasets/mafw.py', '_base_/schedules/pe_clip_30e.py',
     '_base_/default_runtime.py'

@@ -1,3 +1,4 @@
+# C3D (ICCV 2015) on DFEW, fully fine-tuned.
 _base_ = [
     '../_base_/datasets/dfew_112.py', '../_base_/schedules/adamw_1e-4_100e.py', '../_base_/default_runtime.py'
 ]

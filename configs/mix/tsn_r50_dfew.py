@@ -1,8 +1,9 @@
+# MMAction2's TSN-R50 as it is, on DFEW.
 _base_ = [
     '../_base_/datasets/dfew_2d.py', '../_base_/schedules/adamw_1e-4_100e.py', '../_base_/default_runtime.py'
 ]
 
-# MMAction2's TSN as it is. backbone.pretrained takes an ImageNet ResNet-50.
+# backbone.pretrained takes an ImageNet ResNet-50.
 model = dict(
     type='Recognizer2D',
     backbone=dict(type='ResNet', depth=50, pretrained=None, norm_eval=False),

@@ -123,7 +123,7 @@ def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None,
         for name, value in (('fold', fold), ('scene', scene)):
             if value is None:
                 continue
-            if name not in dataset:
+            if name not in dataset and not (name == 'fold' and folds_of(dataset)):
                 raise DatasetError(f'--{name} {value}: {dataset.type} has no {name}s')
             dataset[name] = value
         if packed is not None:
@@ -137,14 +137,20 @@ def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None,
             raise DatasetError(f'data_root={root!r}: no such folder; give the folder of the data set with --data-root')
 
 
+def folds_of(dataset: ConfigDict) -> tuple[int, ...]:
+    """The folds of a data set's class, such as 1 to 5; none for a set with one split."""
+    return tuple(getattr(DATASETS.get(dataset.type), 'FOLDS', ()))
+
+
 def current_fold(cfg: Config) -> int | None:
-    """The fold that a config's training or test data is of, if its set has folds."""
-    return next((dataset.fold for dataset in dataset_configs(cfg) if 'fold' in dataset), None)
+    """The fold that a config's training or test data is of, if its set has folds; a config without one takes the first."""
+    found = (dataset.get('fold') or next(iter(folds_of(dataset)), None) for dataset in dataset_configs(cfg))
+    return next((fold for fold in found if fold is not None), None)
 
 
 def set_folds(cfg: Config) -> tuple[int, ...]:
     """The folds of the config's set, such as 1 to 5; none for a set with one split."""
-    return next((tuple(getattr(DATASETS.get(dataset.type), 'FOLDS', ())) for dataset in dataset_configs(cfg)), ())
+    return next((folds_of(dataset) for dataset in dataset_configs(cfg)), ())
 
 
 def set_inner(cfg: Config, share: float | None) -> None:

@@ -255,8 +255,9 @@ def format_report(report: dict) -> str:
     lines.append(f'tunable: {tunable / 1e6:.3f} M, of these in adapters: {report["tunable_adapters"] / 1e6:.3f} M; '
                  f'total: {total / 1e6:.3f} M')
     if report.get('unread'):
-        lines.append(f'without a gradient: {sum(report["unread"].values()) / 1e6:.3f} M in {", ".join(report["unread"])}, '
-                     'which change patch tokens behind the last attention while the head reads the class token')
+        names, size = ', '.join(report['unread']), sum(report['unread'].values())
+        lines.append(f'without a gradient: {size / 1e6:.3f} M in {names}, which change patch tokens behind the last '
+                     'attention while the head reads the class token')
     if 'flops' in report:
         lines.append(f'one input {tuple(report["input"])}: {report["flops"] / 1e9:.4g} GFLOPs forward (a multiply-add '
                      f'is two), {report["activation_bytes"] / 2 ** 20:.4g} MiB kept for backward (float32)')

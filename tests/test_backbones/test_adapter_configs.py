@@ -1,4 +1,4 @@
-"""Adapters in configs: by name, left out by None, read from a list; old settings that change nothing; mistakes by name."""
+"""Adapters in configs: by name, left out by None, read from a list; old settings that change nothing; mistakes."""
 import sys
 
 import pytest
@@ -36,11 +36,12 @@ def test_lists_are_named_by_type_and_place():
 
 
 def test_one_key_of_a_config_changes_one_adapter(tmp_path):
-    (tmp_path / 'base.py').write_text(f'model = dict(adapters=dict(fe={FE!r}, ta=dict({BOTTLENECK!r}, slot="ffn_out")))\n')
-    (tmp_path / 'child.py').write_text("_base_ = ['base.py']\nmodel = dict(adapters=dict(fe=dict(width=8), ta=None))\n")
-    (tmp_path / 'other.py').write_text("_base_ = ['base.py']\n"
-                                       f"model = dict(adapters=dict(_delete_=True, st=dict({FE!r}, type='STAdapter')))\n")
-    (tmp_path / 'alone.py').write_text(f'model = dict(adapters=dict(_delete_=True, fe={FE!r}))\n')
+    for stem, base, adapters in (('base', '', f'fe={FE!r}, ta=dict({BOTTLENECK!r}, slot="ffn_out")'),
+                                 ('child', 'base.py', 'fe=dict(width=8), ta=None'),
+                                 ('other', 'base.py', f'_delete_=True, st=dict({FE!r}, type="STAdapter")'),
+                                 ('alone', '', f'_delete_=True, fe={FE!r}')):
+        first = f'_base_ = {base!r}\n' if base else ''
+        (tmp_path / f'{stem}.py').write_text(f'{first}model = dict(adapters=dict({adapters}))\n')
     adapters = {stem: named_adapters(Config.fromfile(tmp_path / f'{stem}.py').model.adapters)
                 for stem in ('child', 'other', 'alone')}
     assert adapters['child'] == dict(fe=dict(FE, width=8))
@@ -85,8 +86,8 @@ class Old(nn.Module):
 @pytest.mark.parametrize('adapters, message', [
     (dict(fe=dict(FE, slot='before_mlp')), "adapter 'fe': slot='before_mlp' is not a slot: did you mean 'before_"),
     (dict(fe=dict(FE, slot='parallel_blok')), "did you mean 'parallel_block'"),
-    (dict(fe=dict(FE, type='FEAdaptor')), "type='FEAdaptor' is not registered: did you mean 'FEAdapter'.*custom_imports"),
-    (dict(fe=dict(FE, type='LinearVideoHead')), 'LinearVideoHead is no adapter: derive it from mmdfer.adapters.Adapter'),
+    (dict(fe=dict(FE, type='FEAdaptor')), "'FEAdaptor' is not registered: did you mean 'FEAdapter'.*custom_imports"),
+    (dict(fe=dict(FE, type='LinearVideoHead')), 'LinearVideoHead is no adapter: derive it from mmdfer.adapters.Adapt'),
     (dict(fe=dict(FE, type=Old)), 'is no adapter.*without the tokens themselves'),
     (dict(fe=dict(type='FEAdapter')), "adapter 'fe', a FEAdapter, has no slot"),
     ([dict(type='FEAdapter')], "adapter 'FEAdapter', a FEAdapter, has no slot"),
@@ -103,8 +104,9 @@ def test_mistakes_are_named(adapters, message):
 
 
 def test_adapters_of_patches_are_refused_in_a_tower_of_texts():
+    message = 'sees patches alone, and CLIPTextEncoder has no patches.*BottleneckAdapter'
     for cfg in (FE, dict(FE, type='STAdapter'), dict(type='TemporalModelingAdapter', slot='ffn_out', reduction=3)):
-        with pytest.raises(ValueError, match='sees patches alone, and CLIPTextEncoder has no patches.*BottleneckAdapter'):
+        with pytest.raises(ValueError, match=message):
             MODELS.build(dict(TEXT, adapters=dict(a=cfg)))
 
 
@@ -147,7 +149,8 @@ def test_an_adapter_of_ones_own_is_one_file(tmp_path, monkeypatch):
     (tmp_path / 'own_adapters.py').write_text(OWN)
     (tmp_path / 'run.py').write_text(
         "custom_imports = dict(imports=['mmdfer', 'own_adapters'])\n"
-        f"model = dict({VISION!r}, adapters=dict(mine=dict(type='ShiftOfMine', slot='after_attn', blocks=1, scale=2.)))\n")
+        "mine = dict(type='ShiftOfMine', slot='after_attn', blocks=1, scale=2.)\n"
+        f"model = dict({VISION!r}, adapters=dict(mine=mine))\n")
     monkeypatch.syspath_prepend(tmp_path)
     try:
         model = MODELS.build(Config.fromfile(tmp_path / 'run.py').model)

@@ -23,7 +23,8 @@ MAIN = ('fe', 'st', 'tma', 'bottleneck', 'shared', 'tda_gru')
 # Every adapter in every slot of both towers, and its variants in the papers' slots.
 PLACES = [*(('vision', kind, slot) for kind in MAIN for slot in SLOTS),
           *(('text', kind, slot) for kind in MAIN if kind in TOKEN_KINDS for slot in SLOTS),
-          *(('vision', kind, 'before_attn' if kind in PATCH_KINDS else 'ffn_out') for kind in KINDS if kind not in MAIN)]
+          *(('vision', kind, 'before_attn' if kind in PATCH_KINDS else 'ffn_out') for kind in KINDS
+            if kind not in MAIN)]
 
 
 def build(tower, adapters=None):
@@ -180,7 +181,8 @@ def test_two_adapters_with_names_of_their_own_in_one_slot():
 
 
 def test_models_with_adapters_are_copied_and_pickled_whole():
-    model = shaken(build('vision', dict(a=config('fe', slot='before_attn'), b=config('tda_gru', slot='ffn_out')))).eval()
+    adapters = dict(a=config('fe', slot='before_attn'), b=config('tda_gru', slot='ffn_out'))
+    model = shaken(build('vision', adapters)).eval()
     for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         torch.testing.assert_close(features(twin), features(model), rtol=0, atol=0)
         nn.init.ones_(twin.layers[0].adapters['a'].up.bias)

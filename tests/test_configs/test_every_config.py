@@ -14,12 +14,11 @@ import pytest
 from mmdfer import config_reading
 from mmdfer.apis.configs import metafiles, read_metafile
 from mmdfer.apis.counting import count_config
-from mmdfer.apis.running import check_classes
 from mmdfer.config_names import config_files
 from mmdfer.config_rows import find_row, row_names
 from mmdfer.datasets import DFERDataset, class_names
 from mmdfer.registry import DATASETS, MODELS, TRANSFORMS
-from mmdfer.run_config import LOADERS, dataset_classes, dataset_configs, load_config, towers
+from mmdfer.run_config import LOADERS, dataset_classes, dataset_configs, flow_classes, load_config, towers
 from mmdfer.runs.published import read_papers
 from mmdfer.text import class_texts, tokenize
 
@@ -90,7 +89,7 @@ def dataset_name(dataset) -> str:
 def classes_agree(read):
     """Head, mixing and data have the same classes."""
     cfg = read.cfg
-    check_classes(cfg)
+    assert flow_classes(cfg) == tuple(dataset_classes(next(dataset_configs(cfg))))
     # mmpretrain's preprocessor has a number of its own, told by its data sets.
     mixed = {one.num_classes for one in walk(cfg.model.get('data_preprocessor', {}).get('blending') or {})
              if 'num_classes' in one}
@@ -120,7 +119,7 @@ def texts_are_of_the_sets_classes_and_fit_the_context(read):
         return
     head = read.head
     names = [tuple(dataset_classes(dataset)) for dataset in dataset_configs(read.cfg)]
-    assert set(names) == {tuple(head.texts.get('classes') or class_names(head.texts.dataset))}
+    assert set(names) == {tuple(head.texts.classes)} and 'dataset' not in head.texts
     others = [dict(head.texts, **head.negative_texts)] if head.get('negative_encoder') else []
     for texts in [head.texts, *others]:
         spoken = class_texts(**texts)
@@ -292,7 +291,8 @@ def test_the_papers_rows_name_configs_that_are_there():
             'finecliper_zeroshot_mafw_own_to_dfew'} <= named & stems
     ours = {name for name in FILES for start in ('fe_adapter_', 'pe_clip_', 'finecliper_') if name.startswith(start)}
     # Those without figures in the paper: one set of PE-CLIP, compounds, and what is trained on captions and tested elsewhere.
-    assert {name for name in ours - named if 'zeroshot' not in name} == {'pe_clip_vitb16_mafw', 'fe_adapter_vitb_mafw_compound'}
+    assert {name for name in ours - named if 'zeroshot' not in name} == {
+        'pe_clip_vitb16_mafw', 'fe_adapter_vitb_mafw_compound', 'fe_adapter_vitb_afew'}
     evaluated = {row.stem(dataset) for row, dataset in rows if row.paper == 'finecliper_zeroshot' and row.published}
     assert len(evaluated) == 10 and evaluated <= named
 
@@ -302,4 +302,4 @@ def test_a_head_of_another_number_of_classes_is_told():
     assert [dataset_classes(dataset) for dataset in dataset_configs(cfg)] == 3 * [class_names('mafw')]
     cfg.model.cls_head.num_classes = 7
     with pytest.raises(ValueError, match='num_classes=7, MAFWDataset has 11 classes'):
-        check_classes(cfg)
+        flow_classes(cfg)

@@ -109,7 +109,8 @@ def test_a_step_moves_adapters_and_head_and_no_frozen_byte(name):
 # Blocks that give what they take, where an adapter can stand beside them.
 SAME_SHAPE = {'mvit': r'blocks\.[02]'}
 KINDS = dict(fe=FE, st=dict(type='STAdapter', width=4), tma=dict(type='TemporalModelingAdapter', width=4, num_heads=2),
-             bottleneck=dict(type='BottleneckAdapter', width=4), shared=dict(type='SharedAdapter', width=4, zero_init=True),
+             bottleneck=dict(type='BottleneckAdapter', width=4),
+             shared=dict(type='SharedAdapter', width=4, zero_init=True),
              tda=dict(type='TemporalDynamicAdapter', width=4))
 
 
@@ -155,7 +156,8 @@ def test_what_is_added_before_after_and_beside_the_blocks():
     handle.remove()
     x = taken[0]
     twin = copy.deepcopy(model)
-    for position, name, factor in (('before', 'a', .5), ('parallel', 'p', .25), ('parallel', 'q', -1.), ('after', 'b', 2.)):
+    for position, name, factor in (('before', 'a', .5), ('parallel', 'p', .25), ('parallel', 'q', -1.),
+                                   ('after', 'b', 2.)):
         inject_adapters(model, pattern, scaled(factor), 'videomae', position, name=name)
     with torch.no_grad():
         for block in twin.blocks:
@@ -382,9 +384,9 @@ def test_mistakes_are_named_and_leave_the_model_as_it_was(kwargs, message):
 def test_more_mistakes():
     model, pattern, _ = stock('videomae')
     inject_adapters(model, r'blocks\.0', FE, 'videomae')
-    with pytest.raises(ValueError, match=r"adapter 'FEAdapter_before': there is one of this name before blocks\.0 already"):
+    with pytest.raises(ValueError, match=r"'FEAdapter_before': there is one of this name before blocks\.0 already"):
         inject_adapters(model, pattern, FE, 'videomae')
-    with pytest.raises(ValueError, match=r"adapter 'FEAdapter_before': there is one of this name before other blocks"):
+    with pytest.raises(ValueError, match=r"'FEAdapter_before': there is one of this name before other blocks"):
         inject_adapters(model, r'blocks\.1', FE, 'videomae', 'after', name='FEAdapter_before')
     inject_adapters(model, r'blocks\.1', FE, 'videomae')
     assert list(model.adapters) == ['FEAdapter_before'] and model.adapters.training
@@ -420,7 +422,8 @@ def test_adapters_by_name_in_a_config():
     assert model.positions == dict(fe='before', st='parallel')
     assert list(model.adapters['fe']) == ['blocks_1'] and list(model.adapters['st']) == ['blocks_0', 'blocks_1']
     old, new = build(adapter=FE, position='after'), build(adapters=[dict(FE, slot='after')])
-    assert list(old.state_dict()) == list(new.state_dict()) and 'adapters.FEAdapter_after.blocks_0.up.bias' in old.state_dict()
+    assert list(old.state_dict()) == list(new.state_dict())
+    assert 'adapters.FEAdapter_after.blocks_0.up.bias' in old.state_dict()
     bare = build(adapters=dict(fe=None))
     assert not any(parameter.requires_grad for parameter in bare.parameters()) and not bare.train().blocks.training
     torch.testing.assert_close(features(bare, torch.ones(clip)), features(build(adapter=FE), torch.ones(clip)))

@@ -1,8 +1,8 @@
 """Files that an older version wrote, in ``older/``, mean what they meant: names of adapters, figures, digest, resuming.
 
 That version named adapters by slot and number (``layers.0.adapters.before_attn.0``), in stock backbones by block and
-position (``adapters.blocks_0_before``), and let them add their input themselves. ``expected.json`` holds what it computed in
-float64.
+position (``adapters.blocks_0_before``), and let them add their input themselves. ``expected.json`` holds what it
+computed in float64.
 """
 import json
 import lzma
@@ -219,8 +219,11 @@ def test_what_no_slot_does_any_more_is_refused_and_no_text_of_a_file_is_run(adap
 
 
 def test_a_file_that_holds_the_names_of_now_is_read_whatever_they_are(tmp_path):
-    """A name that looks like an older one's beginning is left alone."""
+    """One that looks like an older one's beginning is left alone."""
     named = dict(before_attn_0=dict(type='BottleneckAdapter', slot='before_attn', width=4))
     model = MODELS.build(dict(config().model, backbone=dict(config().model.backbone, adapters=named)))
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, tmp_path / 'a.safetensors')
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    save_file(state, tmp_path / 'a.safetensors')
+    model.backbone.layers[0].adapters['before_attn_0'].up.bias.data += 1
     load_weights(model, tmp_path / 'a.safetensors')
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())

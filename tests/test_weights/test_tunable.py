@@ -74,10 +74,11 @@ def test_adapters_that_stood_elsewhere_are_refused(tmp_path):
     save_tunable(model('before_attn'), tmp_path / 't.safetensors', {})
     load_weights(model('before_attn'), tmp_path / 't.safetensors')
     state = model('before_attn').state_dict()
-    torch.save(dict(state_dict=state, meta=dict(adapter_places=adapter_places(model('before_attn')))), tmp_path / 'full.pth')
+    meta = dict(adapter_places=adapter_places(model('before_attn')))
+    torch.save(dict(state_dict=state, meta=meta), tmp_path / 'full.pth')
     for name in ('t.safetensors', 'full.pth'):
-        with pytest.raises(CheckpointError, match='layers.0.adapters.fe was trained in before_attn, the config has it in '
-                                                  'after_ffn'):
+        with pytest.raises(CheckpointError, match='layers.0.adapters.fe was trained in before_attn, the config has it '
+                                                  'in after_ffn'):
             load_weights(model('after_ffn'), tmp_path / name)
     torch.save(state, tmp_path / 'bare.pth')                 # tells nothing
     load_weights(model('after_ffn'), tmp_path / 'bare.pth')

@@ -17,6 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..backbones.freezing import count_parameters
+from ..run_config import flow_classes
 from ..weights import added
 
 
@@ -36,6 +37,7 @@ def count_config(cfg: Config, full: bool = False) -> dict:
     if 'model' not in cfg:
         raise ValueError(f'{cfg.filename}: has no model to count')
     init_default_scope(cfg.get('default_scope', 'mmaction'))
+    flow_classes(cfg)
     model_cfg = without_weights(cfg.model)
     model = build_shapes(model_cfg)
     model.train()                                               # some backbones freeze their stages here
@@ -253,8 +255,9 @@ def format_report(report: dict) -> str:
     lines.append(f'tunable: {tunable / 1e6:.3f} M, of these in adapters: {report["tunable_adapters"] / 1e6:.3f} M; '
                  f'total: {total / 1e6:.3f} M')
     if report.get('unread'):
-        lines.append(f'without a gradient: {sum(report["unread"].values()) / 1e6:.3f} M in {", ".join(report["unread"])}, '
-                     'which change patch tokens behind the last attention while the head reads the class token')
+        names, size = ', '.join(report['unread']), sum(report['unread'].values())
+        lines.append(f'without a gradient: {size / 1e6:.3f} M in {names}, which change patch tokens behind the last '
+                     'attention while the head reads the class token')
     if 'flops' in report:
         lines.append(f'one input {tuple(report["input"])}: {report["flops"] / 1e9:.4g} GFLOPs forward (a multiply-add '
                      f'is two), {report["activation_bytes"] / 2 ** 20:.4g} MiB kept for backward (float32)')

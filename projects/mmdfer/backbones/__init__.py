@@ -9,6 +9,6 @@ from .injection import inject_adapters
 from .tower import AdapterTower
 
 __all__ = [
-    'SLOTS', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT', 'adapted_backbone',
-    'inject_adapters', 'named_adapters'
+    'SLOTS', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT',
+    'adapted_backbone', 'inject_adapters', 'named_adapters'
 ]

@@ -34,13 +34,13 @@ def named_adapters(adapters: AdapterConfigs | None, default_slot: str | None = N
             continue
         if not isinstance(cfg, Mapping) or 'type' not in cfg:
             raise ValueError(f'adapters.{name}={cfg!r}: an adapter is a dict with a type, as in '
-                             f'{name}=dict(type="FEAdapter", slot="before_attn"), or None to leave it out; the adapters '
-                             f'here are {", ".join(adapters)}')
+                             f'{name}=dict(type="FEAdapter", slot="before_attn"), or None to leave it out; the '
+                             f'adapters here are {", ".join(adapters)}')
         if default_slot is None and 'slot' not in cfg:
             raise ValueError(f'adapter {name!r}, a {cfg["type"]}, has no slot: add e.g. slot="before_attn"')
         if not re.fullmatch(r'[A-Za-z_]\w*', name) or hasattr(ModuleDict(), name):
-            raise ValueError(f'adapters.{name}: an adapter\'s name is made of letters, digits and _, begins with no digit '
-                             'and is none that modules use themselves: choose another')
+            raise ValueError(f'adapters.{name}: an adapter\'s name is made of letters, digits and _, begins with no '
+                             'digit and is none that modules use themselves: choose another')
         found[name] = dict(dict(slot=default_slot) if default_slot else {}, **cfg)
     return found
 
@@ -67,13 +67,17 @@ def build_adapter(cfg: dict, dim: int, name: str) -> Adapter:
     """
     kind = cfg['type'] if isinstance(cfg['type'], type) else MODELS.get(cfg['type'])
     if kind is None:
-        known = [key for key, kind in MODELS.module_dict.items() if isinstance(kind, type) and issubclass(kind, Adapter)]
-        raise ValueError(f'adapter {name!r}: type={cfg["type"]!r} is not registered: {nearest(cfg["type"], known)}; one of '
-                         'your own is registered by custom_imports')
-    if not (isinstance(kind, type) and issubclass(kind, Adapter)):
-        raise ValueError(f'adapter {name!r}: {cfg["type"]} is no adapter: derive it from mmdfer.adapters.Adapter, and return '
-                         'what is added to the tokens, without the tokens themselves')
+        known = [key for key, one in MODELS.module_dict.items() if _is_adapter(one)]
+        raise ValueError(f'adapter {name!r}: type={cfg["type"]!r} is not registered: {nearest(cfg["type"], known)}; one '
+                         'of your own is registered by custom_imports')
+    if not _is_adapter(kind):
+        raise ValueError(f'adapter {name!r}: {cfg["type"]} is no adapter: derive it from mmdfer.adapters.Adapter, and '
+                         'return what is added to the tokens, without the tokens themselves')
     return MODELS.build(dict(cfg, dim=dim))
+
+
+def _is_adapter(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Adapter)
 
 
 def check_slot(slot: str, slots: Iterable[str], name: str) -> None:
@@ -85,8 +89,8 @@ def check_slot(slot: str, slots: Iterable[str], name: str) -> None:
     if slot not in slots:
         raise ValueError(f'adapter {name!r}: slot={slot!r} is not a slot: {nearest(slot, slots)}')
     if name in slots:
-        raise ValueError(f'adapter {name!r}: the name is that of a slot, by which files of older versions name adapters; '
-                         'choose another')
+        raise ValueError(f'adapter {name!r}: the name is that of a slot, by which files of older versions name '
+                         'adapters; choose another')
 
 
 def without_skip(cfg: dict, name: str, beside: Iterable[str]) -> dict:
@@ -105,9 +109,9 @@ def without_skip(cfg: dict, name: str, beside: Iterable[str]) -> dict:
     cfg = dict(cfg)
     slot, skip = cfg['slot'], bool(cfg.pop('skip'))
     if skip == (slot in beside or slot == 'attn_map'):
-        remedy = {'attn_out': 'slot="attn_map" puts it in the place of the attention\'s branch',
-                  'attn_map': 'slot="attn_out" adds it to the attention\'s branch'}.get(slot, 'no slot does what it asks for')
-        raise ValueError(f'adapter {name!r}: skip={skip} in {slot} is not possible: an adapter gives what is added, and '
-                         f'{slot} takes that {"alone" if skip else "beside its input"}; leave skip out, or change the '
-                         f'slot: {remedy}')
+        remedies = {'attn_out': 'slot="attn_map" puts it in the place of the attention\'s branch',
+                    'attn_map': 'slot="attn_out" adds it to the attention\'s branch'}
+        raise ValueError(f'adapter {name!r}: skip={skip} in {slot} is not possible: an adapter gives what is added, '
+                         f'and {slot} takes that {"alone" if skip else "beside its input"}; leave skip out, or change '
+                         f'the slot: {remedies.get(slot, "no slot does what it asks for")}')
     return cfg

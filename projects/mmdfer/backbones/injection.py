@@ -23,7 +23,8 @@ BESIDE = ('parallel', )
 
 
 def inject_adapters(model: nn.Module, pattern: str, adapter: dict, layout: str, position: str = 'before',
-                    freeze: bool = True, name: str | None = None, blocks: str | int | Iterable[int] = 'all') -> nn.Module:
+                    freeze: bool = True, name: str | None = None,
+                    blocks: str | int | Iterable[int] = 'all') -> nn.Module:
     """Put an adapter before, after or parallel to each block of a model, in place; what it gives is added.
 
     =========  =============================
@@ -68,15 +69,15 @@ def inject_adapters(model: nn.Module, pattern: str, adapter: dict, layout: str, 
     found = [found[index] for index in parse_blocks(blocks, len(found))]
     _check_free(model, name, position, found)
     view = LAYOUTS[layout](model)
-    adapters = {path.replace('.', '_'): build_adapter(cfg, view.width(block, position), name) for path, block in found}
+    built = {path.replace('.', '_'): build_adapter(cfg, view.width(block, position), name) for path, block in found}
     _adopt(model, view)
     model.positions[name] = position
     if name not in model.adapters:
         model.adapters[name] = nn.ModuleDict()
-    for (key, adapter), (_, block) in zip(adapters.items(), found):
+    for (key, one), (_, block) in zip(built.items(), found):
         # A model may be injected after it was moved.
-        model.adapters[name][key] = adapter.to(next(block.parameters()).device)
-        hook = _AdapterHook(adapter, view)
+        model.adapters[name][key] = one.to(next(block.parameters()).device)
+        hook = _AdapterHook(one, view)
         if position == 'before':
             block.register_forward_pre_hook(hook.before)
         else:
@@ -169,7 +170,7 @@ class AdaptedModel:
             self.adapters = adapters
 
     def unread_adapters(self) -> list[str]:
-        """Adapters whose deltas nothing reads, so that they get no gradient: behind the last block of a class token's."""
+        """Adapters that get no gradient: those behind the last block, where the class token alone is read."""
         return [f'adapters.{name}.{self.last_block}' for name, position in self.positions.items()
                 if self.reads_class_token and position != 'before' and self.last_block in self.adapters[name]]
 
@@ -228,8 +229,8 @@ class _AdapterHook:
         given = output[0] if isinstance(output, tuple) else output
         if given.shape != args[0].shape:
             raise ValueError(f'an adapter parallel to a block that takes tokens {tuple(args[0].shape)} and gives '
-                             f'{tuple(given.shape)} has nothing to be added to: choose blocks that keep the shape, or the '
-                             'position before or after')
+                             f'{tuple(given.shape)} has nothing to be added to: choose blocks that keep the shape, or '
+                             'the position before or after')
         return self._added(output, args)
 
     def _added(self, output: Tensor | tuple, source: tuple) -> Tensor | tuple | None:
@@ -241,7 +242,8 @@ class _AdapterHook:
     def _delta(self, values: tuple) -> Tensor:
         """What the adapter adds to the first of the values, in their arrangement."""
         x, shape = values[0], self.view.shape(values)
-        return self.view.from_frames(self.adapter(self.view.to_frames(x, shape), TokenGrid(*shape, leading=0)), x, shape)
+        delta = self.adapter(self.view.to_frames(x, shape), TokenGrid(*shape, leading=0))
+        return self.view.from_frames(delta, x, shape)
 
 
 def load_stock(model: nn.Module, path: str | os.PathLike) -> None:

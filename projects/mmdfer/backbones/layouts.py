@@ -103,8 +103,9 @@ class MViTLayout(TokenLayout):
 
     def width(self, block: nn.Module, position: str) -> int:
         if position == 'parallel' and block.in_dims != block.out_dims:
-            raise ValueError(f'a block of MViT takes tokens of width {block.in_dims} and gives {block.out_dims}: an adapter '
-                             'parallel to it has nothing to be added to; choose a pattern of other blocks, or before or after')
+            raise ValueError(f'a block of MViT takes tokens of width {block.in_dims} and gives {block.out_dims}: an '
+                             'adapter parallel to it has nothing to be added to; choose a pattern of other blocks, or '
+                             'before or after')
         return block.out_dims if position == 'after' else block.in_dims
 
     def shape(self, values: tuple) -> Shape:

@@ -66,8 +66,8 @@ class AdapterTower:
                     own['drop_path'] = cfg['drop_path'] * index / max(len(self.layers) - 1, 1)
                 adapter = build_adapter(own, self.embed_dims, name)
                 if adapter.tokens == 'patches' and not self.has_patches:
-                    raise ValueError(f'adapter {name!r}: a {cfg["type"]} sees patches alone, and {type(self).__name__} has no '
-                                     'patches among its tokens: choose one that acts on each token, such as '
+                    raise ValueError(f'adapter {name!r}: a {cfg["type"]} sees patches alone, and {type(self).__name__} '
+                                     'has no patches among its tokens: choose one that acts on each token, such as '
                                      'BottleneckAdapter')
                 built.setdefault(slot, []).append((self.layers[index], adapter, name))
         # Slot by slot, as older versions ordered parameters: a resumed run's optimizer goes by that order.
@@ -80,9 +80,11 @@ class AdapterTower:
 
         They see patches alone and stand behind the last attention, in a tower that reads the class token.
         """
+        if not self.reads_class_token:
+            return []
         last, index = self.layers[-1], len(self.layers) - 1
-        return [f'layers.{index}.adapters.{name}' for slot, names in last.slots.items() for name in names
-                if self.reads_class_token and slot not in AHEAD_OF_ATTENTION and last.adapters[name].tokens == 'patches']
+        behind = (name for slot, names in last.slots.items() if slot not in AHEAD_OF_ATTENTION for name in names)
+        return [f'layers.{index}.adapters.{name}' for name in behind if last.adapters[name].tokens == 'patches']
 
     def _add_lora(self, cfg: dict) -> None:
         if not self.freeze:

@@ -32,6 +32,6 @@ def check_auxiliary_losses(model: nn.Module) -> None:
         return
     for name, adapter in adapters_of(model):
         if type(adapter).auxiliary_loss is not Adapter.auxiliary_loss:
-            raise ValueError(f'{name}: a {type(adapter).__name__} has an auxiliary loss, which {type(model).__name__} does not '
-                             'add to its own: set model.type="AdapterRecognizer3D", or derive the recognizer from '
-                             'mmdfer.recognizers.SumsAuxiliaryLosses')
+            raise ValueError(f'{name}: a {type(adapter).__name__} has an auxiliary loss, which {type(model).__name__} '
+                             'does not add to its own: set model.type="AdapterRecognizer3D", or derive the recognizer '
+                             'from mmdfer.recognizers.SumsAuxiliaryLosses')

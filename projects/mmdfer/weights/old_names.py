@@ -1,7 +1,7 @@
 """Parameters of files that older versions wrote, brought to the names that they have now.
 
-An adapter was ``adapters.<slot>.<number>`` in a block, ``adapters.<block>_<position>`` in a stock backbone; it goes by the
-name that its config gives it now. Modules that hold adapters tell their old names (``old_names``).
+An adapter was ``adapters.<slot>.<number>`` in a block, ``adapters.<block>_<position>`` in a stock backbone; it goes by
+the name that its config gives it now. Modules that hold adapters tell their old names (``old_names``).
 """
 from __future__ import annotations
 
@@ -67,13 +67,14 @@ def check_old_meaning(state: dict, meta: dict, path: str | os.PathLike) -> None:
         return
     for slot, number in old.items():
         if number:
-            raise CheckpointError(f'{path}: has two adapters in {slot}, of which the second ran on the first one\'s output; '
-                                  'both read the same input now: train it anew, or test it with the version that wrote it')
+            raise CheckpointError(f'{path}: has two adapters in {slot}, of which the second ran on the first one\'s '
+                                  'output; both read the same input now: train it anew, or test it with the version that '
+                                  'wrote it')
     for kind, slot, skip in _adapters_in(str(meta.get('cfg', ''))):
         if slot in old and skip:
-            raise CheckpointError(f'{path}: its {kind} in {slot} was trained with skip=True, which added the adapter\'s '
-                                  'input, too; no slot does that now: train it anew, or test it with the version that '
-                                  'wrote it')
+            raise CheckpointError(f'{path}: its {kind} in {slot} was trained with skip=True, which added the '
+                                  'adapter\'s input, too; no slot does that now: train it anew, or test it with the '
+                                  'version that wrote it')
 
 
 def _adapters_in(text: str) -> Iterator[tuple[str, str, bool]]:

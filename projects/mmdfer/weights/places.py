@@ -26,6 +26,6 @@ def check_places(model: nn.Module, meta: dict, path: str | os.PathLike) -> None:
     trained, own = meta.get(META) or {}, adapter_places(model)
     moved = [name for name, place in own.items() if trained.get(name, place) != place]
     if moved:
-        raise CheckpointError(f'{path}: a checkpoint of another architecture than the config: {moved[0]} was trained in '
-                              f'{trained[moved[0]]}, the config has it in {own[moved[0]]}; use the config that it was '
-                              'trained with')
+        raise CheckpointError(f'{path}: a checkpoint of another architecture than the config: {moved[0]} was trained '
+                              f'in {trained[moved[0]]}, the config has it in {own[moved[0]]}; use the config that it '
+                              'was trained with')

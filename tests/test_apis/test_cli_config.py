@@ -87,8 +87,6 @@ def test_an_image_checkpoint_goes_only_where_it_is_read(tmp_path):
         set_image_checkpoint(stock, str(tmp_path / 'vit.pth'))
 
 
-
-
 def test_inputs(tmp_path):
     write_clip(tmp_path / 'frames', 2)
     (tmp_path / 'videos').mkdir()

@@ -107,7 +107,7 @@ def test_an_epoch_chosen_on_a_validation_part_is_tested_once(data, tmp_path):
         for split in ('train', 'test')}
     validated = [set(load_predictions(path).ids) for path in (run / 'predictions').iterdir()]
     assert len(validated) == 2 and validated[0] == validated[1] < listed['train'] and len(validated[0]) == 7
-    tested = load_predictions(run / 'test' / 'predictions.npz')
+    tested = load_predictions(run / 'chosen' / 'predictions.npz')
     assert set(tested.ids) == listed['test']
     result = json.loads((run / 'result.json').read_text())
     assert result['inner']['share'] == 0.3 and result['epoch'] == result['inner']['epoch']

@@ -16,6 +16,7 @@ from sklearn.metrics import accuracy_score, recall_score
 from mmdfer import run_config as config
 from mmdfer.apis import options
 from mmdfer.runs.fold_results import summarize_folds
+from mmdfer.runs.metrics import read_evaluations
 from mmdfer.apis.running import train
 from mmdfer.evaluation import load_predictions
 
@@ -89,6 +90,8 @@ def test_killed_in_training_and_in_evaluation_is_as_undisturbed(data, tmp_path):
         ours, theirs = scores(out, fold), scores(tmp_path / 'calm', fold)
         assert ours.keys() == theirs.keys() == {'epoch_1.npz', 'epoch_2.npz'}
         assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+        figures = read_evaluations(out / f'fold_{fold}')
+        assert figures == read_evaluations(tmp_path / 'calm' / f'fold_{fold}') and [one.step for one in figures] == [1, 2]
 
     dumped = [load_predictions(out / f'fold_{fold}' / 'predictions' / 'epoch_2.npz') for fold in (1, 2, 3)]
     known = dict(average='macro', labels=range(7), zero_division=0)

@@ -24,8 +24,8 @@ READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
 TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
 CLIP_CONTEXT = 77
 # What a runner reads of a config beside the arguments of its own.
-OF_RUNNER = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg',
-             'runner_type', 'strategy', 'sync_bn')
+OF_RUNNER = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters',
+             'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -38,8 +38,8 @@ def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
         options: entries by dotted key.
 
     Raises:
-        ValueError: for a file that is missing or no config, an unknown name, an option of nothing, or a config that disagrees
-            with itself about its classes.
+        ValueError: for a file that is missing or no config, an unknown name, an option of nothing, or a config that
+            disagrees with itself about its classes.
     """
     cfg = read_config(path)
     options = dict(options or {})
@@ -58,9 +58,9 @@ def flow_classes(cfg: Config, classes: Sequence[str] | None = None) -> tuple[str
     """Give a config's model the classes of its data: those of the training set, of the test set without training.
 
     They are kept as ``run_classes``. Wherever the config leaves them out, ``num_classes`` of heads, mixing and
-    preprocessing, ``classes`` of texts, and what a metric cannot do without are filled in; where it gives them, they must
-    agree, but for the order of texts, which are brought into that of the data. What an earlier call filled in follows
-    when the data change. Everything that builds from a config goes through here.
+    preprocessing, ``classes`` of texts, and what a metric cannot do without are filled in; where it gives them, they
+    must agree, but for the order of texts, which are brought into that of the data. What an earlier call filled in
+    follows when the data change. Everything that builds from a config goes through here.
 
     Args:
         cfg: a run's config.

@@ -11,7 +11,7 @@ from ..run_config import load_config
 from ..files import write_json
 from ..runs.result import is_finished
 from ..runs.summary import read_results
-from .launching import Launch
+from .launching import ALONE, Launch
 from .processes import Training
 
 
@@ -39,7 +39,7 @@ def read_rows(folder: str, only: Sequence[str] = ()) -> list[dict]:
 
 
 def run_rows(rows: Sequence[dict], out: str, seeds: Sequence[int], options: Sequence[str], demo: bool = False,
-             launch: Launch = Launch()) -> list[dict]:
+             launch: Launch = ALONE) -> list[dict]:
     """Train each row with each seed by ``mmdfer train``, going past what is finished.
 
     Args:

@@ -18,7 +18,7 @@ from ..runs.fold_results import check_settings, read_fold, summarize_folds
 from ..runs.layout import fold_folder
 from ..runs.result import figures_of, is_finished
 from ..runs.settings import settings_of
-from .launching import Launch
+from .launching import ALONE, Launch
 from .processes import Places, Training
 
 OURS = ('--fold', '--resume')
@@ -71,7 +71,7 @@ def parse_folds(text: str | None, known: Sequence[int]) -> tuple[int, ...]:
 
 
 def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: str | None = None,
-               select: str | None = None, to_train: bool = True, launch: Launch = Launch()) -> FoldPlan:
+               select: str | None = None, to_train: bool = True, launch: Launch = ALONE) -> FoldPlan:
     """Read the config under the options of ``mmdfer train`` and settle folds, folder and figure.
 
     Args:

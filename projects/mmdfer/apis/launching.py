@@ -117,6 +117,10 @@ class Launch:
         return ['srun', *given, *shlex.split(self.srun_args or '')]
 
 
+ALONE = Launch()
+"""One process, here."""
+
+
 def launch(name: str, args: argparse.Namespace) -> int | None:
     """Run a command in the processes that its arguments ask for.
 
@@ -176,8 +180,13 @@ def without_launch_options(words: Sequence[str]) -> list[str]:
     return parser.parse_known_args(words)[1]
 
 
-def child_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """An environment in which ``python -m mmdfer`` finds this very package, also in a checkout that is not installed."""
+def child_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """An environment in which ``python -m mmdfer`` finds this very package, also in a checkout that is not installed.
+
+    Args:
+        environment: to start from. Defaults to this process's.
+    """
+    environment = os.environ if environment is None else environment
     place = str(Path(__file__).resolve().parents[2])
     if place in {sysconfig.get_path('purelib'), sysconfig.get_path('platlib')}:
         return dict(environment)

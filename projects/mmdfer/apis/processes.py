@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..runs.layout import CONSOLE
-from .launching import Launch, check_machine, child_environment
+from .launching import ALONE, Launch, check_machine, child_environment
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Training:
         environment: its environment. Defaults to this process's.
     """
 
-    def __init__(self, arguments: Sequence[str], folder: str, launch: Launch = Launch(),
+    def __init__(self, arguments: Sequence[str], folder: str, launch: Launch = ALONE,
                  environment: dict[str, str] | None = None) -> None:
         os.makedirs(folder, exist_ok=True)
         self.log = os.path.join(folder, CONSOLE)

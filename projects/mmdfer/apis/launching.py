@@ -1,9 +1,9 @@
 """How the processes of a command are started: one, several on this machine or on several, or by Slurm.
 
-Whatever the way, each process is ``python -m mmdfer COMMAND ...``, so that it works from any folder and from an installed
-package. ``--gpus N`` starts N processes by ``torch.distributed.run``, on a GPU each, or without CUDA on the CPU; with
-several machines the environment says so, the same way on each: ``NNODES``, ``NODE_RANK``, ``MASTER_ADDR``, ``PORT``.
-``--launcher slurm`` asks ``srun`` for the machines; in a task of ``srun`` it joins the other tasks.
+Whatever the way, each process is ``python -m mmdfer COMMAND ...``, so that it works from any folder and from an
+installed package. ``--gpus N`` starts N processes by ``torch.distributed.run``, on a GPU each, or without CUDA on the
+CPU; with several machines the environment says so, the same way on each: ``NNODES``, ``NODE_RANK``, ``MASTER_ADDR``,
+``PORT``. ``--launcher slurm`` asks ``srun`` for the machines; in a task of ``srun`` it joins the other tasks.
 """
 from __future__ import annotations
 
@@ -111,7 +111,8 @@ class Launch:
         gpus = SLURM_GPUS if self.gpus is None else self.gpus
         per_node = min(gpus, 8) if self.gpus_per_node is None else self.gpus_per_node
         options = {'--partition': self.partition, '--job-name': self.job_name or f'mmdfer-{name}',
-                   '--gres': f'gpu:{per_node}' if per_node else None, '--ntasks': gpus, '--ntasks-per-node': per_node or None,
+                   '--gres': f'gpu:{per_node}' if per_node else None, '--ntasks': gpus,
+                   '--ntasks-per-node': per_node or None,
                    '--cpus-per-task': self.cpus_per_task or 5, '--kill-on-bad-exit': 1}
         given = [word for option, value in options.items() if value is not None for word in (option, str(value))]
         return ['srun', *given, *shlex.split(self.srun_args or '')]
@@ -165,7 +166,7 @@ def check_machine(asked: Launch) -> None:
     """
     if asked.by_slurm:
         if shutil.which('srun') is None:
-            raise ValueError('--launcher slurm: there is no srun here; start the command where Slurm is, or leave it out')
+            raise ValueError('--launcher slurm: there is no srun here; start the command where Slurm is')
         return
     import torch
     here = torch.cuda.device_count()

@@ -36,8 +36,8 @@ class Places:
         if not count:
             return
         if wanted > count:
-            raise ValueError(f'--gpus {self.launch.processes} --parallel {self.parallel}: {wanted} GPUs are wanted, {count} '
-                             'are here')
+            raise ValueError(f'--gpus {self.launch.processes} --parallel {self.parallel}: {wanted} GPUs are wanted, '
+                             f'{count} are here')
         visible = os.environ.get('CUDA_VISIBLE_DEVICES')
         self.devices = visible.split(',')[:count] if visible else [str(index) for index in range(count)]
 

@@ -1,4 +1,4 @@
-"""What mmengine logged of a run, where its config has the ``LocalVisBackend``: losses, learning rates, times, memory."""
+"""What mmengine logged of a run whose config has the ``LocalVisBackend``: losses, learning rates, times, memory."""
 from __future__ import annotations
 
 import json

@@ -43,7 +43,7 @@ def plot_curves(runs: Records | Mapping[str, Records], path: str | Path | None, 
     """Draw training loss, learning rate, and validation UAR and WAR with the best epoch marked.
 
     Args:
-        runs: a run's records (:attr:`mmdfer.runs.folder.RunFolder.records`), or a dict of them by name, to compare runs.
+        runs: a run's records (:attr:`mmdfer.runs.folder.RunFolder.records`), or a dict of them by name.
         path: the picture's file; ``None`` to draw without writing.
         title: a line above the panels.
 

@@ -40,7 +40,7 @@ def save(figure: Figure, path: str | Path | None, dpi: int = 150) -> Figure:
 
 
 def legend_text(text: str) -> str | None:
-    """A text for a legend, which leaves out what is empty or begins with an underscore; a space of no width goes before."""
+    """A text for a legend, which leaves out one that begins with an underscore: a space of no width goes before."""
     return f'\u200b{text}' if text.startswith('_') else text or None
 
 

@@ -74,7 +74,7 @@ def fake_run(folder: Path, root: Path | str = '/nowhere', fold: int | None = 1, 
         for epoch, figures in enumerate(validations, 1):
             add_evaluation(folder, to_evaluation(figures, 'epoch', epoch, len(labels)))
         begin_settings(folder, Config.fromstring(text, '.py'), resumed=False)
-        content.update(unit='epoch', config=stem, dataset='dfew', classes=list(classes),
+        content.update(unit='epoch', config=stem, dataset='dfew', classes=list(classes), folds=[1, 2, 3, 4, 5],
                        settings=read_settings(folder).digest)
     scalars = folder / '20250101_000000' / 'vis_data' / 'scalars.json'
     scalars.parent.mkdir(parents=True)

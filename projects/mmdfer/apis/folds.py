@@ -18,6 +18,7 @@ from ..runs.fold_results import check_settings, read_fold, summarize_folds
 from ..runs.layout import fold_folder
 from ..runs.result import figures_of, is_finished
 from ..runs.settings import settings_of
+from .launching import Launch
 from .processes import Places, Training
 
 OURS = ('--fold', '--resume')
@@ -70,7 +71,7 @@ def parse_folds(text: str | None, known: Sequence[int]) -> tuple[int, ...]:
 
 
 def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: str | None = None,
-               select: str | None = None, to_train: bool = True) -> FoldPlan:
+               select: str | None = None, to_train: bool = True, launch: Launch = Launch()) -> FoldPlan:
     """Read the config under the options of ``mmdfer train`` and settle folds, folder and figure.
 
     Args:
@@ -81,6 +82,7 @@ def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: st
             validation part, ``work_dirs/<config>_inner``.
         select: the figure to quote. Defaults to ``'inner'`` with a validation part, else to ``'last'``.
         to_train: look for the data and compare with runs that are there; without, folds are only summarised.
+        launch: how each fold is started.
 
     Raises:
         ValueError: for an option that belongs to single runs, a set without folds, a fold that does not exist,
@@ -94,6 +96,7 @@ def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: st
     if select == 'inner' and '--inner-val' not in names:
         rest = ['--inner-val', '0.1', *rest]
     args = _train_args(path, rest)
+    args.launcher = launch.launcher_of_processes
     cfg = config.load_config(path, args.cfg_options)
     own, known = cfg.get('work_dir'), config.set_folds(cfg)
     if not known:

@@ -84,6 +84,11 @@ class Launch:
         import torch
         return max(torch.cuda.device_count(), 1)
 
+    @property
+    def launcher_of_processes(self) -> str:
+        """The ``--launcher`` that each process is given."""
+        return self.launcher if self.launcher != 'none' else 'none' if self.processes == 1 else 'pytorch'
+
     def command(self, name: str, words: Sequence[str]) -> list[str]:
         """The command line that runs a command of ``mmdfer`` in these processes.
 
@@ -93,7 +98,7 @@ class Launch:
         """
         if self.by_slurm:
             return [*self._srun(name), sys.executable, '-u', *PROGRAM, name, *words, '--launcher', 'slurm']
-        if self.processes == 1 and self.launcher == 'none':
+        if self.launcher_of_processes == 'none':
             return [sys.executable, '-u', *PROGRAM, name, *words]
         machines = os.environ.get('NNODES', '1')
         port = os.environ.get('PORT') or ('29500' if machines != '1' else str(_free_port()))
@@ -127,7 +132,7 @@ def launch(name: str, args: argparse.Namespace) -> int | None:
         ValueError: for more GPUs than are here, or where ``srun`` is not.
     """
     asked = Launch.from_args(args)
-    if is_one_of_several(asked.launcher) or (asked.launcher == 'none' and asked.processes == 1):
+    if is_one_of_several(asked.launcher) or asked.launcher_of_processes == 'none':
         return None
     check_machine(asked)
     command, environment = asked.command(name, without_launch_options(args.words)), child_environment()

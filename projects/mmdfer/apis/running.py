@@ -24,7 +24,7 @@ from ..engine import ClassesHook
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..files import write_json
-from ..run_config import current_fold, flow_classes, inner_share, towers
+from ..run_config import current_fold, flow_classes, inner_share, set_folds, towers
 from ..runs.folder import run_records
 from ..runs.layout import BEST_CHECKPOINT, CHOSEN, CONFUSION, CURVES, TEST, TEST_METRICS
 from ..runs.loading import load_into
@@ -119,9 +119,9 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
         inner = dict(share=share, **figures['best'])
         chosen = to_evaluation(tested, figures['unit'], inner['epoch']).figures()
         figures = dict(chosen, unit=figures['unit'], best=chosen, inner=inner)
-    classes = set_classes(cfg)
-    result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), title=set_title(cfg), classes=classes,
-                  fold=current_fold(cfg), settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
+    result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), title=set_title(cfg),
+                  classes=set_classes(cfg), fold=current_fold(cfg), folds=list(set_folds(cfg)),
+                  settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
                   seconds=round(time.time() - start, 1), processes=get_world_size(), work_dir=cfg.work_dir,
                   rss_mib=peak_rss(), **figures)
     _draw(cfg.work_dir, evaluator, name)

@@ -88,7 +88,11 @@ def check_alike(runs: Sequence[RunFolder]) -> None:
 
 def _all_folds(runs: Sequence[RunFolder]) -> Sequence[int]:
     """The folds that the runs' set has, where there are several runs."""
-    if len(runs) == 1 or runs[0].config is None:
+    if len(runs) == 1:
+        return ()
+    if 'folds' in runs[0].result:
+        return runs[0].result['folds']
+    if runs[0].config is None:
         return ()
     from ..run_config import set_folds
     return set_folds(runs[0].config)

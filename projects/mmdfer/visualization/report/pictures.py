@@ -5,8 +5,6 @@ import base64
 import io
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
-import cv2
-
 from ..class_bars import plot_class_bars
 from ..confusion import plot_confusion_matrix
 from ..curves import plot_curves
@@ -55,6 +53,7 @@ def svg_uri(figure: Figure) -> str:
 
 def strip_uri(image: np.ndarray, quality: int = 85) -> str:
     """An (H, W, 3) RGB uint8 picture as a JPEG data URI."""
+    import cv2
     return _uri('image/jpeg', cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
 
 

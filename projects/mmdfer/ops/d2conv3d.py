@@ -144,7 +144,8 @@ def _triple(value: Triple, name: str, least: int) -> tuple[int, int, int]:
     if not valid:
         raise ValueError(f'{name} must be an int of at least {least}, or three of them for '
                          f'(t, h, w), got {value!r}.')
-    return tuple(values)
+    t, h, w = values
+    return t, h, w
 
 
 def _check_geometry(kernel: Sequence[int], stride: Triple, padding: Triple, dilation: Triple,
@@ -152,7 +153,8 @@ def _check_geometry(kernel: Sequence[int], stride: Triple, padding: Triple, dila
     if any(k % 2 == 0 for k in kernel):
         raise ValueError(f'D2Conv3D needs odd kernels, since sizes scale around a middle tap; got '
                          f'{tuple(kernel)}. Use e.g. 3 instead of 2 or 4.')
-    return Geometry(tuple(kernel), _triple(stride, 'stride', 1), _triple(padding, 'padding', 0),
+    t, h, w = kernel
+    return Geometry((t, h, w), _triple(stride, 'stride', 1), _triple(padding, 'padding', 0),
                     _triple(dilation, 'dilation', 1), groups)
 
 

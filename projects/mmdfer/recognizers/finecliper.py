@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from itertools import groupby
 
 import torch
@@ -116,7 +117,8 @@ def modalities_of_parts(map_encoder: dict | None, maps: Sequence[str], caption_e
     for name in maps:
         if name not in MAPS:
             raise ValueError(f'FineCLIPER: maps={list(maps)}: {name!r} is no kind of maps: {nearest(name, MAPS)}')
-    modalities, encoders = dict(video=dict(type='VideoModality')), {}
+    modalities: dict[str, dict[str, Any]] = dict(video=dict(type='VideoModality'))
+    encoders: dict[str, dict] = {}
     if map_encoder is not None and maps:
         encoders['map'] = map_encoder
         modalities.update((name, dict(type='MapModality', key=MAPS[name], encoder='map')) for name in maps)

@@ -1,6 +1,7 @@
 """What mmengine logged of a run, where its config has the ``LocalVisBackend``: losses, learning rates, times, memory."""
 from __future__ import annotations
 
+import os
 import json
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def read_scalars(work_dir: str | Path) -> list[dict]:
     return [*(train[step] for step in sorted(train)), *(val[step] for step in sorted(val))]
 
 
-def read_log(folder: str | Path) -> list[dict]:
+def read_log(folder: str | os.PathLike) -> list[dict]:
     """The scalars of a run as :func:`read_scalars` gives them; none where its ``vis_backends`` left none to read."""
     try:
         return read_scalars(folder)

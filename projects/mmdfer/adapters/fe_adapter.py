@@ -48,7 +48,8 @@ class FEAdapter(VolumeAdapter):
         if conv not in CONVOLUTIONS:
             raise ValueError(f'FEAdapter: conv={conv!r} is not known: choose one of {sorted(CONVOLUTIONS)}')
         check_width('FEAdapter', width, groups)
-        kernel = (kernel_size, kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
+        t, h, w = (kernel_size, ) * 3 if isinstance(kernel_size, int) else kernel_size
+        kernel = (t, h, w)
         super().__init__(dim, width, CONVOLUTIONS[conv](width, kernel, groups, size_map, modulation), nn.GELU())
         self.init_weights()
 

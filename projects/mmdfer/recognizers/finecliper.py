@@ -58,12 +58,12 @@ class FineCLIPER(Recognizer3D):
         self.modalities, configs = build_modalities(modalities, encoders, tuple(drop_modalities))
         for name, config in configs.items():
             self.add_module(name, MODELS.build(config))
-        for name in {modality.encoder for modality in self.modalities.values() if modality.shares_frozen} & set(configs):
+        for name in {str(modality.encoder) for modality in self.modalities.values() if modality.shares_frozen} & set(configs):
             self.backbone.tie_frozen(getattr(self, name))
 
     def encoder_of(self, modality: Modality) -> nn.Module:
         """The module that makes a modality's features."""
-        return getattr(self, modality.encoder)
+        return getattr(self, str(modality.encoder))
 
     def predict(self, inputs: Tensor, data_samples: list, **kwargs) -> list:
         """Samples with their prediction; MMAction2's own keeps maps and captions from :meth:`extract_feat`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..visualization.curves import is_training
 
 
-def read_scalars(work_dir: str | Path) -> list[dict]:
+def read_scalars(work_dir: str | os.PathLike) -> list[dict]:
     """Read the scalars of a run, its resumed parts merged, in the order of time.
 
     Each start of a run writes ``<work_dir>/<time>/vis_data/scalars.json``. A later part takes the place of an

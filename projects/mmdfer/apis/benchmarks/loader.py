@@ -139,7 +139,7 @@ def run(args: argparse.Namespace) -> None:
         rates = {name: [] for name in rows}
         for turn in range(args.rounds + 1):
             for name, (dataset, decoder) in rows.items():
-                setattr(decoding, 'jpeg_decoder', partial(_same, decoder))
+                decoding.jpeg_decoder = partial(_same, decoder)             # type: ignore[assignment]
                 start = time.process_time()         # of this core alone, however busy the machine
                 for index in range(args.clips):
                     dataset[index]

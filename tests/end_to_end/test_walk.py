@@ -153,7 +153,10 @@ def test_infer_on_real_videos(place, faces):
         assert sum(window['probabilities']) == pytest.approx(1, abs=1e-4)
     mean = [sum(column) / len(found['windows']) for column in zip(*(w['probabilities'] for w in found['windows']))]
     assert mean == pytest.approx(found['clip']['probabilities'], abs=1e-5)
-    assert 'centre square' in found['region']
+    assert found['region'] == 'faces' and [len(track['frames']) for track in found['tracks']] == [472]
+    scene = json.loads((place / 'out' / 'no_face.json').read_text())
+    assert scene['tracks'] == scene['windows'] == [] and scene['clip'] is None
+    assert scene['no_face'] == [[0, pytest.approx(scene['duration'], abs=0.01)]] and 'Nobody is seen' in scene['notes'][0]
     assert {'single_face.json', 'no_face.json', 'single_face.png'} <= {path.name for path in (place / 'out').iterdir()}
 
 

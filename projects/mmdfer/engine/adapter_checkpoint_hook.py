@@ -24,8 +24,9 @@ class AdapterCheckpointHook(CheckpointHook):
 
     Each full checkpoint ``epoch_N.pth`` keeps what a resumed run needs. ``last.safetensors`` and, with
     ``save_best``, ``best.safetensors`` hold the tunable parameters with the config and provenance, and
-    ``best.pth`` is a link to the best full checkpoint. A model without frozen parts has no such second file. A run that is resumed validates first when it was
-    stopped between the checkpoint of an epoch and that epoch's validation, so that no result is missing.
+    ``best.pth`` is a link to the best full checkpoint. A model without frozen parts has no such second file. A run that
+    is resumed validates first when it was stopped between the checkpoint of an epoch and that epoch's validation, so
+    that no result is missing.
 
     Args:
         save_best: metric to keep the best checkpoint of, higher being better. Defaults to ``'uar'``.
@@ -109,7 +110,8 @@ class AdapterCheckpointHook(CheckpointHook):
             backbone = runner.cfg.get('model', {}).get('backbone', {})
             with evaluated_weights(runner):
                 save_tunable(_bare(runner.model), os.path.join(self.out_dir, f'{name}.safetensors'), dict(
-                    classes=trained_classes(runner), cfg=runner.cfg.pretty_text, mmdfer_version=__version__, seed=runner.seed,
+                    classes=trained_classes(runner), cfg=runner.cfg.pretty_text,
+                    mmdfer_version=__version__, seed=runner.seed,
                     step=step, unit='epoch' if self.by_epoch else 'iter',
                     metrics={key: float(value) for key, value in metrics.items() if isinstance(value, (int, float))},
                     image_checkpoint=(backbone.get('init_cfg') or {}).get('checkpoint'),

@@ -38,8 +38,8 @@ class FineCLIPER(Recognizer3D):
         modalities: configs by name; ``None`` in a config's place leaves that modality out.
         encoders: configs of encoders that several modalities share, by name.
         drop_modalities: modalities to leave out in testing, to see what each is worth.
-        map_encoder, maps, caption_encoder, truncate_captions: a shorter form of ``modalities``: frames, those of the two
-            ``maps`` through ``map_encoder`` if there is one, and captions through ``caption_encoder`` if there is one.
+        map_encoder, maps, caption_encoder, truncate_captions: a shorter form of ``modalities``: frames, those of the
+            two ``maps`` through ``map_encoder`` if there is one, captions through ``caption_encoder`` if there is one.
         kwargs: of ``Recognizer3D``.
 
     Raises:
@@ -48,17 +48,19 @@ class FineCLIPER(Recognizer3D):
 
     def __init__(self, backbone: dict, cls_head: dict, modalities: Mapping[str, dict | None] | None = None,
                  encoders: Mapping[str, dict] | None = None, drop_modalities: Sequence[str] = (),
-                 map_encoder: dict | None = None, maps: Sequence[str] = tuple(MAPS), caption_encoder: dict | None = None,
-                 truncate_captions: bool = False, **kwargs) -> None:
+                 map_encoder: dict | None = None, maps: Sequence[str] = tuple(MAPS),
+                 caption_encoder: dict | None = None, truncate_captions: bool = False, **kwargs) -> None:
         super().__init__(backbone, cls_head, **kwargs)
         if modalities is None:
             modalities, encoders = modalities_of_parts(map_encoder, maps, caption_encoder, truncate_captions)
         elif map_encoder is not None or caption_encoder is not None:
-            raise ValueError('FineCLIPER: map_encoder and caption_encoder are a shorter form of modalities: give one of both')
+            raise ValueError('FineCLIPER: map_encoder and caption_encoder are a shorter form of modalities: give one '
+                             'of both')
         self.modalities, configs = build_modalities(modalities, encoders, tuple(drop_modalities))
         for name, config in configs.items():
             self.add_module(name, MODELS.build(config))
-        for name in {str(modality.encoder) for modality in self.modalities.values() if modality.shares_frozen} & set(configs):
+        tied = {modality.encoder for modality in self.modalities.values() if modality.shares_frozen}
+        for name in [name for name in configs if name in tied]:
             self.backbone.tie_frozen(getattr(self, name))
 
     def encoder_of(self, modality: Modality) -> nn.Module:
@@ -86,8 +88,8 @@ class FineCLIPER(Recognizer3D):
             self._add(features, present, list(group), inputs, data_samples or [None] * len(inputs))
         features = {modality.name: features[modality.name] for modality in used if modality.name in features}
         if not present or not torch.stack(list(present.values())).any(dim=0).all():
-            raise ValueError('FineCLIPER: a clip of the batch has none of the modalities that are used: leave fewer out, or '
-                             'give the set its maps and captions')
+            raise ValueError('FineCLIPER: a clip of the batch has none of the modalities that are used: leave fewer '
+                             'out, or give the set its maps and captions')
         kwargs = dict(present={name: present[name] for name in features})
         return (self.cls_head(features, **kwargs), {}) if stage == 'head' else (features, kwargs)
 
@@ -129,7 +131,8 @@ def modalities_of_parts(map_encoder: dict | None, maps: Sequence[str], caption_e
 
 def modalities_of(model: Mapping) -> dict[str, Modality]:
     """The modalities of a model's config, without its encoders."""
-    parts = model.get('modalities'), model.get('encoders')
-    if parts[0] is None:
-        parts = modalities_of_parts(model.get('map_encoder'), model.get('maps', tuple(MAPS)), model.get('caption_encoder'))
-    return build_modalities(*parts, tuple(model.get('drop_modalities') or ()))[0]
+    modalities, encoders = model.get('modalities'), model.get('encoders')
+    if modalities is None:
+        modalities, encoders = modalities_of_parts(model.get('map_encoder'), model.get('maps', tuple(MAPS)),
+                                                   model.get('caption_encoder'))
+    return build_modalities(modalities, encoders, tuple(model.get('drop_modalities') or ()))[0]

@@ -45,8 +45,8 @@ def text_architecture(arch: str | dict) -> dict:
 
 def _sizes_in_file(init_cfg: dict | None) -> dict:
     if (init_cfg or {}).get('type') != 'Pretrained':
-        raise ValueError('arch=None reads the sizes from a file: give init_cfg=dict(type="Pretrained", checkpoint=...), '
-                         f'or arch as one of {", ".join(TEXT_ARCHITECTURES)}')
+        raise ValueError('arch=None reads the sizes from a file: give init_cfg=dict(type="Pretrained", '
+                         f'checkpoint=...), or arch as one of {", ".join(TEXT_ARCHITECTURES)}')
     return text_sizes(init_cfg['checkpoint'])
 
 

@@ -118,8 +118,8 @@ def _check_frozen(path, meta: dict, model: nn.Module) -> None:
     source = meta.get('image_checkpoint')
     remedy = (f'give the same file by --image-checkpoint (it was {source})' if source else
               'its frozen weights came from no file, so use the full .pth checkpoint')
-    raise CheckpointError(f'{path}: holds the tunable part alone and was trained on other frozen weights than the model '
-                          f'has now; {remedy}')
+    raise CheckpointError(f'{path}: holds the tunable part alone and was trained on other frozen weights than the '
+                          f'model has now; {remedy}')
 
 
 def is_tunable_file(path: str | os.PathLike) -> bool:

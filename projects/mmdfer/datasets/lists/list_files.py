@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..clip_names import VIDEO_SUFFIXES
-from .errors import DatasetError
+from ...clip_names import VIDEO_SUFFIXES
+from ..errors import DatasetError
 
 ENCODINGS = (('utf-8-sig', 'UTF-8'), ('gb18030', 'GBK'))       # GB 18030 holds all of GBK
 CLIP_COLUMNS = ('video_name', 'video', 'clip', 'path', 'filename', 'file', 'name')

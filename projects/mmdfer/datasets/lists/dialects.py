@@ -16,9 +16,9 @@ from functools import cached_property
 
 from mmengine.logging import print_log
 
-from ..labels import find_emotion
-from .declaration import fold_case
-from .errors import DatasetError
+from ...labels import find_emotion
+from ..declaration import fold_case
+from ..errors import DatasetError
 from .list_files import ListFile
 
 CERTAIN = 0.9                   # the share of clips with one number that must be known as one class

@@ -6,12 +6,11 @@ _base_ = ['finecliper_base.py']
 model = dict(
     map_encoder=dict(
         _base_.frames,
-        adapters=[
-            dict(type='BottleneckAdapter', slot='temporal_attn', width=20, skip=False),
-            dict(type='BottleneckAdapter', slot='attn_out', width=20),
-            dict(type='BottleneckAdapter', slot='parallel_ffn', width=20, skip=False, scale=0.5)
-        ]),
-    caption_encoder=dict(_base_.labels, context_length=248, adapters=[], freeze=False))
+        adapters=dict(
+            temporal=dict(type='BottleneckAdapter', slot='temporal_attn', width=20),
+            spatial=dict(type='BottleneckAdapter', slot='attn_out', width=20),
+            mlp=dict(type='BottleneckAdapter', slot='parallel_ffn', width=20, scale=0.5))),
+    caption_encoder=dict(_base_.labels, context_length=248, adapters=dict(), freeze=False))
 
 load = [dict(type='LoadFaceMaps', what=('parsing', 'landmarks')), dict(type='LoadCaption')]
 pack = dict(_base_.packing_captions, algorithm_keys=('parsing_maps', 'landmark_maps', 'has_face_maps'))

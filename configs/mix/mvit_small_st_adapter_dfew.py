@@ -10,7 +10,7 @@ model = dict(
         backbone=dict(type='MViT', arch='small', drop_path_rate=0.2),
         layout='mvit',
         pattern=r'blocks\.\d+',
-        adapter=dict(type='STAdapter', width=96),
+        adapters=dict(st=dict(type='STAdapter', slot='before', width=96)),
         freeze=True),
     cls_head=dict(
         type='MViTHead', num_classes=7, in_channels=768, dropout_ratio=0.5, topk=1, average_clips='prob'),

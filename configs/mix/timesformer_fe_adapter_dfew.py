@@ -6,4 +6,5 @@ _base_ = [
 model = dict(
     backbone=dict(
         _delete_=True, type='AdaptedBackbone', backbone=_base_.model.backbone, layout='timesformer',
-        pattern=r'transformer_layers\.layers\.\d+', adapter=dict(type='FEAdapter', width=116), freeze=True))
+        pattern=r'transformer_layers\.layers\.\d+', freeze=True,
+        adapters=dict(fe=dict(type='FEAdapter', slot='before', width=116))))

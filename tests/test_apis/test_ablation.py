@@ -4,6 +4,7 @@ import json
 import pytest
 
 from mmdfer.adapters import FEAdapter
+from mmdfer.backbones import named_adapters
 from mmdfer.apis.ablation import read_rows, run_rows, spread, write_table
 from mmdfer.apis.ablation_demo import demo_config, shrink, width_scale
 from mmdfer.run_config import load_config
@@ -34,7 +35,7 @@ def test_selection():
 
 
 def adapters_of(stem):
-    return load_config(f'{FOLDER}/{stem}.py').model.backbone.adapters
+    return named_adapters(load_config(f'{FOLDER}/{stem}.py').model.backbone.adapters).values()
 
 
 @pytest.mark.parametrize('stem, millions', [
@@ -44,7 +45,6 @@ def test_tunable_millions_in_adapters(stem, millions):
     """Counted from the formulas: dense r=116: 27r²+1619r+771 with, 27r²+1538r+768 without the size predictor."""
     total = 0
     for cfg in adapters_of(stem):
-        cfg = dict(cfg)
         first, _, last = str(cfg.pop('blocks')).partition('-')
         copies = 12 if first == 'all' else int(last) - int(first) + 1
         cfg.pop('slot')
@@ -94,8 +94,7 @@ def pe_clip_demo(stem):
 def test_pe_clips_own_row_is_the_demos_config(at_root):
     ours, theirs = pe_clip_demo('full'), load_config('configs/demo/pe_clip.py')
     for tower in (theirs.model.backbone, theirs.model.cls_head.text_encoder):
-        for adapter in tower.adapters:
-            adapter['blocks'] = 'all'
+        tower.adapters = [dict(adapter, blocks='all') for adapter in named_adapters(tower.adapters).values()]
     assert ours.model == theirs.model
 
 

@@ -75,7 +75,7 @@ def test_ablations_have_the_papers_counts(name):
 def test_pe_clip_has_the_papers_count_whatever_the_classes(dataset):
     found = count(f'pe_clip_vitb16_{dataset}.py')
     assert found['tunable'] == 9_399_564 and found['tunable_adapters'] == 5_844_492
-    assert found['modules']['backbone.adapters.ffn_out']['tunable'] == 12 * 206_497
+    assert found['modules']['backbone.adapters.tda']['tunable'] == 12 * 206_497
     assert count(f'zero_shot_clip_vitb16_{dataset}.py')['tunable'] == 0
 
 

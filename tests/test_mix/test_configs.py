@@ -202,7 +202,7 @@ def test_a_small_model_on_clips_encoder_learns_two_clips_and_tunes_what_it_shoul
     assert losses[-1] < 0.9 * losses[0]
     moved = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
     # Patches that change behind the last attention reach no class token: there ST-Adapter learns nothing.
-    unread = {key for key in tunable if 'st_adapter' in name and 'layers.2.adapters.before_ffn' in key}
+    unread = {key for key in tunable if 'st_adapter' in name and 'layers.2.adapters.st_mlp' in key}
     assert moved == set(tunable) - unread
 
 

@@ -4,6 +4,7 @@ from functools import lru_cache
 import pytest
 import torch
 
+from mmdfer.backbones import named_adapters
 from mmdfer.config_rows import find_row, row_names
 from mmdfer.run_config import load_config, towers
 from mmdfer.apis.counting import count_config
@@ -59,8 +60,10 @@ def test_adapters_lie_where_the_row_says(name, video, positive, negative):
 @pytest.mark.parametrize('scale', [0.3, 0.5, 0.7])
 def test_scale_rows_differ_in_the_scale_alone(scale):
     row, base = (load_config(ABLATIONS / name) for name in (f'scale_{str(scale).replace(".", "_")}.py', 'base_dfew.py'))
-    assert row.model.backbone.adapters[2].pop('scale') == scale
-    base.model.backbone.adapters[2].pop('scale')
+    rows, bases = (list(named_adapters(cfg.model.backbone.adapters).values()) for cfg in (row, base))
+    assert rows[2].pop('scale') == scale and bases[2].pop('scale') == 0.5
+    assert [dict(adapter, skip=None) for adapter in rows] == [dict(adapter, skip=None) for adapter in bases]
+    del row.model.backbone.adapters, base.model.backbone.adapters
     assert row._cfg_dict == base._cfg_dict
 
 

@@ -11,30 +11,27 @@ frames = dict(
     norm_cfg=dict(type='LN', eps=1e-5),
     layer_cfg=dict(act_cfg=dict(type='mmpretrain.QuickGELU')),
     temporal_embedding=16,
-    adapters=[
-        dict(type='BottleneckAdapter', slot='temporal_attn', width=128, skip=False),
-        dict(type='BottleneckAdapter', slot='attn_out', width=128),
-        dict(type='BottleneckAdapter', slot='parallel_ffn', width=128, skip=False, scale=0.5)
-    ],
+    adapters=dict(
+        temporal=dict(type='BottleneckAdapter', slot='temporal_attn', width=128),
+        spatial=dict(type='BottleneckAdapter', slot='attn_out', width=128),
+        mlp=dict(type='BottleneckAdapter', slot='parallel_ffn', width=128, scale=0.5)),
     freeze=True)
 map_encoder = dict(
     frames,
-    adapters=[
-        dict(type='BottleneckAdapter', slot='temporal_attn', width=96, skip=False),
-        dict(type='BottleneckAdapter', slot='attn_out', width=96),
-        dict(type='BottleneckAdapter', slot='parallel_ffn', width=96, skip=False, scale=0.5)
-    ])
+    adapters=dict(
+        temporal=dict(type='BottleneckAdapter', slot='temporal_attn', width=96),
+        spatial=dict(type='BottleneckAdapter', slot='attn_out', width=96),
+        mlp=dict(type='BottleneckAdapter', slot='parallel_ffn', width=96, scale=0.5)))
 labels = dict(
     type='CLIPTextEncoder',
     arch='ViT-B/16',
     context_length=77,
-    adapters=[
-        dict(type='BottleneckAdapter', slot='before_attn', width=128),
-        dict(type='BottleneckAdapter', slot='before_ffn', width=128)
-    ],
+    adapters=dict(
+        attn=dict(type='BottleneckAdapter', slot='before_attn', width=128),
+        ffn=dict(type='BottleneckAdapter', slot='before_ffn', width=128)),
     freeze=True)
 caption_encoder = dict(
-    labels, context_length=248, adapters=[dict(type='BottleneckAdapter', slot='before_attn', width=64)])
+    labels, context_length=248, adapters=dict(attn=dict(type='BottleneckAdapter', slot='before_attn', width=64)))
 
 model = dict(
     type='FineCLIPER',

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mmengine.config import Config
 
+from ..backbones import named_adapters
 from ..backbones.adapter_block import parse_blocks
 from ..backbones.adapter_vit import architecture
 from ..text.clip_text import text_architecture
@@ -37,8 +38,8 @@ def demo_config(row: dict) -> Config | None:
         if tower is None or small is None:
             continue
         depth, small_depth = (sizes(one.arch)['num_layers'] for one in (tower, small))
-        scale = width_scale(_get(full, place).adapters, small.adapters)
-        small.adapters = shrink(tower.adapters, depth, small_depth, scale)
+        scale = width_scale(*(list(named_adapters(one.adapters).values()) for one in (_get(full, place), small)))
+        small.adapters = shrink(list(named_adapters(tower.adapters).values()), depth, small_depth, scale)
     for place in KEPT:
         _copy(own, full, demo.model, place)
     if _copy(own, full, demo.model, PROMPTS):

@@ -10,13 +10,14 @@ from mmaction.models.recognizers import Recognizer3D
 from torch import Tensor, nn
 
 from ..registry import MODELS, nearest
+from .auxiliary import SumsAuxiliaryLosses
 from .modalities import Modality, build_modalities
 
 MAPS = {'parsing': 'parsing_maps', 'landmarks': 'landmark_maps'}
 
 
 @MODELS.register_module()
-class FineCLIPER(Recognizer3D):
+class FineCLIPER(SumsAuxiliaryLosses, Recognizer3D):
     """Representations of a clip for a :class:`mmdfer.heads.FineCLIPERHead` (FineCLIPER, ACM MM 2024).
 
     The paper's four are::

@@ -171,8 +171,8 @@ def error_of(argv):
 @pytest.mark.parametrize('args, message', [
     (['--data-root', '/no/such'], "data_root='/no/such': no such folder"),
     (['--fold', '6'], 'fold=6 does not exist'),
-    (['--cfg-options', 'model.backbone.adapters.0.slot=before_mlp'], "slot='before_mlp'"),
-    (['--cfg-options', 'model.backbone.adapters.0.blocks=3-9'], "'3-9' is outside the 4 blocks"),
+    (['--cfg-options', 'model.backbone.adapters.fe.slot=before_mlp'], "slot='before_mlp'"),
+    (['--cfg-options', 'model.backbone.adapters.fe.blocks=3-9'], "'3-9' is outside the 4 blocks"),
     (['--cfg-options', 'model.cls_head.num_classes=11'], 'num_classes=11'),
     (['--cfg-options', 'model.backbone.patch_size=16'], 'another architecture'),
     (['--image-checkpoint', '/no/such.pth'], '/no/such.pth: no such file'),
@@ -203,8 +203,8 @@ def test_unreadable_clips_stop_evaluation_and_are_counted_in_training(place, tmp
 
 
 @pytest.mark.parametrize('options, message', [
-    (['model.backbone.adapters.0.width=8'], 'another architecture'),
-    (['model.backbone.adapters.0.slot=after_ffn'], 'another architecture'),
+    (['model.backbone.adapters.fe.width=8'], 'another architecture'),
+    (['model.backbone.adapters.fe.slot=after_ffn'], 'was trained in before_attn, the config has it in after_ffn'),
 ])
 def test_a_checkpoint_of_another_architecture_is_refused(place, options, message):
     assert message in error_of(command('test.py', CONFIG, place / 'run' / 'epoch_3.pth', '--data-root', place / 'DFEW',

@@ -13,9 +13,9 @@ from ..test_heads.test_finecliper_head import ENCODER, NEGATIVE, POSITIVE
 from ..test_text.clip_models import QUICK, TEXT, VISION
 
 T = 4
-AIM = [dict(type='BottleneckAdapter', slot='temporal_attn', width=8, skip=False, zero_init=False),
+AIM = [dict(type='BottleneckAdapter', slot='temporal_attn', width=8, zero_init=False),
        dict(type='BottleneckAdapter', slot='attn_out', width=8, zero_init=False),
-       dict(type='BottleneckAdapter', slot='parallel_ffn', width=8, skip=False, scale=0.5, zero_init=False)]
+       dict(type='BottleneckAdapter', slot='parallel_ffn', width=8, scale=0.5, zero_init=False)]
 VIT = dict(type='AdapterViT', arch=VISION, img_size=32, patch_size=8, pre_norm=True, proj_dim=32, layer_cfg=QUICK,
            adapters=AIM)
 CAPTIONS = ['the mouth opens wide', '', 'brows are lowered and the lips pressed']

@@ -23,6 +23,7 @@ from ..engine import ClassesHook
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..files import write_json
+from ..recognizers.auxiliary import check_auxiliary_losses
 from ..run_config import current_fold, flow_classes, inner_share, set_folds, towers
 from ..runs.folder import run_records
 from ..runs.layout import BEST_CHECKPOINT, CHOSEN, CONFUSION, CURVES, TEST, TEST_METRICS
@@ -104,6 +105,7 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     runner.register_hook(_BeginHook(cfg), priority='HIGHEST')
     if not any(isinstance(hook, MetricsHook) for hook in runner.hooks):
         runner.register_hook(MetricsHook())
+    check_auxiliary_losses(bare_model(runner))
     start = time.time()
     runner.train()
     tunable, total = count_parameters(bare_model(runner))

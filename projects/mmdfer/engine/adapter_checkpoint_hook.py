@@ -13,7 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop, find_latest_checkpoint
 from ..files import write_link, write_text
 from ..registry import HOOKS
 from ..version import __version__
-from ..weights import check_resumable, frozen_digest, save_tunable
+from ..weights import adapter_places, check_resumable, frozen_digest, save_tunable
 from .sharding import is_sharded
 from .tunable_ema import evaluated_weights
 
@@ -89,7 +89,7 @@ class AdapterCheckpointHook(CheckpointHook):
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         # The hook saves an epoch's checkpoint once more after a better validation; FlexibleRunner then counts it as one
         # epoch and iteration later, which a resumed run would leave out.
-        checkpoint['meta'].update(self._position)
+        checkpoint['meta'].update(self._position, adapter_places=adapter_places(_bare(runner.model)))
 
     def _save_checkpoint(self, runner) -> None:
         super()._save_checkpoint(runner)

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 from pathlib import Path
 from statistics import mean
 
@@ -63,7 +64,7 @@ def summarize_runs(runs: Sequence[RunFolder]) -> dict:
     file = runs[0].path.parent / FOLDS
     select = read_json(file).get('select') if len(runs) > 1 and file.is_file() else None
     select = select if select in kinds else next(iter(kinds), None)
-    summary = dict(folds=list(results), kinds=kinds, select=select, notes=[])
+    summary: dict[str, Any] = dict(folds=list(results), kinds=kinds, select=select, notes=[])
     summary.update((kind, summarize([run.row(kind) for run in runs])) for kind in kinds)
     if kinds:
         found = {run.result.get('fold'): run.predictions(select) for run in runs}
@@ -138,7 +139,7 @@ def total_cost(rows: Sequence[dict]) -> dict:
     Args:
         rows: of :meth:`~mmdfer.runs.folder.RunFolder.cost`.
     """
-    over = dict(seconds=sum, training_seconds=sum, iteration_seconds=mean, cuda_mib=max, rss_mib=max)
+    over: dict[str, Callable] = dict(seconds=sum, training_seconds=sum, iteration_seconds=mean, cuda_mib=max, rss_mib=max)
     values = {key: [row[key] for row in rows] for key in over}
     return {key: None if None in values[key] else over[key](values[key]) for key in over}
 

@@ -33,7 +33,7 @@ def smooth(values: np.ndarray, weight: float = 0.9) -> np.ndarray:
     return averages
 
 
-def best_epoch(records: Records) -> dict | None:
+def best_epoch(records: Records) -> Mapping | None:
     """The validation record with the highest UAR, the first of equals; ``None`` without validation."""
     found = [record for record in records if not is_training(record) and _key(record, 'uar')]
     return max(found, key=lambda record: record[_key(record, 'uar')], default=None)

@@ -1,6 +1,7 @@
 """Figures without pyplot: drawing touches no global state of matplotlib and needs no display."""
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: str | Path | None, dpi: int = 150) -> Figure:
+def save(figure: Figure, path: str | os.PathLike | None, dpi: int = 150) -> Figure:
     """Write a figure, making the folder; the file's ending (.png, .pdf, .svg) decides the format. Without a path
     nothing is written.
 

@@ -1,11 +1,7 @@
-"""A training leaves its figures whatever it logs to and whatever it is called; tests and refused trainings change nothing."""
+"""A training leaves its figures whatever it logs to and is called; tests and refused trainings change nothing of it."""
 import json
 
 import pytest
-from mmengine.registry import VISBACKENDS
-from mmengine.visualization.vis_backend import BaseVisBackend
-from sklearn.metrics import accuracy_score, recall_score
-
 from mmdfer.apis.running import test as run_test
 from mmdfer.apis.running import train
 from mmdfer.evaluation import load_predictions
@@ -14,6 +10,9 @@ from mmdfer.runs.folder import RunFolder
 from mmdfer.runs.lock import locked
 from mmdfer.runs.metrics import read_evaluations
 from mmdfer.runs.report import write_report
+from mmengine.registry import VISBACKENDS
+from mmengine.visualization.vis_backend import BaseVisBackend
+from sklearn.metrics import accuracy_score, recall_score
 
 from ..conftest import ROOT, write_dfew
 

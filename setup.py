@@ -20,13 +20,14 @@ DECORD = 'platform_machine == "x86_64" or platform_machine == "AMD64"'
 MEDIAPIPE = 'python_version < "3.13" and (sys_platform != "linux" or platform_machine == "x86_64")'
 REQUIRES = [
     'torch>=2.11', 'torchvision', 'mmengine>=0.10.7,<1', 'mmcv-lite==2.1.0', 'mmpretrain==1.2.0',
-    f'mmaction2==1.2.0; {DECORD}', 'av>=14',
+    f'mmaction2==1.2.0; {DECORD}', 'av>=14,<19',
     'opencv-python>=4.9,<5', 'opencv-contrib-python>=4.9,<5',       # one module, two names: MMEngine's and MMAction2's
     'numpy>=1.26', 'scipy', 'scikit-learn', 'pillow', 'einops', 'importlib-metadata', 'safetensors', 'matplotlib',
     'jinja2', 'pyyaml', 'tensorboard', 'tqdm',
 ]
 EXTRAS = {
     'face': [f'mediapipe==0.10.21; {MEDIAPIPE}'],
+    'infer': [f'mediapipe==0.10.21; {MEDIAPIPE}', 'h5py', 'pandas>=2.2'],
     'captions': ['transformers>=4.49', 'nltk', 'open_clip_torch>=2.24'],
     'text': ['open_clip_torch>=2.24'],
     'fast': ['simplejpeg'],
@@ -85,7 +86,7 @@ setup(
     python_requires='>=3.11',
     package_dir={'': 'projects'},
     packages=find_packages('projects', include=['mmdfer', 'mmdfer.*']),
-    package_data={'': ['*.yaml', 'py.typed'], 'mmdfer.visualization.report': ['templates/*']},
+    package_data={'': ['*.yaml', 'py.typed'], 'mmdfer.visualization.report': ['templates/*'], 'mmdfer.video': ['templates/*']},
     entry_points={'console_scripts': ['mmdfer = mmdfer.apis.cli:main']},
     install_requires=REQUIRES,
     extras_require=dict(EXTRAS, all=sorted({name for names in EXTRAS.values() for name in names})),

@@ -9,6 +9,7 @@ from inspect import signature
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
+from mmengine.fileio import list_from_file
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
@@ -22,14 +23,15 @@ from .registry import DATASETS
 READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
 TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
 CLIP_CONTEXT = 77
-# What a runner reads of a config beside the arguments of its own.
-OF_RUNNER = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg',
-             'runner_type', 'strategy', 'sync_bn')
+# What a run, and its runner beside the arguments of its own, reads of a config.
+OF_RUN = ('fresh_classes', 'run_classes')
+OF_RUNNER = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters',
+             'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
-    """Read a config and merge ``key=value`` options into it.
+    """Read a config, merge ``key=value`` options into it, and fill in the classes of its data.
 
     Args:
         path: a config file; or the name of one of the toolbox's: its path below ``configs`` without ``.py``, its bare
@@ -37,7 +39,8 @@ def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
         options: entries by dotted key.
 
     Raises:
-        ValueError: for a file that is missing or no config, an unknown name, or an option of nothing.
+        ValueError: for a file that is missing or no config, an unknown name, an option of nothing, or a config that
+            disagrees with itself about its classes.
     """
     cfg = read_config(path)
     options = dict(options or {})
@@ -48,11 +51,34 @@ def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
     if options:
         _check_options(cfg, options)
         cfg.merge_from_dict(options)
+    flow_classes(cfg)
     return cfg
 
 
+def flow_classes(cfg: Config, classes: Sequence[str] | None = None) -> tuple[str, ...] | None:
+    """Give a config's model the classes of its data: those of the training set, of the test set without training.
+
+    They are kept as ``run_classes``. Wherever the config leaves them out, ``num_classes`` of heads, mixing and
+    preprocessing, ``classes`` of texts, and what a metric cannot do without are filled in; where it gives them, they
+    must agree, but for the order of texts, which are brought into that of the data. What an earlier call filled in
+    follows when the data change. Everything that builds from a config goes through here.
+
+    Args:
+        cfg: a run's config.
+        classes: those to take where neither the data nor the config names any, such as a checkpoint's.
+
+    Returns:
+        The classes in their order; ``None`` where nothing names them.
+
+    Raises:
+        ValueError: for data sets, heads, texts or metrics that disagree; it names both sides.
+    """
+    from .class_flow import flow
+    return flow(cfg, classes)
+
+
 def _check_options(cfg: Config, options: dict) -> None:
-    known = {*cfg, *OF_RUNNER, *signature(Runner.__init__).parameters}
+    known = {*cfg, *OF_RUN, *OF_RUNNER, *signature(Runner.__init__).parameters}
     for key in options:
         first = key.partition('.')[0]
         if first not in known:
@@ -73,9 +99,15 @@ def dataset_configs(cfg: Config, loaders: Sequence[str] = LOADERS) -> Iterator[C
 
 
 def dataset_classes(dataset: ConfigDict) -> Sequence[str] | None:
-    """Class names of a data set's config, if its class or its ``metainfo`` names them."""
-    metainfo = dict(getattr(DATASETS.get(dataset.type), 'METAINFO', {}), **(dataset.get('metainfo') or {}))
-    return metainfo.get('classes')
+    """Class names of a data set's config, if its class, its ``metainfo`` or the folders of its data name them."""
+    kind = DATASETS.get(dataset.type)
+    metainfo = dict(getattr(kind, 'METAINFO', {}), **(dataset.get('metainfo') or {}))
+    classes = metainfo.get('classes')
+    if isinstance(classes, str):                                # a file of names, as mmengine reads it
+        return list_from_file(classes) if os.path.isfile(classes) else None
+    if classes is None and hasattr(kind, 'classes_on_disk'):
+        return kind.classes_on_disk(dataset.get('data_root', ''))
+    return classes
 
 
 def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None, skip_bad_clips: bool = False,
@@ -91,7 +123,7 @@ def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None,
         for name, value in (('fold', fold), ('scene', scene)):
             if value is None:
                 continue
-            if name not in dataset:
+            if name not in dataset and not (name == 'fold' and folds_of(dataset)):
                 raise DatasetError(f'--{name} {value}: {dataset.type} has no {name}s')
             dataset[name] = value
         if packed is not None:
@@ -105,14 +137,20 @@ def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None,
             raise DatasetError(f'data_root={root!r}: no such folder; give the folder of the data set with --data-root')
 
 
+def folds_of(dataset: ConfigDict) -> tuple[int, ...]:
+    """The folds of a data set's class, such as 1 to 5; none for a set with one split."""
+    return tuple(getattr(DATASETS.get(dataset.type), 'FOLDS', ()))
+
+
 def current_fold(cfg: Config) -> int | None:
-    """The fold that a config's training or test data is of, if its set has folds."""
-    return next((dataset.fold for dataset in dataset_configs(cfg) if 'fold' in dataset), None)
+    """The fold that a config's training or test data is of, if its set has folds; a config without one takes the first."""
+    found = (dataset.get('fold') or next(iter(folds_of(dataset)), None) for dataset in dataset_configs(cfg))
+    return next((fold for fold in found if fold is not None), None)
 
 
 def set_folds(cfg: Config) -> tuple[int, ...]:
     """The folds of the config's set, such as 1 to 5; none for a set with one split."""
-    return next((tuple(getattr(DATASETS.get(dataset.type), 'FOLDS', ())) for dataset in dataset_configs(cfg)), ())
+    return next((folds_of(dataset) for dataset in dataset_configs(cfg)), ())
 
 
 def set_inner(cfg: Config, share: float | None) -> None:
@@ -228,8 +266,8 @@ def use_fsdp(cfg: Config) -> None:
         ValueError: without several processes to spread over, or with averages, which need whole weights.
     """
     if cfg.get('launcher', 'none') == 'none':
-        raise ValueError('--fsdp: spreads the weights over several processes; start them by bash tools/dist_train.sh '
-                         'CONFIG PROCESSES --fsdp')
+        raise ValueError('--fsdp: spreads the weights over several processes; start them by mmdfer train '
+                         'CONFIG --gpus N --fsdp')
     hooks = [*cfg.get('default_hooks', {}).values(), *cfg.get('custom_hooks', [])]
     averaging = [hook.type for hook in hooks if hook and hook.type in ('TunableEMAHook', 'TunableSWAHook', 'EMAHook')]
     if averaging:

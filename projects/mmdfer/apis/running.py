@@ -19,27 +19,32 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..backbones.freezing import count_parameters
+from ..engine import ClassesHook
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..files import write_json
-from ..run_config import current_fold, dataset_classes, dataset_configs, inner_share, towers
+from ..recognizers.auxiliary import check_auxiliary_losses
+from ..run_config import current_fold, flow_classes, inner_share, set_folds, towers
 from ..runs.folder import run_records
 from ..runs.layout import BEST_CHECKPOINT, CHOSEN, CONFUSION, CURVES, TEST, TEST_METRICS
 from ..runs.loading import load_into
 from ..runs.lock import locked
 from ..runs.metrics import read_evaluations, result_figures, to_evaluation
 from ..runs.recording import MetricsHook, PredictionsHook
-from ..runs.result import forget_result, write_result
-from ..runs.samples import set_classes, set_name
+from ..runs.result import forget_outcome, write_result
+from ..runs.samples import set_classes, set_name, set_title
 from ..runs.settings import begin_settings, config_name, digest_of, read_settings, settings_of
 from ..visualization import plot_confusion_matrix, plot_curves
 from .launching import is_first_process, join_processes
 
 
 def build_runner(cfg: Config) -> Runner:
-    """A runner for one process or many, with or without CUDA."""
+    """A runner for one process or many, with or without CUDA, whose model has the classes of the data."""
+    flow_classes(cfg)
     join_processes(cfg)
-    return RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
+    runner = RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
+    runner.register_hook(ClassesHook())
+    return runner
 
 
 def bare_model(runner: Runner):
@@ -47,39 +52,25 @@ def bare_model(runner: Runner):
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
-def check_classes(cfg: Config) -> None:
-    """Refuse a head whose number of classes is not the data set's.
-
-    Raises:
-        ValueError: naming both numbers.
-    """
-    model = cfg.get('model', {})
-    expected = (model.get('cls_head') or model.get('head') or {}).get('num_classes')
-    for dataset in dataset_configs(cfg):
-        classes = dataset_classes(dataset)
-        if expected is not None and classes is not None and expected != len(classes):
-            raise ValueError(f'the head has num_classes={expected}, {dataset.type} has {len(classes)} classes '
-                             f'({", ".join(classes[:12])}): set num_classes={len(classes)} in the head')
-
-
 def train_run(cfg: Config, name: str | None = None) -> tuple[Runner, dict]:
     """Train by mmengine's runner, draw the curves and the confusion matrix, and write ``result.json`` last.
 
     What lies in ``work_dir`` afterwards is told in :mod:`mmdfer.runs.layout`. A config that validates on a part of the
-    training clips (``run_config.set_inner``) is tested once, at the epoch that was best there; the figures of the result
-    are then those of this test.
+    training clips (``run_config.set_inner``) is tested once, at the epoch that was best there; the figures of the
+    result are then those of this test.
 
     Args:
         cfg: a run's config with ``work_dir`` set.
         name: the run's name in tables. Defaults to the config's file stem.
 
     Returns:
-        The runner, and the content of ``result.json`` (main process; others get an empty dict), see :mod:`mmdfer.runs.result`.
+        The runner, and the content of ``result.json`` (main process; others get an empty dict), see
+        :mod:`mmdfer.runs.result`.
 
     Raises:
         ValueError: if the config's parts do not fit, or another process trains in ``work_dir``.
     """
-    check_classes(cfg)
+    flow_classes(cfg)
     first = is_first_process(cfg)
     if first:
         os.makedirs(cfg.work_dir, exist_ok=True)
@@ -103,7 +94,7 @@ class _BeginHook(Hook):
         if not is_main_process():
             return
         if runner.iter == 0:
-            forget_result(runner.work_dir)
+            forget_outcome(runner.work_dir)
         changed = begin_settings(runner.work_dir, self._cfg, resumed=runner.iter > 0)
         if changed:
             runner.logger.warning(f'the run goes on with other settings than it began with: {changed}')
@@ -114,6 +105,7 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     runner.register_hook(_BeginHook(cfg), priority='HIGHEST')
     if not any(isinstance(hook, MetricsHook) for hook in runner.hooks):
         runner.register_hook(MetricsHook())
+    check_auxiliary_losses(bare_model(runner))
     start = time.time()
     runner.train()
     tunable, total = count_parameters(bare_model(runner))
@@ -129,8 +121,8 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
         inner = dict(share=share, **figures['best'])
         chosen = to_evaluation(tested, figures['unit'], inner['epoch']).figures()
         figures = dict(chosen, unit=figures['unit'], best=chosen, inner=inner)
-    classes = set_classes(cfg)
-    result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), classes=classes, fold=current_fold(cfg),
+    result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), title=set_title(cfg),
+                  classes=set_classes(cfg), fold=current_fold(cfg), folds=list(set_folds(cfg)),
                   settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
                   seconds=round(time.time() - start, 1), processes=get_world_size(), work_dir=cfg.work_dir,
                   rss_mib=peak_rss(), **figures)
@@ -169,14 +161,13 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
         CheckpointError: if the file does not fit the config's model.
         ValueError: without a checkpoint, if a part of the model would be random.
     """
-    check_classes(cfg)
     cfg, folder = copy.deepcopy(cfg), out or os.path.join(cfg.work_dir, TEST)
-    cfg.load_from, cfg.resume, cfg.runner_type, cfg.work_dir = None, False, 'Runner', folder     # sharded runs save whole
+    cfg.load_from, cfg.resume, cfg.runner_type, cfg.work_dir = None, False, 'Runner', folder    # sharded: whole files
     runner = build_runner(cfg)
     if checkpoint is None:
         _start_untrained(cfg, bare_model(runner))
     else:
-        load_into(bare_model(runner), checkpoint)
+        load_into(bare_model(runner), checkpoint, cfg.get('run_classes'))
     for hook in runner.hooks:
         if isinstance(hook, PredictionsHook):
             hook.test_folder = folder
@@ -197,8 +188,8 @@ def _start_untrained(cfg: Config, model) -> None:
     """
     tunable, _ = count_parameters(model)
     if tunable:
-        raise ValueError(f'no checkpoint is given, and the model has {tunable:,} parameters to train: give the file that '
-                         'training left')
+        raise ValueError(f'no checkpoint is given, and the model has {tunable:,} parameters to train: give the file '
+                         'that training left')
     if not all(tower.get('init_cfg') for tower in towers(cfg.model)):
         raise ValueError('the towers have random weights: give a CLIP model by --clip-checkpoint')
     model.init_weights()
@@ -217,8 +208,8 @@ def _warn_about_random_backbone(cfg: Config, runner: Runner) -> None:
         frozen = tower.get('freeze', tower.type != 'ImageViT')
         given = [part.get(key) for part in (tower, tower.get('backbone') or {}) for key in ('init_cfg', 'pretrained')]
         if frozen and not any(given):
-            runner.logger.warning('a frozen tower has random weights: give an image model by --image-checkpoint, or a CLIP '
-                                  'model by --clip-checkpoint')
+            runner.logger.warning('a frozen tower has random weights: give an image model by --image-checkpoint, or a '
+                                  'CLIP model by --clip-checkpoint')
             return
 
 

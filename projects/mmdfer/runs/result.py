@@ -1,8 +1,8 @@
 """``result.json``: the figures of a run, written when its training has ended; a run without it is not finished.
 
-``name``, ``config``, ``dataset``, ``classes``, ``fold``
-    the run's name in tables, its config's name, the short name and the classes of its set, and the fold; null for what
-    a run does not have.
+``name``, ``config``, ``dataset``, ``title``, ``classes``, ``fold``, ``folds``
+    the run's name in tables, its config's name, the short name of its set, what reports call that (a synthetic set is
+    named so), the set's classes, the fold, and all folds that the set has; null or empty for what a run does not have.
 ``settings``
     SHA-256 of the settings that made the figures (:func:`mmdfer.runs.settings.digest_of`).
 ``uar``, ``war``, ``epoch``, ``unit``
@@ -16,7 +16,7 @@
 ``seconds``, ``processes``, ``rss_mib``, ``work_dir``
     wall clock of the last start, the processes, peak memory of the main one, and the folder as the run knew it.
 
-Runs from before these entries lack ``config``, ``dataset``, ``classes``, ``settings`` and ``unit``.
+Runs from before lack ``config``, ``dataset``, ``title``, ``classes``, ``folds``, ``settings`` and ``unit``.
 """
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import read_json, write_json
-from .layout import RESULT
+from .layout import OUTCOME, RESULT
 
 
 def write_result(folder: str | os.PathLike, result: dict[str, Any]) -> None:
@@ -38,9 +38,10 @@ def is_finished(folder: str | os.PathLike) -> bool:
     return (Path(folder) / RESULT).is_file()
 
 
-def forget_result(folder: str | os.PathLike) -> None:
-    """Remove the result of a run that is begun anew."""
-    (Path(folder) / RESULT).unlink(missing_ok=True)
+def forget_outcome(folder: str | os.PathLike) -> None:
+    """Remove what an earlier run in the folder left at its end, the result first, since another one is begun."""
+    for name in OUTCOME:
+        (Path(folder) / name).unlink(missing_ok=True)
 
 
 def read_result(folder: str | os.PathLike) -> dict[str, Any]:

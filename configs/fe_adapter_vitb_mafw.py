@@ -5,5 +5,4 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(adapters=dict(fe=dict(type='FEAdapter', slot='before_attn', blocks='all', width=116))),
-    cls_head=dict(num_classes=11))
+    backbone=dict(adapters=dict(fe=dict(type='FEAdapter', slot='before_attn', blocks='all', width=116))))

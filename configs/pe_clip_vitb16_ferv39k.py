@@ -4,9 +4,7 @@ _base_ = [
     '_base_/schedules/pe_clip_30e.py', '_base_/default_runtime.py'
 ]
 
-model = dict(
-    cls_head=dict(texts=dict(dataset='ferv39k')),
-    data_preprocessor=dict(blending=_base_.blending))
+model = dict(data_preprocessor=dict(blending=_base_.blending))
 train_dataloader = dict(batch_size=8)
 
 # 20 epochs here, two of them warm-up.

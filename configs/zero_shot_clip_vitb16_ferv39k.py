@@ -4,4 +4,4 @@ _base_ = [
     '_base_/default_runtime.py'
 ]
 
-model = dict(cls_head=dict(texts=dict(dataset='ferv39k', source='noun', templates='faces')))
+model = dict(cls_head=dict(texts=dict(source='noun', templates='faces')))

@@ -4,4 +4,4 @@ _base_ = [
     '_base_/default_runtime.py'
 ]
 
-model = dict(cls_head=dict(num_classes=11, texts=dict(dataset='mafw', source='noun', templates='faces')))
+model = dict(cls_head=dict(texts=dict(source='noun', templates='faces')))

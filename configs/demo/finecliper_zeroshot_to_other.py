@@ -4,7 +4,6 @@ _base_ = ['finecliper_zeroshot.py']
 
 data_root = 'data/demo_seed1/by_class'
 classes = ['happy', 'sad', 'angry', 'surprise']
-model = dict(cls_head=dict(num_classes=4, texts=dict(dataset=None, classes=classes)))
 other = dict(
     _delete_=True,
     type='VideoFolderDataset',

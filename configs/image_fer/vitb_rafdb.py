@@ -3,5 +3,3 @@ _base_ = [
     '../_base_/models/vitb_image.py', '../_base_/datasets/rafdb.py', '../_base_/schedules/image_finetune.py',
     '../_base_/default_runtime.py'
 ]
-
-model = dict(data_preprocessor=dict(num_classes=7), head=dict(num_classes=7))

@@ -14,7 +14,7 @@ model = dict(
         adapters=dict(st=dict(type='STAdapter', slot='before', width=96)),
         freeze=True),
     cls_head=dict(
-        type='MViTHead', num_classes=7, in_channels=768, dropout_ratio=0.5, topk=1, average_clips='prob'),
+        type='MViTHead', in_channels=768, dropout_ratio=0.5, topk=1, average_clips='prob'),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[114.75, 114.75, 114.75],

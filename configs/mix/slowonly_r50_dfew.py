@@ -8,7 +8,7 @@ model = dict(
     type='Recognizer3D',
     backbone=dict(type='ResNet3dSlowOnly', depth=50, pretrained=None, lateral=False, norm_eval=False),
     cls_head=dict(
-        type='I3DHead', num_classes=7, in_channels=2048, dropout_ratio=0.5, topk=1, average_clips='prob'),
+        type='I3DHead', in_channels=2048, dropout_ratio=0.5, topk=1, average_clips='prob'),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[123.675, 116.28, 103.53],

@@ -8,7 +8,7 @@ model = dict(
     type='Recognizer2D',
     backbone=dict(type='ResNet', depth=50, pretrained=None, norm_eval=False),
     cls_head=dict(
-        type='TSNHead', num_classes=7, in_channels=2048, dropout_ratio=0.4, topk=1, average_clips='prob'),
+        type='TSNHead', in_channels=2048, dropout_ratio=0.4, topk=1, average_clips='prob'),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[123.675, 116.28, 103.53],

@@ -23,7 +23,8 @@ from .registry import DATASETS
 READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
 TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
 CLIP_CONTEXT = 77
-# What a runner reads of a config beside the arguments of its own.
+# What a run, and its runner beside the arguments of its own, reads of a config.
+OF_RUN = ('fresh_classes', 'run_classes')
 OF_RUNNER = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters',
              'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -78,8 +79,10 @@ def flow_classes(cfg: Config, classes: Sequence[str] | None = None) -> tuple[str
     """
     from .class_flow import flow
     return flow(cfg, classes)
+
+
 def _check_options(cfg: Config, options: dict) -> None:
-    known = {*cfg, *OF_RUNNER, *signature(Runner.__init__).parameters}
+    known = {*cfg, *OF_RUN, *OF_RUNNER, *signature(Runner.__init__).parameters}
     for key in options:
         first = key.partition('.')[0]
         if first not in known:

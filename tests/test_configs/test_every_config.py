@@ -17,6 +17,7 @@ from mmdfer.apis.counting import count_config
 from mmdfer.config_names import config_files
 from mmdfer.config_rows import find_row, row_names
 from mmdfer.datasets import DFERDataset, class_names
+from mmdfer.recognizers.finecliper import modalities_of
 from mmdfer.registry import DATASETS, MODELS, TRANSFORMS
 from mmdfer.run_config import LOADERS, dataset_classes, dataset_configs, flow_classes, load_config, towers
 from mmdfer.runs.published import read_papers
@@ -145,7 +146,8 @@ def maps_and_captions_reach_the_model_that_asks_for_them(read):
     cfg = read.cfg
     assert 'beside_frames' not in cfg
     contrastive = read.head.type == 'CaptionContrastiveHead'
-    encoded = cfg.model.get('caption_encoder') is not None
+    seen = modalities_of(cfg.model) if cfg.model.type == 'FineCLIPER' else {}
+    encoded, maps = 'caption' in seen, {'parsing', 'landmarks'} & set(seen)
     elsewhere = read.name.startswith('zero_shot_contrastive') or '_to_' in read.name         # where it was trained
     wanted = {'train_dataloader': contrastive and not elsewhere or encoded, 'val_dataloader': encoded,
               'test_dataloader': encoded}
@@ -156,7 +158,7 @@ def maps_and_captions_reach_the_model_that_asks_for_them(read):
             packs = any('caption' in step.get('meta_keys', ()) for step in packed)
             loads = 'LoadCaption' in kinds or dataset.get('captions', False)
             assert packs == loads and (loads or not wants)
-            assert ('LoadFaceMaps' in kinds) == bool(cfg.model.get('map_encoder'))
+            assert ('LoadFaceMaps' in kinds) == bool(maps)
             assert any('parsing_maps' in step.get('algorithm_keys', ()) for step in packed) == ('LoadFaceMaps' in kinds)
 
 

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmdfer.apis.configs import list_configs
 from mmdfer.backbones.freezing import count_parameters
 from mmdfer.registry import MODELS
+from mmdfer.run_config import load_config
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import is_added, read_checkpoint
 
@@ -152,7 +153,7 @@ def test_counts_at_full_size(name):
 
 @pytest.mark.parametrize('name', EXPECTED)
 def test_configs_agree_with_their_data(name):
-    cfg = Config.fromfile(path(name))
+    cfg = load_config(path(name))
     assert cfg.model.cls_head.num_classes == CLASSES and cfg.model.cls_head.get('average_clips', 'prob') == 'prob'
     assert cfg.val_evaluator.type == 'RecallMetric' and cfg.custom_imports['imports'] == ['mmdfer']
     backbone = cfg.model.backbone.get('backbone', cfg.model.backbone)

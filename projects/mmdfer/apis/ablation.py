@@ -20,7 +20,7 @@ from ..runs.result import is_finished, read_result
 from ..runs.settings import settings_of
 from . import options
 from .ablation_demo import demo_config
-from .launching import Launch
+from .launching import ALONE, Launch
 from .processes import Training
 
 OURS = ('--work-dir', '--seed', '--name', '--resume')
@@ -187,7 +187,7 @@ def _own_config(trial: Trial) -> Config:
     return load_config(trial.config) if trial.config else complete_config(row_config(*trial.data))
 
 
-def run_trials(plan: Plan, launch: Launch = Launch()) -> list[dict]:
+def run_trials(plan: Plan, launch: Launch = ALONE) -> list[dict]:
     """Train each row with each seed, going past what is finished and on with what was stopped.
 
     Args:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from itertools import groupby
 
 import torch
@@ -65,7 +66,7 @@ class FineCLIPER(SumsAuxiliaryLosses, Recognizer3D):
 
     def encoder_of(self, modality: Modality) -> nn.Module:
         """The module that makes a modality's features."""
-        return getattr(self, modality.encoder)
+        return getattr(self, str(modality.encoder))
 
     def predict(self, inputs: Tensor, data_samples: list, **kwargs) -> list:
         """Samples with their prediction; MMAction2's own keeps maps and captions from :meth:`extract_feat`."""
@@ -119,7 +120,8 @@ def modalities_of_parts(map_encoder: dict | None, maps: Sequence[str], caption_e
     for name in maps:
         if name not in MAPS:
             raise ValueError(f'FineCLIPER: maps={list(maps)}: {name!r} is no kind of maps: {nearest(name, MAPS)}')
-    modalities, encoders = dict(video=dict(type='VideoModality')), {}
+    modalities: dict[str, dict[str, Any]] = dict(video=dict(type='VideoModality'))
+    encoders: dict[str, dict] = {}
     if map_encoder is not None and maps:
         encoders['map'] = map_encoder
         modalities.update((name, dict(type='MapModality', key=MAPS[name], encoder='map')) for name in maps)

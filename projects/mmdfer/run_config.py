@@ -42,7 +42,11 @@ def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
         ValueError: for a file that is missing or no config, an unknown name, an option of nothing, or a config that
             disagrees with itself about its classes.
     """
-    cfg = read_config(path)
+    return complete_config(read_config(path), options)
+
+
+def complete_config(cfg: Config, options: dict | None = None) -> Config:
+    """What :func:`load_config` makes of a config that is read: its parts in place, options merged, classes filled in."""
     options = dict(options or {})
     before = {key: options.pop(key) for key in list(options) if key.partition('.')[0] == BESIDE}
     if before:

@@ -1,4 +1,4 @@
-"""Some classes of a synthetic set as class folders, a set of its own for :class:`~mmdfer.datasets.VideoFolderDataset`."""
+"""Some classes of a synthetic set as class folders, for :class:`~mmdfer.datasets.VideoFolderDataset`."""
 from __future__ import annotations
 
 import json

@@ -46,7 +46,7 @@ class Performance:
         active = np.flatnonzero(self.envelope > 0.1)
         return dict(onset=int(active[0]), apex=int(self.envelope.argmax()), offset=int(active[-1]))
 
-    def reversed(self) -> 'Performance':
+    def reversed(self) -> Performance:
         """The same performance played backwards."""
         return replace(self, frames=self.frames[::-1].copy(), envelope=self.envelope[::-1].copy())
 

@@ -15,8 +15,8 @@ The folder names are DFEW's own and do not tell the frames' size.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,24 @@ def make_dataset(out: Path, options: Options, workers: int = 1, overwrite: bool 
     remove_partials(out.parent, out.name)
     with whole_folder(out, durable=False) as folder:        # it can be drawn again
         _make_folders(folder, clips, options)
-        with closing(in_processes(partial(_draw_and_write, folder, options), groups, workers)) as done:
+        done = in_processes(partial(_draw_and_write, folder, options), groups, workers)
+        with closing(done), _one_thread_of_opencv():
             notes = [note for group in progress(done, len(groups)) for note in group]
         _write_fold_lists(folder, clips)
         _write_static_list(folder, pictures, options)
         _write_notes(folder, notes, options)
     return True
+
+
+@contextmanager
+def _one_thread_of_opencv() -> Iterator[None]:
+    """Its threads gain nothing on pictures this small, and wait for each other on a busy machine."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _is_done(out: Path, options: Options, overwrite: bool) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..datasets.dfew import CLASSES as CLASSES     # ``CLASSES[label - 1]`` names DFEW's label
+from ..datasets.dfew import CLASSES as CLASSES  # ``CLASSES[label - 1]`` names DFEW's label
 
 ACTION_UNITS = (1, 2, 4, 5, 6, 7, 9, 12, 15, 16, 20, 23, 25, 26, 45)
 """FACS numbers, in the order of every AU vector of this package."""

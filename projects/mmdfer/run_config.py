@@ -143,7 +143,8 @@ def folds_of(dataset: ConfigDict) -> tuple[int, ...]:
 
 
 def current_fold(cfg: Config) -> int | None:
-    """The fold that a config's training or test data is of, if its set has folds; a config without one takes the first."""
+    """The fold that a config's training or test data is of, if its set has folds; a config without one takes the
+    first."""
     found = (dataset.get('fold') or next(iter(folds_of(dataset)), None) for dataset in dataset_configs(cfg))
     return next((fold for fold in found if fold is not None), None)
 
@@ -216,8 +217,9 @@ def set_image_checkpoint(cfg: Config, path: str | None) -> None:
         raise ValueError(f'--image-checkpoint {path}: no such file')
     kind = cfg.get('model', {}).get('backbone', {}).get('type')
     if kind not in READ_IMAGE_CHECKPOINTS:
-        raise ValueError(f'--image-checkpoint: a backbone of type {kind} does not read one; give its weights as its class '
-                         'wants them, by --cfg-options model.backbone.pretrained=... or load_from=...')
+        raise ValueError(
+            f'--image-checkpoint: a backbone of type {kind} does not read one; give its weights as its class '
+            'wants them, by --cfg-options model.backbone.pretrained=... or load_from=...')
     for tower in towers(cfg.model):
         if tower.get('init_cfg', ...) is not None:
             tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
@@ -235,7 +237,8 @@ def set_long_clip_checkpoint(cfg: Config, path: str | None) -> None:
         raise ValueError(f'--long-clip-checkpoint {path}: no such file')
     long = [tower for tower in towers(cfg.model) if tower.get('context_length', CLIP_CONTEXT) > CLIP_CONTEXT]
     if not long:
-        raise ValueError(f'--long-clip-checkpoint {path}: the model has no text tower with a context over {CLIP_CONTEXT}')
+        raise ValueError(
+            f'--long-clip-checkpoint {path}: the model has no text tower with a context over {CLIP_CONTEXT}')
     for tower in long:
         tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdfer.datasets import BadClipError
-from mmdfer.datasets import decoding
-from mmdfer.datasets.transforms import ClipDecode, ClipInit
+from mmdfer.datasets import BadClipError, decoding
 from mmdfer.datasets.decoding import decode_image, jpeg_size, reduction
+from mmdfer.datasets.transforms import ClipDecode, ClipInit
 
 from ..conftest import write_clip
 

@@ -17,9 +17,11 @@ TEMPERATURE = 0.2
 
 def build(**kwargs):
     torch.manual_seed(0)
-    return MODELS.build(dict(
-        dict(type='FineCLIPERHead', num_classes=7, text_encoder=ENCODER, texts=dict(dataset='dfew', templates=[POSITIVE]),
-             negative_encoder=ENCODER, negative_texts=dict(templates=[NEGATIVE]), temperature=TEMPERATURE), **kwargs))
+    return MODELS.build(
+        dict(
+            dict(type='FineCLIPERHead', num_classes=7, text_encoder=ENCODER,
+                 texts=dict(dataset='dfew', templates=[POSITIVE]), negative_encoder=ENCODER,
+                 negative_texts=dict(templates=[NEGATIVE]), temperature=TEMPERATURE), **kwargs))
 
 
 def features(batch=3):

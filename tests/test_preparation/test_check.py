@@ -12,8 +12,14 @@ from mmdfer.preparation.check import check_dataset
 from mmdfer.visualization import contact_sheet
 
 from ..conftest import ROOT
-from ..official_layouts import (write_afew_copy, write_dfew_copy, write_ferv39k_copy, write_folder_copy, write_list,
-                                write_mafw_copy)
+from ..official_layouts import (
+    write_afew_copy,
+    write_dfew_copy,
+    write_ferv39k_copy,
+    write_folder_copy,
+    write_list,
+    write_mafw_copy,
+)
 
 
 @pytest.fixture(scope='module')
@@ -30,7 +36,8 @@ def test_report_and_picture(dfew, tmp_path, capsys):
                                    sizes={'16x16': 70})
     assert report['other_folders'] == ['clip_224x224_16f'] and report['folder'].endswith('clip_224x224')
     first = report['lists'][0]
-    assert (first['setup'], first['split'], first['clips'], sum(first['classes'].values())) == ('fold 1', 'train', 56, 56)
+    assert (first['setup'], first['split'], first['clips'], sum(first['classes'].values())) == ('fold 1', 'train', 56,
+                                                                                                56)
     printed = capsys.readouterr().out
     assert '| dfew | fold 5 test | 14 |  | 2 2 2 2 2 2 2 |' in printed and 'no fault found' in printed
     assert 'separated by commas, with header, UTF-8, CRLF; labels 1 to 7 in the official order' in printed
@@ -62,8 +69,10 @@ def test_the_order_of_a_copy_with_numbers_can_be_given(tmp_path, capsys):
     root = write_mafw_copy(tmp_path / 'MAFW', (11, 11, 11, 11, 11), 86)
     shutil.rmtree(root / 'Train & Test Set/compound')
     shutil.rmtree(root / 'Train & Test Set/single/with_caption')
-    order = ['anger', 'anxiety', 'contempt', 'disappointment', 'disgust', 'fear', 'happiness', 'helplessness', 'neutral',
-             'sadness', 'surprise']
+    order = [
+        'anger', 'anxiety', 'contempt', 'disappointment', 'disgust', 'fear', 'happiness', 'helplessness', 'neutral',
+        'sadness', 'surprise'
+    ]
     for path in (root / 'Train & Test Set').rglob('*.txt'):
         pairs = [line.split() for line in path.read_text().splitlines()]
         write_list(path, [f'{clip} {order.index(name)}' for clip, name in pairs])

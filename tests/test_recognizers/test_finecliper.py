@@ -62,7 +62,8 @@ def test_a_step_reaches_every_adapter_and_nothing_frozen(parts):
     for name, parameter in model.named_parameters():
         assert (parameter.grad is not None and bool(parameter.grad.abs().max() > 0)) == ('.adapters.' in name), name
     torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1).step()
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items() if '.adapters.' not in name)
+    assert all(
+        torch.equal(value, before[name]) for name, value in model.state_dict().items() if '.adapters.' not in name)
 
 
 def test_prediction_ignores_rest_of_batch():

@@ -1,15 +1,16 @@
-"""FineCLIPER's configs: the paper's tunable counts, rows that differ as they are called, and zero-shot pairs that fit."""
+"""FineCLIPER's configs: the paper's tunable counts, rows that differ as they are called, and zero-shot pairs that
+fit."""
 import pytest
 import torch
 
-from mmdfer.config_rows import find_row, read_rows, row_files, row_names
-from mmdfer.run_config import load_config, towers
 from mmdfer.apis.counting import count_config
-from mmdfer.runs.published import paper_row
 from mmdfer.apis.running import load_into
+from mmdfer.config_rows import find_row, read_rows, row_files, row_names
 from mmdfer.datasets import class_names
 from mmdfer.labels import find_emotion
 from mmdfer.registry import MODELS
+from mmdfer.run_config import load_config, towers
+from mmdfer.runs.published import paper_row
 
 ROWS = {row.row: row for row in read_rows(row_files()['finecliper']).rows}
 ZERO_SHOT = [row for row in row_names() if row.startswith('finecliper_zeroshot/')]
@@ -98,7 +99,8 @@ def test_what_was_trained_on_mafw_loads_for_dfew(tmp_path):
         cfg = load_config(f'finecliper_zeroshot/{name}')
         for tower in towers(cfg.model):
             is_text = tower.type == 'CLIPTextEncoder'
-            tower.update(arch=dict(small, proj_dim=32)) if is_text else tower.update(arch=small, img_size=32, proj_dim=32)
+            tower.update(
+                arch=dict(small, proj_dim=32)) if is_text else tower.update(arch=small, img_size=32, proj_dim=32)
         models.append(MODELS.build(cfg.model))
     trained, target = models
     trained.init_weights()

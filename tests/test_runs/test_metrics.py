@@ -3,6 +3,7 @@ import json
 import os
 
 import pytest
+
 from mmdfer.runs.metrics import (
     Evaluation,
     add_evaluation,

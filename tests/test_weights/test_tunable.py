@@ -6,8 +6,15 @@ from torch import nn
 
 from mmdfer.backbones import AdapterViT
 from mmdfer.registry import MODELS
-from mmdfer.weights import (CheckpointError, adapter_places, frozen_digest, is_tunable_file, load_weights, save_tunable,
-                            tunable_names)
+from mmdfer.weights import (
+    CheckpointError,
+    adapter_places,
+    frozen_digest,
+    is_tunable_file,
+    load_weights,
+    save_tunable,
+    tunable_names,
+)
 
 ARCH = dict(embed_dims=24, num_layers=2, num_heads=4, feedforward_channels=48)
 

@@ -156,9 +156,9 @@ def open_video(path: str, reader: str = READER) -> Frames:
 class DecordReader:
     """A video by decord, its bytes held in memory.
 
-    It gives other frames than asked for, without a word, on files with open groups of pictures or edit lists, HEVC of 10
-    bits, B-frames in AVI, MPEG-2 and transport streams, and takes mirrored videos for ones upside down; it warns as far as
-    the name tells. :class:`~mmdfer.datasets.video_reader.VideoReader` is exact on all of these.
+    It gives other frames than asked for, without a word, on files with open groups of pictures or edit lists, HEVC of
+    10 bits, B-frames in AVI, MPEG-2 and transport streams, and takes mirrored videos for ones upside down; it warns as
+    far as the name tells. :class:`~mmdfer.datasets.video_reader.VideoReader` is exact on all of these.
 
     Raises:
         BadClipError: for a file that does not open.

@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from itertools import groupby
+from typing import Any
 
 import torch
 from mmaction.models.recognizers import Recognizer3D

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -132,7 +132,7 @@ def emotions_of(name: str) -> list[Emotion]:
     return list(found)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _emotion_texts() -> dict:
     return yaml.safe_load(EMOTIONS_FILE.read_text(encoding='utf-8'))
 

@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tokenizer():
     try:
         from open_clip.tokenizer import SimpleTokenizer

@@ -129,7 +129,8 @@ def _frame_faults(reports: Mapping[str, dict], folder: str, fixed: int | None) -
     if fixed is not None:
         wrong = named(lambda report: report['frames'] != fixed)
         if wrong:
-            yield Fault(f'not {fixed} frames', folder, f'{len(wrong)} clips have another number of frames', **some(wrong))
+            yield Fault(f'not {fixed} frames', folder, f'{len(wrong)} clips have another number of frames',
+                        **some(wrong))
     for kind, condition, message in (
             ('short', lambda report: report['frames'] < SHORT, f'clips have fewer than {SHORT} frames; they are padded '
              'with their last one'),

@@ -77,7 +77,8 @@ def read_listings(kind: type[DFERDataset], root: str, clip: str | None = None,
         DatasetError: if the root or the clip folder is missing, or the set is one without lists or class folders.
     """
     if not issubclass(kind, (ListedDataset, VideoFolderDataset)):
-        raise DatasetError(f'{kind.__name__}: has neither lists nor class folders to check; derive it from ListedDataset')
+        raise DatasetError(
+            f'{kind.__name__}: has neither lists nor class folders to check; derive it from ListedDataset')
     if not os.path.isdir(root):
         raise DatasetError(f'{root}: no such folder; give the folder of the data set')
     clips: dict[str, str] = {}

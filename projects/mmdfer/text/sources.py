@@ -24,7 +24,7 @@ class EmotionSource:
 
     def __call__(self, name: str) -> list[str]:
         told = [self.of_emotion(emotion) for emotion in emotions_of(name)]
-        return told[0] if len(told) == 1 else [self.join(parts) for parts in zip(*told)]
+        return told[0] if len(told) == 1 else [self.join(parts) for parts in zip(*told, strict=False)]
 
     def of_emotion(self, emotion: Emotion) -> list[str]:
         """Texts of a single emotion."""

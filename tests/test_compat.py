@@ -16,7 +16,7 @@ from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.registry import Registry
 from mmengine.utils import package_utils
 
-from mmdfer import compat
+from mmdfer import compat, openmmlab
 
 from .conftest import ROOT
 
@@ -33,6 +33,7 @@ def test_installing_again_changes_nothing():
     before = [Registry.import_from_location, MessageHub.state_dict, LocalBackend.put, Config._get_cfg_path,
               list(sys.meta_path)]
     compat.install()
+    openmmlab.install()
     assert before == [Registry.import_from_location, MessageHub.state_dict, LocalBackend.put, Config._get_cfg_path,
                       sys.meta_path]
 

@@ -1,4 +1,5 @@
 """``import mmdfer`` is light, and all that it has is there when somebody looks for it."""
+import ast
 import importlib
 import os
 import subprocess
@@ -11,7 +12,8 @@ from mmdfer import imports
 
 from .conftest import ROOT
 
-HEAVY = ('torch', 'mmengine', 'mmcv', 'mmaction', 'mmpretrain', 'torchvision', 'numpy', 'cv2', 'decord', 'fcntl')
+HEAVY = ('torch', 'mmengine', 'mmcv', 'mmaction', 'mmpretrain', 'torchvision', 'numpy', 'cv2', 'decord')
+NOT_EVERYWHERE = {'fcntl', 'resource', 'decord', 'mediapipe', 'transformers', 'open_clip', 'nltk', 'simplejpeg'}
 
 
 def run_python(code, cwd):
@@ -33,6 +35,20 @@ def test_the_package_is_imported_without_the_stack(tmp_path):
         print([name for name in {HEAVY} if name in sys.modules])
     ''', tmp_path)
     assert found == '[]'
+
+
+def test_what_some_machines_lack_is_imported_where_it_is_used():
+    found = {}
+    for path in (ROOT / 'projects/mmdfer').rglob('*.py'):
+        names = set()
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition('.')[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module.partition('.')[0])
+        if names & NOT_EVERYWHERE:
+            found[path.name] = names & NOT_EVERYWHERE
+    assert found == {}
 
 
 BUILD = '''

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The whole walk on synthetic faces, in about a quarter of an hour on 2 cores: demo clips, image stage, temporal
 # aggregation and FE-Adapter on the frozen ViT, a table, pictures, and the prediction for a video. Needs nothing
-# but Python 3.10-3.12 and pip: what is missing is installed into .venv first.
+# but Python 3.11-3.13 and pip: what is missing is installed into .venv first.
 #
 #   bash tools/demo.sh               data in data/demo, results in work_dirs/demo
 #   SEED=1 bash tools/demo.sh        another set and other runs, in data/demo_seed1 and work_dirs/demo_seed1

@@ -5,7 +5,7 @@
 # Order: the active environment, if it holds the pinned versions; the repository's .venv, if its installation
 # was finished; the chosen interpreter, if it holds them itself; else .venv is made or brought up to date.
 #
-# Environment: PYTHON    the interpreter to make .venv with (default: the first fit of python3.12, 3.11, 3.10, python3)
+# Environment: PYTHON    the interpreter to make .venv with (default: the first fit of python3.12, 3.11, 3.13, python3)
 #              PIP_ARGS  further arguments of `pip install`, split at spaces
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -20,36 +20,39 @@ die() { say "error: $*"; exit 1; }
 # version_of PYTHON: "3.11"; fails where the command does not run (a shim without a version behind it, say).
 version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
 
-is_supported() { case $1 in 3.10 | 3.11 | 3.12) true ;; *) false ;; esac }
+is_supported() { case $1 in 3.11 | 3.12 | 3.13) true ;; *) false ;; esac }
 
 # pick_python: the interpreter's command.
 pick_python() {
     local version candidate
     if [ -n "${PYTHON:-}" ]; then
-        version=$(version_of "$PYTHON") || die "PYTHON=$PYTHON does not run: set it to a Python 3.10, 3.11 or 3.12"
-        is_supported "$version" || die "PYTHON=$PYTHON is Python $version: Python 3.10, 3.11 or 3.12 is needed"
+        version=$(version_of "$PYTHON") || die "PYTHON=$PYTHON does not run: set it to a Python 3.11, 3.12 or 3.13"
+        is_supported "$version" || die "PYTHON=$PYTHON is Python $version: Python 3.11, 3.12 or 3.13 is needed"
         echo "$PYTHON"
         return
     fi
-    for candidate in python3.12 python3.11 python3.10 python3 python; do
+    for candidate in python3.12 python3.11 python3.13 python3 python; do       # 3.13 last: MediaPipe has no wheels for it
         if version=$(version_of "$candidate") && is_supported "$version"; then
             echo "$candidate"
             return
         fi
     done
-    die 'no Python 3.10, 3.11 or 3.12 found on PATH: install one, or set PYTHON to its path'
+    die 'no Python 3.11, 3.12 or 3.13 found on PATH: install one, or set PYTHON to its path'
 }
 
 # is_complete PYTHON: whether it holds every requirement at its pinned version; else prints the first that differs.
 is_complete() {
     "$1" - "$root/requirements.txt" 2>/dev/null <<'PYTHON' || return 1
+import platform
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+here = dict(python_version='%d.%d' % sys.version_info[:2], platform_machine=platform.machine(), sys_platform=sys.platform)
 for line in open(sys.argv[1], encoding='utf-8'):
-    name, _, pinned = re.sub(r'#.*|;.*|\s', '', line).partition('==')
-    if not name:
+    requirement, _, marker = line.partition('#')[0].partition(';')
+    name, _, pinned = re.sub(r'\s', '', requirement).partition('==')
+    if not name or (marker.strip() and name != 'mmaction2' and not eval(marker, {}, here)):
         continue
     try:
         found = version(re.split(r'[\[<>!~]', name)[0])
@@ -103,6 +106,10 @@ install() {
     say 'installing requirements.txt into .venv (some minutes the first time)'
     # shellcheck disable=SC2086     # split into words on purpose
     (cd "$root" && $pip_install -r requirements.txt) || die 'pip failed, see above: mend that and start again'
+    # Where decord has no wheel, mmaction2 is not among those, since it asks for decord; it runs without.
+    # shellcheck disable=SC2086
+    "$venv/bin/python" -c 'import importlib.metadata as m; m.version("mmaction2")' 2>/dev/null ||
+        (cd "$root" && $pip_install --no-deps mmaction2==1.2.0) || die 'pip failed, see above: mend that and start again'
     say 'installing mmdfer into .venv (editable)'
     # shellcheck disable=SC2086
     (cd "$root" && $pip_install --no-deps -e .) || die 'pip failed, see above: mend that and start again'

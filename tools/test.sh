@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests, and needs nothing but Python 3.10-3.12 and pip: what is missing is installed into .venv first.
+# Runs the tests, and needs nothing but Python 3.11-3.13 and pip: what is missing is installed into .venv first.
 #
 #   bash tools/test.sh                                  the whole suite
 #   bash tools/test.sh -k uar tests/test_evaluation     any arguments of pytest; paths count from the repository root

@@ -7,24 +7,31 @@ needs. Rooms such as ``mmdfer.adapters`` are imported when they are used.
 """
 import warnings
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from . import compat
+from . import compat, openmmlab
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .apis import DFERInferencer, count_parameters, load_config, test, train
 
 # mmcv-lite carries no compiled ops and says so at every start; nothing here uses them.
 warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
 
 compat.install()
+openmmlab.install()
 
 ROOMS = ('adapters', 'apis', 'backbones', 'blending', 'captions', 'datasets', 'engine', 'evaluation', 'face', 'heads',
          'losses', 'ops', 'recognizers', 'runs', 'text', 'weights')
 
-__all__ = ['__version__', 'compat']
+__all__ = ['DFERInferencer', '__version__', 'count_parameters', 'load_config', 'test', 'train']
 
 
 def __getattr__(name: str):
     if name in ROOMS:
         return import_module(f'.{name}', __name__)
+    if name in __all__:
+        return getattr(import_module('.apis', __name__), name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 

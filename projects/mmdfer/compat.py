@@ -1,4 +1,4 @@
-"""Narrow mends that the released OpenMMLab wheels need on current PyTorch, and where mmengine learns of this package.
+"""Narrow mends that the released OpenMMLab wheels need on current PyTorch.
 
 Every mend is one function. It first tests for the fault, returns ``False`` where upstream works, and
 ``True`` where it changed something, so that each can be tested both ways. :func:`install`, which ``import mmdfer``
@@ -23,9 +23,6 @@ from pathlib import Path
 
 from .files import whole_file
 from .imports import after_import, around_import
-from .places import configs_folder
-
-NAME = 'mmdfer'
 
 
 def mend_torchvision_schemas(module: types.ModuleType, execute: Callable[[], None]) -> bool:
@@ -251,89 +248,11 @@ def warn_about_two_mmcvs() -> bool:
     return True
 
 
-def name_configs() -> bool:
-    """Make ``mmdfer::<name>`` known to mmengine's configs, for ``_base_``.
-
-    mmengine takes the names of packages that it knows, and paths with a folder in them. Our configs have names without a
-    folder, and lie beside a checkout. What a config takes over from ours gets no ``_scope_`` mark, since ours say
-    themselves whose names they use.
-    """
-    from mmengine.config import Config
-    from mmengine.config.utils import MODULE2PACKAGE
-    if NAME in MODULE2PACKAGE:
-        return False
-    MODULE2PACKAGE[NAME] = NAME
-    find = Config._get_cfg_path
-
-    @wraps(find)
-    def config_path(path: str, filename: str) -> tuple[str, str | None]:
-        return (str(_own_config(path)), None) if _is_own(path) else find(path, filename)
-
-    Config._get_cfg_path = staticmethod(config_path)
-    return True
-
-
-def open_configs_by_name() -> bool:
-    """Let ``mmengine.hub.get_config`` open ``mmdfer::<name>``, see :func:`name_configs`."""
-    from mmengine.hub import hub
-    if hasattr(hub.get_config, '__wrapped__'):
-        return False
-    get = hub.get_config
-
-    @wraps(get)
-    def get_config(cfg_path: str, pretrained: bool = False):
-        if not _is_own(cfg_path):
-            return get(cfg_path, pretrained)
-        if pretrained:
-            raise ValueError(f'{cfg_path}: no trained weights are published with mmdfer; train it, or give a checkpoint')
-        return hub.Config.fromfile(_own_config(cfg_path))
-
-    hub.get_config = get_config
-    return True
-
-
-def _is_own(path: str) -> bool:
-    return str(path).startswith(f'{NAME}::')
-
-
-def _own_config(path: str) -> Path:
-    file = configs_folder() / path.removeprefix(f'{NAME}::')
-    return file if file.suffix else file.with_suffix('.py')
-
-
-def register_on_first_lookup() -> bool:
-    """Register what this package has when a name is first looked up, in any registry but the package's own.
-
-    mmengine's registries import the modules of their library at that moment too (``locations``), but for one registry at
-    a time, and not for a parent's names. Here everything is registered at once, so that a config needs no more than
-    ``custom_imports=dict(imports=['mmdfer'])`` and a script no more than ``import mmdfer``, before or after mmengine.
-    """
-    from mmengine.registry import Registry
-    if hasattr(Registry.import_from_location, '__wrapped__') or f'{NAME}.everything' in sys.modules:
-        return False
-    import_from_location = Registry.import_from_location
-
-    @wraps(import_from_location)
-    def import_everything(self) -> None:
-        if self.scope != NAME:
-            Registry.import_from_location = import_from_location        # what is imported now may look names up itself
-            try:
-                importlib.import_module(f'{NAME}.everything')
-            except BaseException:
-                Registry.import_from_location = import_everything
-                raise
-        import_from_location(self)
-
-    Registry.import_from_location = import_everything
-    return True
-
-
 def install() -> None:
     """Have every mend done as soon as what it mends is imported; safe to call again."""
     around_import('torchvision', mend_torchvision_schemas)
-    for mend in (mend_pkg_resources, mend_checkpoint_history, mend_atomic_writes, name_configs, register_on_first_lookup):
+    for mend in (mend_pkg_resources, mend_checkpoint_history, mend_atomic_writes):
         after_import('mmengine', mend)
-    after_import('mmengine.hub.hub', open_configs_by_name)
     after_import('mmcv', warn_about_two_mmcvs)
     after_import('mmaction', mend_missing_drn)
     for library in ('mmaction', 'mmpretrain'):

@@ -3,10 +3,13 @@
 Models, datasets and transforms go into MMAction2's own registries, as its projects' do. What serves any
 OpenMMLab toolbox (the D²Conv3D layer, the metric, samplers, hooks, the optimizer constructor, the
 sharding strategy) goes into mmengine's root registries, where a config of any default scope finds it by its plain name.
-What OpenMMLab has no kind of (video readers, text sources, modalities) has registries here (:class:`Parts`).
+What OpenMMLab has no kind of (video readers, face finders, text sources, modalities) has registries here
+(:class:`Parts`).
 """
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
@@ -18,9 +21,10 @@ from mmengine.registry import DATASETS as ROOT_DATASETS
 from .names import nearest
 
 __all__ = [
-    'CONTEXT_POSITIONS', 'CONTEXT_STARTS', 'DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODALITIES', 'MODELS',
-    'OPTIM_WRAPPER_CONSTRUCTORS', 'PROMPT_LEARNERS', 'Parts', 'STRATEGIES', 'TEXT_REDUCTIONS', 'TEXT_SOURCES', 'TRANSFORMS',
-    'VIDEO_READERS', 'VISION_PROMPTS', 'class_names', 'declared_sets', 'find_set', 'nearest'
+    'CONTEXT_POSITIONS', 'CONTEXT_STARTS', 'DATASETS', 'DATA_SAMPLERS', 'FACE_FINDERS', 'FACE_PARSERS', 'HOOKS', 'METRICS',
+    'MODALITIES', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'PROMPT_LEARNERS', 'Parts', 'STRATEGIES', 'TEXT_REDUCTIONS',
+    'TEXT_SOURCES', 'TRANSFORMS', 'VIDEO_READERS', 'VISION_PROMPTS', 'class_names', 'declared_sets', 'find_set',
+    'import_own', 'nearest'
 ]
 
 
@@ -41,11 +45,13 @@ class Parts(Registry):
         return sorted(self.module_dict)
 
     def find(self, name: str, field: str) -> Any:
-        """What is registered under a name that a config gives in ``field``.
+        """What is registered under a name that a config or option gives in ``field``, or ``MODULE.NAME`` of one's own.
 
         Raises:
             ValueError: for a name that is not registered; it tells the nearest ones.
         """
+        if isinstance(name, str) and '.' in name:
+            return import_own(name)
         kind = self.get(name) if isinstance(name, str) else None
         if not callable(kind):
             raise ValueError(f'{field}={name!r} is not known: {nearest(name, self.names())}')
@@ -53,20 +59,45 @@ class Parts(Registry):
 
 
 def build_part(cfg: dict, registry: Parts, **kwargs: Any) -> Any:
-    """Build ``dict(type=NAME, ...)``.
+    """Build ``dict(type=NAME, ...)``; the name may be ``MODULE.NAME`` of one's own.
 
     Raises:
         ValueError: for a name that is not registered; it tells the nearest ones.
     """
     settings = dict(cfg, **kwargs)
     name = settings.pop('type')
-    kind = name if isinstance(name, type) else registry.get(name)
+    kind = name if isinstance(name, type) else import_own(name) if '.' in name else registry.get(name)
     if kind is None:
         raise ValueError(f'{name!r} is no {registry.name}: {nearest(name, registry.names())}')
     return kind(**settings)
 
 
+def import_own(path: str) -> Any:
+    """What ``MODULE.NAME`` names, of a module in the current folder or on ``PYTHONPATH``.
+
+    Raises:
+        ValueError: if there is no such module, or nothing of that name in it.
+    """
+    module, name = path.rsplit('.', 1)
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        found = import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f'{module}.'.startswith(f'{error.name}.'):
+            raise
+        raise ValueError(f'{path}: there is no module {error.name!r} here; start in its folder, or put that on PYTHONPATH'
+                         ) from None
+    if not hasattr(found, name):
+        names = [one for one in vars(found) if not one.startswith('_')]
+        raise ValueError(f'{path}: {module} has no {name!r}: {nearest(name, names)}')
+    return getattr(found, name)
+
+
 VIDEO_READERS = Parts('video reader', ['mmdfer.datasets.clips'])
+# What finds and parses faces.
+FACE_FINDERS = Parts('face finder', ['mmdfer.face.mediapipe_faces', 'mmdfer.face.facexformer'])
+FACE_PARSERS = Parts('face parser', ['mmdfer.face.segformer'])
 # What is told of a class, how a learner of prompts and its parts are made, and how several texts of a class become one.
 TEXT_SOURCES = Parts('text source', ['mmdfer.text.sources'])
 PROMPT_LEARNERS = Parts('prompt learner', ['mmdfer.text.prompts'])

@@ -26,11 +26,6 @@ CLIP_CONTEXT = 77
 OF_RUNNER = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg',
              'runner_type', 'strategy', 'sync_bn')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-# What decides a run's figures, and what below it does not.
-SETTINGS = ('model', 'train_dataloader', 'val_dataloader.dataset', 'test_dataloader.dataset', 'train_cfg', 'optim_wrapper',
-            'param_scheduler', 'auto_scale_lr', 'randomness', 'default_hooks', 'custom_hooks')
-NO_SETTINGS = ('data_root', 'num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory', 'fold',
-               'default_hooks.logger', 'default_hooks.timer', 'default_hooks.checkpoint')
 
 
 def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
@@ -150,38 +145,6 @@ def set_inner(cfg: Config, share: float | None) -> None:
 def inner_share(cfg: Config) -> float | None:
     """The share of the training clips that a config validates on, if it does not validate on the test set."""
     return next((one.inner_share for one in dataset_configs(cfg, ('val_dataloader', )) if one.get('inner')), None)
-
-
-def settings_of(cfg: Config) -> dict[str, str]:
-    """The entries that decide a run's figures, by dotted name: not folders, the fold, workers or logging."""
-    flat: dict[str, str] = {}
-
-    def walk(name: str, value) -> None:
-        if name in NO_SETTINGS or name.rsplit('.', 1)[-1] in NO_SETTINGS:
-            return
-        if isinstance(value, dict) and value:
-            for key in value:
-                walk(f'{name}.{key}', value[key])
-        elif isinstance(value, (list, tuple)) and any(isinstance(one, dict) for one in value):
-            for index, one in enumerate(value):
-                walk(f'{name}.{index}', one)
-        else:
-            flat[name] = repr(list(value) if isinstance(value, tuple) else value)
-
-    for name in SETTINGS:
-        value = cfg
-        for part in name.split('.'):
-            value = (value or {}).get(part)
-        if value is not None:
-            walk(name, value)
-    return flat
-
-
-def differences(ours: dict[str, str], theirs: dict[str, str], most: int = 3) -> str:
-    """What differs between two runs' settings, in words; empty if nothing does."""
-    names = [name for name in [*theirs, *(name for name in ours if name not in theirs)] if ours.get(name) != theirs.get(name)]
-    told = [f'{name} is {theirs.get(name, "absent")} there and {ours.get(name, "absent")} here' for name in names[:most]]
-    return '; '.join(told) + (f'; and {len(names) - most} more' if len(names) > most else '')
 
 
 def set_work_dir(cfg: Config, config_path: str | os.PathLike, work_dir: str | None = None) -> None:

@@ -9,7 +9,7 @@ import torch
 from mmaction.registry import MODELS
 
 from mmdfer import run_config as config
-from mmdfer.visualization import read_scalars
+from mmdfer.runs.log import read_scalars
 from mmdfer.weights import load_weights, read_checkpoint
 
 from ..conftest import ROOT

@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mmdfer.apis import running
 from mmdfer.run_config import load_config
-from mmdfer.visualization import read_scalars
+from mmdfer.runs.log import read_scalars
 
 from ..conftest import ROOT, write_dfew
 from ..test_engine.test_training_options import readme_options

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mmdfer.backbones import AdapterViT
-from mmdfer.visualization import read_scalars
+from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 
 from ..conftest import ROOT, write_dfew

@@ -8,10 +8,12 @@ import time
 import numpy as np
 import pytest
 
-from mmdfer import run_config as config
+from mmdfer.run_config import load_config
 from mmdfer.runs.fold_results import summarize_folds
 from mmdfer.apis.folds import parse_folds, plan_folds, run_folds
 from mmdfer.runs.lock import locked
+from mmdfer.runs.settings import settings_of
+from mmdfer.apis.launching import Launch
 from mmdfer.apis.processes import Places
 from mmdfer.evaluation import fold_row, load_predictions, save_predictions
 
@@ -20,7 +22,7 @@ from ..conftest import ROOT
 DFEW = str(ROOT / 'configs/demo/fe_adapter.py')
 CLASSES = ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
 
-# Plays tools/train.py: notes how it was started, fails for the fold named in the file "failing", else copies a
+# Plays mmdfer train: notes how it was started, fails for the fold named in the file "failing", else copies a
 # finished run into the work directory.
 PLAYER = '''
 import json, os, pathlib, shutil, sys, time
@@ -32,7 +34,7 @@ failing = (here / 'failing').read_text() if (here / 'failing').exists() else ''
 if fold != failing:
     shutil.copytree(here / 'runs' / f'fold_{fold}', work_dir, dirs_exist_ok=True)
 with open(here / 'calls', 'a') as file:
-    file.write(json.dumps(dict(fold=int(fold), argv=sys.argv[1:], start=start, end=time.time(),
+    file.write(json.dumps(dict(fold=int(fold), argv=sys.argv[2:], command=sys.argv[1], start=start, end=time.time(),
                                gpus=os.environ.get('CUDA_VISIBLE_DEVICES'), rank=os.environ.get('RANK'))) + '\\n')
 if fold == failing:
     sys.exit('error: 00005: is cut short')
@@ -57,12 +59,13 @@ def write_fold(folder, fold, settings, clips=20, names=None, **changes):
 
 
 @pytest.fixture
-def place(tmp_path):
-    """The player, what it copies, and a place for the folds."""
-    settings = config.settings_of(config.load_config(DFEW))
+def place(tmp_path, monkeypatch):
+    """The player in the program's place, what it copies, and a place for the folds."""
+    monkeypatch.setattr('mmdfer.apis.launching.PROGRAM', (str(tmp_path / 'program.py'), ))
+    settings = settings_of(load_config(DFEW))
     for fold in range(1, 6):
         write_fold(tmp_path / 'runs' / f'fold_{fold}', fold, settings)
-    (tmp_path / 'train.py').write_text(PLAYER)
+    (tmp_path / 'program.py').write_text(PLAYER)
     return tmp_path
 
 
@@ -75,10 +78,11 @@ def calls(place):
 
 
 def test_every_fold_once_in_order_with_the_same_options(place):
-    summary = run_folds(plan(place, '--seed', '7', '--cfg-options', 'randomness.seed=42', folds='1-3'), place / 'train.py')
+    summary = run_folds(plan(place, '--seed', '7', '--cfg-options', 'randomness.seed=42', folds='1-3'), Places(Launch()))
     found = calls(place)
     assert [call['fold'] for call in found] == summary['folds'] == [1, 2, 3] and summary['missing'] == [4, 5]
     for fold, call in enumerate(found, 1):
+        assert call['command'] == 'train'
         assert call['argv'] == [DFEW, '--fold', str(fold), '--work-dir', str(place / 'out' / f'fold_{fold}'), '--resume',
                                 '--data-root', str(place), '--seed', '7', '--cfg-options', 'randomness.seed=42']
     assert all(one['end'] < two['start'] for one, two in zip(found, found[1:]))
@@ -87,20 +91,20 @@ def test_every_fold_once_in_order_with_the_same_options(place):
 def test_finished_folds_are_passed_over_and_the_summary_is_of_all(place, capsys):
     shutil.copytree(place / 'runs' / 'fold_2', place / 'out' / 'fold_2')
     shutil.copytree(place / 'runs' / 'fold_5', place / 'out' / 'fold_5')
-    summary = run_folds(plan(place), place / 'train.py')
+    summary = run_folds(plan(place), Places(Launch()))
     assert [call['fold'] for call in calls(place)] == [1, 3, 4] and summary['folds'] == [1, 2, 3, 4, 5]
     assert 'fold 2: done before' in capsys.readouterr().out
 
 
 def test_folds_at_a_time(place):
-    run_folds(plan(place), place / 'train.py', parallel=2)
+    run_folds(plan(place), Places(Launch(), parallel=2))
     events = sorted((moment, step) for call in calls(place) for moment, step in ((call['start'], 1), (call['end'], -1)))
     together = np.cumsum([step for _, step in events])
     assert together.max() == 2 and len(calls(place)) == 5
 
 
 def test_several_processes_a_fold(place):
-    run_folds(plan(place, folds='3'), place / 'train.py', gpus=2)
+    run_folds(plan(place, folds='3'), Places(Launch(gpus=2)))
     found = calls(place)
     assert sorted(call['rank'] for call in found) == ['0', '1']
     assert all('--launcher pytorch' in ' '.join(call['argv']) for call in found)
@@ -109,23 +113,26 @@ def test_several_processes_a_fold(place):
 def test_gpus_are_dealt_out(monkeypatch):
     monkeypatch.setattr('torch.cuda.device_count', lambda: 4)
     monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
-    assert [Places(2, 2).environment(slot)['CUDA_VISIBLE_DEVICES'] for slot in (0, 1)] == ['0,1', '2,3']
+    pairs = Places(Launch(gpus=2), 2)
+    assert [pairs.environment(slot)['CUDA_VISIBLE_DEVICES'] for slot in (0, 1)] == ['0,1', '2,3']
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3,5,6,7')
-    assert Places(1, 4).environment(2)['CUDA_VISIBLE_DEVICES'] == '6'
+    assert Places(Launch(), 4).environment(2)['CUDA_VISIBLE_DEVICES'] == '6'
     with pytest.raises(ValueError, match='--gpus 2 --parallel 3: 6 GPUs are wanted, 4 are here'):
-        Places(2, 3)
+        Places(Launch(gpus=2), 3)
+    with pytest.raises(ValueError, match='--gpus 5: 4 are here'):
+        Places(Launch(gpus=5))
 
 
 def test_a_failed_fold_stops_the_rest_and_is_named(place):
     (place / 'failing').write_text('2')
     with pytest.raises(ValueError, match='fold 2 failed: 00005: is cut short .log: .*fold_2/console.log'):
-        run_folds(plan(place, folds='1-3'), place / 'train.py')
+        run_folds(plan(place, folds='1-3'), Places(Launch()))
     assert [call['fold'] for call in calls(place)] == [1, 2]
     (place / 'failing').write_text('3')
     with pytest.raises(ValueError, match='^fold 3 failed: 00005'):      # and not what the log says of the time before
-        run_folds(plan(place, folds='3'), place / 'train.py')
+        run_folds(plan(place, folds='3'), Places(Launch()))
     (place / 'failing').unlink()
-    assert run_folds(plan(place, folds='1-3'), place / 'train.py')['folds'] == [1, 2, 3]
+    assert run_folds(plan(place, folds='1-3'), Places(Launch()))['folds'] == [1, 2, 3]
     assert [call['fold'] for call in calls(place)] == [1, 2, 3, 2, 3]
 
 
@@ -134,7 +141,7 @@ def test_who_ends_the_runner_ends_its_trainings(place, monkeypatch):
     chosen, child = plan(place), os.fork()
     if not child:
         try:
-            run_folds(chosen, place / 'train.py')
+            run_folds(chosen, Places(Launch()))
         finally:
             os._exit(3)
     for _ in range(400):
@@ -160,13 +167,12 @@ def test_lists_of_folds(text, expected):
     (DFEW, [], dict(folds='3-1'), '--folds 3-1: names no fold'),
     (DFEW, [], dict(folds='one'), '--folds one: expected numbers and ranges'),
     (DFEW, ['--fold', '1'], {}, '--fold is for one run'),
-    (DFEW, ['--launcher=slurm'], {}, '--launcher is for one run'),
     (DFEW, ['--inner-val', '0.2'], dict(select='best'), '--select best: with --inner-val the epoch is chosen'),
     (DFEW, ['--inner-val', '1.5'], {}, 'inner_share=1.5'),
     (DFEW, ['--cfg-options', 'val_evaluator.type=AccMetric'], {}, 'val_evaluator: .* need dict.type=.RecallMetric'),
     (DFEW, ['--cfg-options', 'custom_hooks=[]'], {}, 'custom_hooks: .* needs dict.type=.PredictionsHook'),
     (DFEW, ['--data-root', '/no/such'], {}, "data_root='/no/such': no such folder"),
-    (str(ROOT / 'configs/image_fer/vitb_rafdb.py'), [], {}, 'RAFDBDataset has one split and no folds; use tools/train.py'),
+    (str(ROOT / 'configs/image_fer/vitb_rafdb.py'), [], {}, 'RAFDBDataset has one split and no folds; use mmdfer train'),
 ])
 def test_mistakes_are_found_before_anything_runs(path, rest, kwargs, message, tmp_path):
     with pytest.raises(ValueError, match=message):

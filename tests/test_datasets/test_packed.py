@@ -25,7 +25,7 @@ from mmdfer.datasets.packed import PackWriter
 from mmdfer.datasets.packed.layout import Source
 from mmdfer.datasets.packed.writer import StoredFrame
 from mmdfer.files import WriteError
-from mmdfer.visualization import read_scalars
+from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 
 from ..conftest import ROOT, write_dfew

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from mmdfer.evaluation import Predictions, fold_row, load_predictions, markdown, save_predictions, shared_clips, summarize
+from mmdfer.evaluation import Predictions, fold_row, load_predictions, save_predictions, shared_clips, summarize
 
 CLASSES = ('happy', 'sad', 'neutral', 'angry')
 SIZES = {1: 40, 2: 41, 3: 17}                   # uneven folds
@@ -80,19 +80,6 @@ def test_a_clip_in_two_folds_is_found(folds):
     assert shared_clips(folds) == []
     twice = Predictions(np.array(['1-7', 'x']), np.array([0, 1]), np.eye(4)[:2], CLASSES)
     assert shared_clips({**folds, 4: twice}) == ['1-7']
-
-
-def test_markdown_quotes_the_selected_figure_in_per_cent(folds):
-    best = {fold: Predictions(one.ids, one.labels, np.eye(4)[one.labels], CLASSES) for fold, one in folds.items()}
-    summary = dict(name='fe', select='last', classes=list(CLASSES), folds=[1, 2, 3], missing=[], notes=['A note.'],
-                   last=summary_of(folds), best=summary_of(best))
-    text, last = markdown(summary), summary['last']
-    quoted = f'{100 * last["uar"]["mean"]:.2f} ± {100 * last["uar"]["std"]:.2f}'
-    assert f'UAR {quoted}, WAR' in text and 'folds 1, 2, 3, last epoch' in text and '**A note.**' in text
-    assert '| 1 | 5 | 40 | 100.00 | 100.00 |' in text.split('## Best epoch')[1]
-    assert '| 3 | 5 | 17 | 75.00 | 100.00 |  | 100.00 |' in text.split('## Best epoch')[1]      # blank: no clip
-    assert 'UAR 91.67 ± 14.43, WAR 100.00 ± 0.00' not in text
-    assert 'UAR 83.33 ± 14.43, WAR 100.00 ± 0.00' in markdown(dict(summary, select='best'))
 
 
 def test_mistakes_are_named(tmp_path, folds):

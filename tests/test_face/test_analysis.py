@@ -6,7 +6,7 @@ import pytest
 from mmdfer.synthetic import Options, draw_clip
 from mmdfer.synthetic.maps import clip_faces
 from mmdfer.synthetic.plan import Item
-from mmdfer.face.analysis import analyse_clip
+from mmdfer.face.analysis import FaceFinder, analyse_clip
 from mmdfer.face.landmarks import MIRRORED
 from mmdfer.face.mesh import LANDMARKS, MESH_POINTS, OUTLINES
 from mmdfer.face.regions import REGION_ID, REGIONS, SWAPPED
@@ -103,7 +103,7 @@ def test_several_faces_and_one_at_the_border(finder, drawn):
     assert cut.state[0] == FOUND and cut.notes[0] & NOTES['border']
 
 
-class Scripted:
+class Scripted(FaceFinder):
     """A finder whose answers are written down: one mesh a frame, or none."""
     name = 'scripted'
 

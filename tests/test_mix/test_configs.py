@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from mmdfer.backbones.freezing import count_parameters
 from mmdfer.registry import MODELS
-from mmdfer.visualization import read_scalars
+from mmdfer.runs.log import read_scalars
 from mmdfer.weights import is_added, read_checkpoint
 
 from ..conftest import ROOT, write_dfew

@@ -5,8 +5,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+from mmengine.config import Config
 
 from mmdfer.evaluation import save_predictions
+from mmdfer.runs.metrics import add_evaluation, to_evaluation
+from mmdfer.runs.settings import begin_settings, read_settings
 
 CLASSES = ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
 CONFIG = '''
@@ -34,8 +37,13 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def fake_run(folder: Path, root: Path | str = '/nowhere', fold: int | None = 1, seed: int = 0, stem: str = 'some_model',
-             ids=None, labels=None, name: str | None = None, **result) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+             ids=None, labels=None, name: str | None = None, old: bool = False, classes=CLASSES, replace=('', ''),
+             **result) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Write a run of three epochs, its second one the best.
+
+    Args:
+        old: in the layout of runs that kept their figures in mmengine's log alone, and their config where it left it.
+        replace: a piece of the config's text and another in its place.
 
     Returns:
         Labels and scores by epoch.
@@ -44,23 +52,32 @@ def fake_run(folder: Path, root: Path | str = '/nowhere', fold: int | None = 1, 
     labels = np.array(labels if labels is not None else [index % 7 for index in range(35)])
     ids = ids if ids is not None else [f'{index:05d}' for index in range(len(labels))]
     folder.mkdir(parents=True)
-    (folder / f'{stem}.py').write_text(CONFIG.format(root=str(root), fold=fold or 1))
     found, validations = {}, []
     for epoch, hint in ((1, 0.5), (2, 3.0), (3, 1.2)):
         scores = softmax(rng.normal(size=(len(labels), 7)) + hint * np.eye(7)[labels]).astype(np.float32)
-        save_predictions(folder / 'predictions' / f'epoch_{epoch}.npz', ids, labels, scores, CLASSES)
+        save_predictions(folder / 'predictions' / f'epoch_{epoch}.npz', ids, labels, scores, classes)
         found[epoch] = labels, scores
         right = scores.argmax(axis=1) == labels
         recalls = [right[labels == label].mean() if (labels == label).any() else 0. for label in range(7)]
-        validations.append(dict(uar=float(np.mean(recalls)), war=float(right.mean()), step=epoch,
-                                **{f'recall/{name}': float(value) for name, value in zip(CLASSES, recalls)}))
-    log = folder / '20250101_000000' / 'vis_data' / 'scalars.json'
-    log.parent.mkdir(parents=True)
-    training = [dict(loss=2 / step, lr=0.1, time=0.5, iter=step, step=step, epoch=step // 10) for step in (10, 20, 30)]
-    log.write_text('\n'.join(map(json.dumps, [*training, *validations])))
-    last, best = validations[2], max(validations, key=lambda one: one['uar'])
+        validations.append(dict(uar=float(np.mean(recalls)), war=float(right.mean()),
+                                **{f'recall/{name}': float(value) for name, value in zip(classes, recalls)}))
+    last, best = validations[2], validations[1]
     content = dict(name=name or stem, fold=fold, tunable=6_628_027, total=92_000_000, seconds=61.0, processes=1,
                    work_dir=str(folder), uar=last['uar'], war=last['war'], epoch=3,
-                   best=dict(uar=best['uar'], war=best['war'], epoch=best['step']), **result)
-    (folder / 'result.json').write_text(json.dumps(content))
+                   best=dict(uar=best['uar'], war=best['war'], epoch=2))
+    log = [dict(loss=2 / step, lr=0.1, time=0.5, iter=step, step=step, epoch=step // 10) for step in (10, 20, 30)]
+    text = CONFIG.format(root=str(root), fold=fold or 1).replace(*replace)
+    if old:
+        (folder / f'{stem}.py').write_text(text)
+        log += [dict(figures, step=epoch) for epoch, figures in enumerate(validations, 1)]
+    else:
+        for epoch, figures in enumerate(validations, 1):
+            add_evaluation(folder, to_evaluation(figures, 'epoch', epoch, len(labels)))
+        begin_settings(folder, Config.fromstring(text, '.py'), resumed=False)
+        content.update(unit='epoch', config=stem, dataset='dfew', classes=list(classes),
+                       settings=read_settings(folder).digest)
+    scalars = folder / '20250101_000000' / 'vis_data' / 'scalars.json'
+    scalars.parent.mkdir(parents=True)
+    scalars.write_text('\n'.join(map(json.dumps, log)))
+    (folder / 'result.json').write_text(json.dumps(dict(content, **result)))
     return found

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_score, recall_score
 
+from mmdfer.evaluation import Predictions, save_predictions
+from mmdfer.runs.folder import RunFolder
+from mmdfer.runs.groups import find_runs
 from mmdfer.runs.mistakes import confident_mistakes, probabilities
 from mmdfer.runs.report import leave_report, write_report
-from mmdfer.runs.folder import RunFolder, find_runs
-from mmdfer.evaluation import Predictions, save_predictions
 
 from ..conftest import ROOT
 from .fake_runs import CLASSES, fake_run
@@ -61,8 +62,9 @@ def sklearn_figures(labels, scores):
             accuracy_score(labels, predicted))
 
 
-def test_figures_are_scikit_learns_on_the_dumped_predictions(tmp_path, no_pictures):
-    found = fake_run(tmp_path / 'run')
+@pytest.mark.parametrize('old', [False, True])
+def test_figures_are_scikit_learns_on_the_dumped_predictions(old, tmp_path, no_pictures):
+    found = fake_run(tmp_path / 'run', old=old)
     report = write_report(str(tmp_path / 'run'))
     assert json.loads((tmp_path / 'run' / 'report.json').read_text()) == report
     cells = Resources((tmp_path / 'run' / 'report.html').read_text()).cells
@@ -118,11 +120,10 @@ def test_folds_may_be_chosen(tmp_path, no_pictures):
         write_report(str(tmp_path), folds=(4, ))
 
 
-def test_folds_of_different_settings_are_refused(tmp_path):
-    for fold in (1, 2):
-        fake_run(tmp_path / f'fold_{fold}', fold=fold)
-    config = tmp_path / 'fold_2' / 'some_model.py'
-    config.write_text(config.read_text().replace('width=116', 'width=58'))
+@pytest.mark.parametrize('old', [False, True])
+def test_folds_of_different_settings_are_refused(old, tmp_path):
+    for fold, width in ((1, 116), (2, 58)):
+        fake_run(tmp_path / f'fold_{fold}', fold=fold, old=old, replace=('width=116', f'width={width}'))
     with pytest.raises(ValueError, match='width is 116 there and 58 here'):
         write_report(str(tmp_path))
 
@@ -173,11 +174,13 @@ def drop(run, *names):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-@pytest.mark.parametrize('lacking, parts', [
-    (['predictions'], {'confusion', 'mistakes'}), (['20250101_000000'], {'curves'}), (['some_model.py'], {'config'}),
-    (['predictions', '20250101_000000', 'some_model.py'], {'confusion', 'mistakes', 'curves', 'config'})])
-def test_what_a_run_lacks_is_not_measured(lacking, parts, tmp_path):
-    fake_run(tmp_path / 'run')
+@pytest.mark.parametrize('old, lacking, parts', [
+    (False, ['predictions'], {'confusion', 'mistakes'}), (False, ['20250101_000000'], {'curves'}),
+    (False, ['settings.json'], {'config'}), (False, ['metrics.jsonl'], set()), (True, ['some_model.py'], {'config'}),
+    (False, ['predictions', '20250101_000000', 'settings.json'], {'confusion', 'mistakes', 'curves', 'config'}),
+    (True, ['predictions', '20250101_000000', 'some_model.py'], {'confusion', 'mistakes', 'curves', 'config'})])
+def test_what_a_run_lacks_is_not_measured(old, lacking, parts, tmp_path):
+    fake_run(tmp_path / 'run', old=old)
     drop(tmp_path / 'run', *lacking)
     report = write_report(str(tmp_path / 'run'))
     assert parts <= set(report['missing'])
@@ -197,23 +200,28 @@ def test_run_without_validation_has_a_page(tmp_path):
     assert report['kinds'] == [] and report['missing']['results'] == 'no epoch was validated'
 
 
-def test_recalls_come_from_the_log_where_there_are_no_predictions(tmp_path, no_pictures):
-    labels, scores = fake_run(tmp_path / 'run')[3]
+@pytest.mark.parametrize('old', [False, True])
+def test_recalls_are_the_evaluators_where_there_are_no_predictions(old, tmp_path, no_pictures):
+    labels, scores = fake_run(tmp_path / 'run', old=old)[3]
     drop(tmp_path / 'run', 'predictions')
     report = write_report(str(tmp_path / 'run'))
     assert report['last']['pooled'] is None
     assert report['last']['recall'] == pytest.approx(recall_score(labels, scores.argmax(axis=1), average=None))
 
 
-def test_epoch_chosen_on_a_part_of_training_shows_its_test_figures(tmp_path, no_pictures):
-    labels, scores = fake_run(tmp_path / 'run')[2]
+@pytest.mark.parametrize('old', [False, True])
+def test_epoch_chosen_on_a_part_of_training_shows_its_test_figures(old, tmp_path, no_pictures):
+    labels, scores = fake_run(tmp_path / 'run', old=old)[2]
     run, classes = tmp_path / 'run', CLASSES
     uar, war = sklearn_figures(labels, scores)
     result = json.loads((run / 'result.json').read_text())
     chosen = dict(uar=uar, war=war, epoch=2)
     result.update(chosen, best=chosen, inner=dict(share=0.1, uar=0.9, war=0.9, epoch=2))
     (run / 'result.json').write_text(json.dumps(result))
-    save_predictions(run / 'test' / 'predictions.npz', list(map(str, range(35))), labels, scores, classes)
+    kept = run / ('test' if old else 'chosen') / 'predictions.npz'
+    save_predictions(kept, list(map(str, range(35))), labels, scores, classes)
+    if not old:                                     # of a test by hand, which is no figure of the run
+        save_predictions(run / 'test' / 'predictions.npz', ['x'], [0], np.eye(7)[:1], classes)
     report = write_report(str(run))
     assert report['kinds'] == ['inner'] and report['inner']['uar']['mean'] == pytest.approx(uar)
     assert 'best epoch' not in (run / 'report.html').read_text()

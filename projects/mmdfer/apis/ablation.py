@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -11,9 +9,10 @@ from statistics import mean, stdev
 from .ablation_demo import demo_config
 from ..run_config import load_config
 from ..files import write_json
+from ..runs.result import is_finished
 from ..runs.summary import read_results
-
-TRAIN = Path('tools') / 'train.py'
+from .launching import Launch
+from .processes import Training
 
 
 def read_rows(folder: str, only: Sequence[str] = ()) -> list[dict]:
@@ -39,15 +38,17 @@ def read_rows(folder: str, only: Sequence[str] = ()) -> list[dict]:
     return [row for row in rows if not only or row['stem'] in only or row['group'] in only]
 
 
-def run_rows(rows: Sequence[dict], out: str, seeds: Sequence[int], options: Sequence[str], demo: bool = False) -> list[dict]:
-    """Train each row with each seed by ``tools/train.py``, going past what is finished.
+def run_rows(rows: Sequence[dict], out: str, seeds: Sequence[int], options: Sequence[str], demo: bool = False,
+             launch: Launch = Launch()) -> list[dict]:
+    """Train each row with each seed by ``mmdfer train``, going past what is finished.
 
     Args:
         rows: of :func:`read_rows`.
         out: runs go to ``<out>/<row>/seed_<n>``.
         seeds: seeds of the runs.
-        options: passed on to ``tools/train.py``.
+        options: passed on to ``mmdfer train``.
         demo: put each row's adapters and prompts on the demo's towers and data.
+        launch: how each training is started.
 
     Returns:
         The rows that ran, each with ``results``, a list of a result for every seed.
@@ -70,23 +71,19 @@ def run_rows(rows: Sequence[dict], out: str, seeds: Sequence[int], options: Sequ
             cfg.dump(path)
         folders = [os.path.join(out, row['stem'], f'seed_{seed}') for seed in seeds]
         for seed, folder in zip(seeds, folders):
-            _run(path, row['stem'], folder, seed, options)
+            _run(path, row['stem'], folder, seed, options, launch)
         done.append(dict(row, results=read_results(folders)))
         write_table(done, out)
     return done
 
 
-def _run(path: str, name: str, folder: str, seed: int, options: Sequence[str]) -> None:
-    if os.path.isfile(os.path.join(folder, 'result.json')):
+def _run(path: str, name: str, folder: str, seed: int, options: Sequence[str], launch: Launch) -> None:
+    if is_finished(folder):
         return
-    os.makedirs(folder, exist_ok=True)
-    log = os.path.join(folder, 'console.log')
-    print(f'{name}, seed {seed}: training; log in {log}', flush=True)
-    command = [sys.executable, str(TRAIN), path, '--name', name, '--work-dir', folder, '--seed', str(seed), '--resume',
-               *options]
-    with open(log, 'w', encoding='utf-8') as file:
-        if subprocess.run(command, stdout=file, stderr=subprocess.STDOUT).returncode:
-            raise ValueError(f'{name}, seed {seed}: the run failed; see {log}')
+    training = Training([path, '--name', name, '--work-dir', folder, '--seed', str(seed), '--resume', *options], folder, launch)
+    print(f'{name}, seed {seed}: training; log in {training.log}', flush=True)
+    if training.failed():
+        raise ValueError(f'{name}, seed {seed}: the run failed: {training.complaint()}')
 
 
 def spread(values: Sequence[float]) -> str:

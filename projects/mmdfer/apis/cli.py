@@ -18,7 +18,7 @@ from ..version import __version__
 GROUPS = {
     'runs': ('train', 'folds', 'ablation', 'test', 'infer'),
     'data sets': ('check', 'pack', 'faces', 'captions', 'refine', 'demo-clips'),
-    'models and weights': ('count', 'convert'),
+    'models and weights': ('count', 'convert', 'benchmark'),
     'results': ('report', 'summarize', 'similarity'),
 }
 """The commands, by what they are for."""
@@ -117,9 +117,10 @@ def is_users(error: Exception) -> bool:
 
 
 def one_line(error: Exception) -> str:
-    """The error's own words, out of the traceback that a loader's worker wraps around them."""
+    """The error's own words and notes, out of the traceback that a loader's worker wraps around them."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     if 'Original Traceback' in text:
         last = [line for line in text.splitlines() if line.strip()][-1]
         text = last.split(': ', 1)[-1]
+    text += ''.join(f' ({note})' for note in getattr(error, '__notes__', ()))
     return ' '.join(text.split())

@@ -1,4 +1,4 @@
-"""Cross-validation: every fold by ``tools/train.py``, and one table of them all."""
+"""Cross-validation: every fold by ``mmdfer train``, and one table of them all."""
 from __future__ import annotations
 
 import argparse
@@ -14,10 +14,13 @@ from mmengine.config import Config
 
 from .. import run_config as config
 from . import options
-from ..runs.fold_results import check_settings, is_finished, read_fold, summarize_folds
+from ..runs.fold_results import check_settings, read_fold, summarize_folds
+from ..runs.layout import fold_folder
+from ..runs.result import figures_of, is_finished
+from ..runs.settings import settings_of
 from .processes import Places, Training
 
-OURS = ('--fold', '--launcher', '--resume', '--local_rank', '--local-rank')
+OURS = ('--fold', '--resume')
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class FoldPlan:
 
     Args:
         path: the config file.
-        rest: options of ``tools/train.py``, the same for every fold, so that every fold has the same seed.
+        rest: options of ``mmdfer train``, the same for every fold, so that every fold has the same seed.
         out: folder of the folds; a fold's run is in ``<out>/fold_<k>``.
         folds: those to run.
         all_folds: those that the set has.
@@ -40,7 +43,7 @@ class FoldPlan:
     select: str
 
     def folder(self, fold: int) -> str:
-        return os.path.join(self.out, f'fold_{fold}')
+        return os.path.join(self.out, fold_folder(fold))
 
 
 def parse_folds(text: str | None, known: Sequence[int]) -> tuple[int, ...]:
@@ -68,11 +71,11 @@ def parse_folds(text: str | None, known: Sequence[int]) -> tuple[int, ...]:
 
 def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: str | None = None,
                select: str | None = None, to_train: bool = True) -> FoldPlan:
-    """Read the config under the options of ``tools/train.py`` and settle folds, folder and figure.
+    """Read the config under the options of ``mmdfer train`` and settle folds, folder and figure.
 
     Args:
         path: the config file.
-        rest: options of ``tools/train.py``.
+        rest: options of ``mmdfer train``.
         folds: as for :func:`parse_folds`.
         out: folder of the folds. Defaults to the config's ``work_dir``, else to ``work_dirs/<config>`` or, with a
             validation part, ``work_dirs/<config>_inner``.
@@ -87,8 +90,7 @@ def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: st
     names = {word.split('=')[0] for word in rest}
     for option in OURS:
         if option in names:
-            raise ValueError(f'{option} is for one run: train_folds.py runs the folds of --folds, resumes each, and '
-                             'starts its processes by --gpus and --parallel')
+            raise ValueError(f'{option} is for one run: this runs the folds of --folds and resumes each')
     if select == 'inner' and '--inner-val' not in names:
         rest = ['--inner-val', '0.1', *rest]
     args = _train_args(path, rest)
@@ -96,7 +98,7 @@ def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: st
     own, known = cfg.get('work_dir'), config.set_folds(cfg)
     if not known:
         kinds = ', '.join(sorted({dataset.type for dataset in config.dataset_configs(cfg)}))
-        raise ValueError(f'{path}: {kinds} has one split and no folds; use tools/train.py')
+        raise ValueError(f'{path}: {kinds} has one split and no folds; use mmdfer train')
     chosen = parse_folds(folds, known)
     if to_train:
         cfg = options.train_config(args)
@@ -111,7 +113,7 @@ def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: st
     if to_train:
         _check_that_figures_are_kept(cfg)
         for fold in chosen:
-            check_settings(plan.folder(fold), config.settings_of(cfg))
+            check_settings(plan.folder(fold), settings_of(cfg))
     return plan
 
 
@@ -126,20 +128,18 @@ def _check_that_figures_are_kept(cfg: Config) -> None:
 
 
 def _train_args(path: str, rest: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='train_folds.py', allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog='mmdfer folds', allow_abbrev=False)
     parser.add_argument('config')
     options.add_train_options(parser)
     return parser.parse_args([path, *rest])
 
 
-def run_folds(plan: FoldPlan, tool: str | os.PathLike | Sequence[str], gpus: int = 1, parallel: int = 1) -> dict:
+def run_folds(plan: FoldPlan, places: Places) -> dict:
     """Run every fold that is not finished, each from where it stopped, and summarise.
 
     Args:
         plan: of :func:`plan_folds`.
-        tool: what trains, as :class:`Training` takes it.
-        gpus: processes a fold, on a GPU each where there are GPUs.
-        parallel: folds at a time.
+        places: how a fold's processes are started, and how many folds run at a time.
 
     Returns:
         The content of ``folds.json``.
@@ -147,7 +147,6 @@ def run_folds(plan: FoldPlan, tool: str | os.PathLike | Sequence[str], gpus: int
     Raises:
         ValueError: if a fold fails; no further one is started, and it names the log.
     """
-    places = Places(gpus, parallel)
     waiting: list[int] = []
     for fold in plan.folds:
         if is_finished(plan.folder(fold)):
@@ -159,10 +158,10 @@ def run_folds(plan: FoldPlan, tool: str | os.PathLike | Sequence[str], gpus: int
     previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that the processes below are ended too
     try:
         while waiting or running:
-            for slot in range(parallel):
+            for slot in range(places.parallel):
                 if slot not in running and waiting:
                     fold = waiting.pop(0)
-                    running[slot] = fold, _start(plan, fold, tool, gpus, places.environment(slot))
+                    running[slot] = fold, _start(plan, fold, places, slot)
             time.sleep(0.2)
             for slot, (fold, training) in list(running.items()):
                 if not training.ended():
@@ -185,15 +184,14 @@ def run_folds(plan: FoldPlan, tool: str | os.PathLike | Sequence[str], gpus: int
     return summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select)
 
 
-def _start(plan: FoldPlan, fold: int, tool: str | os.PathLike | Sequence[str], gpus: int, environment: dict[str, str]) -> Training:
+def _start(plan: FoldPlan, fold: int, places: Places, slot: int) -> Training:
     folder = plan.folder(fold)
-    training = Training(tool, [plan.path, '--fold', str(fold), '--work-dir', folder, '--resume', *plan.rest], folder, gpus,
-                        environment)
+    training = Training([plan.path, '--fold', str(fold), '--work-dir', folder, '--resume', *plan.rest], folder,
+                        places.launch, places.environment(slot))
     print(f'fold {fold}: training; log in {training.log}', flush=True)
     return training
 
 
 def _outcome(plan: FoldPlan, fold: int) -> str:
-    result = read_fold(plan.folder(fold), fold)
-    chosen = result['best'] if plan.select == 'best' else result
+    chosen = figures_of(read_fold(plan.folder(fold), fold).result, plan.select)
     return f'UAR {100 * chosen["uar"]:.2f}, WAR {100 * chosen["war"]:.2f} at epoch {chosen["epoch"]}'

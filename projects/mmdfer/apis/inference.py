@@ -10,16 +10,14 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import init_default_scope
 
 from ..datasets import BadClipError
 from ..datasets.dfer_dataset import VIDEO_SUFFIXES
 from ..datasets.transforms.clip import ClipDecode, ClipInit, list_frames
-from ..registry import MODELS
-from ..visualization import plot_timeline
-from ..run_config import dataset_classes, dataset_configs
-from .running import load_into
 from ..files import write_json
+from ..run_config import dataset_classes, dataset_configs
+from ..runs.loading import build_model
+from ..visualization import plot_timeline
 
 REGION = 'centre square of the frame; faces are not cropped'
 
@@ -38,14 +36,10 @@ class DFERInferencer:
     """
 
     def __init__(self, cfg: Config, checkpoint: str, device: str | None = None, batch_size: int = 8) -> None:
-        init_default_scope(cfg.get('default_scope', 'mmaction'))
         if 'test_pipeline' not in cfg:
             raise ValueError(f'{cfg.filename}: has no top-level test_pipeline, which says how a clip is read')
+        self.model = build_model(cfg, checkpoint, device)
         self.pipeline = Compose(cfg.test_pipeline)
-        self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
-        self.model = MODELS.build(cfg.model)
-        load_into(self.model, checkpoint)
-        self.model.to(self.device).eval()
         self.batch_size = batch_size
         self.classes = class_names_of(cfg)
 

@@ -2,15 +2,18 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from .launching import add_launch_options
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
 CONFIG_HELP = 'config: its name or its path'
-SET_HELP = 'data set: dfew, ferv39k, mafw, ..., or a config that trains on your own'
+SET_HELP = 'data set: dfew, ferv39k, mafw, ..., MODULE.CLASS of your own, or a config that trains on it'
 CHECKPOINT_HELP = 'full checkpoint (.pth), or the tunable part alone (.safetensors)'
 
 
@@ -48,8 +51,6 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--fold', type=int, help='fold, for sets that have folds')
     parser.add_argument('--scene', help='scene, for sets that have scenes [all]')
     parser.add_argument('--work-dir', help='where logs and checkpoints go [work_dirs/<config>/fold_<n>]')
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
 def add_convert_options(parser: argparse.ArgumentParser, source: str) -> None:
@@ -74,11 +75,23 @@ def apply_reading_options(args: argparse.Namespace) -> None:
         os.environ[TRUST_VARIABLE] = '1'
 
 
+def read(config: str | os.PathLike[str] | Config, cfg_options: dict[str, Any] | None = None) -> Config:
+    """A config by its name or path, or a copy of one that has been read, with entries of ``cfg_options`` set."""
+    from mmengine.config import Config
+
+    from .. import run_config
+    if not isinstance(config, Config):
+        return run_config.load_config(config, cfg_options)
+    cfg = copy.deepcopy(config)
+    cfg.merge_from_dict(cfg_options or {})
+    return cfg
+
+
 def model_config(args: argparse.Namespace) -> Config:
     """The config under the options of :func:`add_model_options`."""
     from .. import run_config as config
     apply_reading_options(args)
-    cfg = config.load_config(args.config, args.cfg_options)
+    cfg = read(args.config, args.cfg_options)
     config.set_image_checkpoint(cfg, args.image_checkpoint)
     config.set_long_clip_checkpoint(cfg, args.long_clip_checkpoint)
     return cfg
@@ -88,15 +101,16 @@ def run_config(args: argparse.Namespace, skip_bad_clips: bool = False) -> Config
     """The config under the options of :func:`add_run_options`."""
     from .. import run_config as config
     cfg = model_config(args)
-    cfg.launcher = args.launcher
+    cfg.launcher = getattr(args, 'launcher', 'none')
     config.set_data(cfg, args.data_root, args.fold, skip_bad_clips, args.packed, args.scene)
-    config.set_work_dir(cfg, args.config, args.work_dir)
+    config.set_work_dir(cfg, args.config if isinstance(args.config, (str, os.PathLike)) else 'run', args.work_dir)
     return cfg
 
 
 def add_train_options(parser: argparse.ArgumentParser) -> None:
     """Options of training, beside those of :func:`add_run_options`."""
     add_run_options(parser)
+    add_launch_options(parser)
     parser.add_argument('--resume', nargs='?', const='auto', help="go on from a checkpoint, or from the work dir's last")
     parser.add_argument('--skip-bad-clips', action='store_true', help='train past unreadable clips and report them')
     parser.add_argument('--inner-val', type=float, nargs='?', const=0.1, metavar='SHARE',

@@ -1,6 +1,7 @@
 """Building a runner on any machine, training and testing with it."""
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import sys
@@ -11,27 +12,33 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import all_reduce, get_world_size, is_main_process
+from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from .. import compat
 from ..backbones.freezing import count_parameters
-from ..engine import PredictionsHook
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
-from ..files import read_json, write_json
-from ..visualization import plot_confusion_matrix, plot_curves, read_scalars
-from ..weights import is_tunable_file, load_weights
-from ..run_config import current_fold, dataset_classes, dataset_configs, differences, inner_share, settings_of, towers
+from ..files import write_json
+from ..run_config import current_fold, dataset_classes, dataset_configs, inner_share, towers
+from ..runs.folder import run_records
+from ..runs.layout import BEST_CHECKPOINT, CHOSEN, CONFUSION, CURVES, TEST, TEST_METRICS
+from ..runs.loading import load_into
 from ..runs.lock import locked
+from ..runs.metrics import read_evaluations, result_figures, to_evaluation
+from ..runs.recording import MetricsHook, PredictionsHook
+from ..runs.result import forget_result, write_result
+from ..runs.samples import set_classes, set_name
+from ..runs.settings import begin_settings, config_name, digest_of, read_settings, settings_of
+from ..visualization import plot_confusion_matrix, plot_curves
+from .launching import is_first_process, join_processes
 
 
 def build_runner(cfg: Config) -> Runner:
     """A runner for one process or many, with or without CUDA."""
-    if cfg.get('launcher', 'none') == 'pytorch':
-        compat.prepare_distributed_on_cpu(cfg)
+    join_processes(cfg)
     return RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
 
 
@@ -55,33 +62,58 @@ def check_classes(cfg: Config) -> None:
                              f'({", ".join(classes[:12])}): set num_classes={len(classes)} in the head')
 
 
-def train(cfg: Config, name: str | None = None) -> dict:
+def train_run(cfg: Config, name: str | None = None) -> tuple[Runner, dict]:
     """Train by mmengine's runner, draw the curves and the confusion matrix, and write ``result.json`` last.
 
-    A config that validates on a part of the training clips (``config.set_inner``) is tested once, at the
-    epoch that was best there; the figures of the result are then those of this test.
+    What lies in ``work_dir`` afterwards is told in :mod:`mmdfer.runs.layout`. A config that validates on a part of the
+    training clips (``run_config.set_inner``) is tested once, at the epoch that was best there; the figures of the result
+    are then those of this test.
 
     Args:
         cfg: a run's config with ``work_dir`` set.
         name: the run's name in tables. Defaults to the config's file stem.
 
     Returns:
-        The content of ``result.json`` (main process; others get an empty dict). Its entries are described in
-        :mod:`mmdfer.evaluation.fold_summary`.
+        The runner, and the content of ``result.json`` (main process; others get an empty dict), see :mod:`mmdfer.runs.result`.
 
     Raises:
         ValueError: if the config's parts do not fit, or another process trains in ``work_dir``.
     """
     check_classes(cfg)
-    runner = build_runner(cfg)
-    with locked(cfg.work_dir if is_main_process() else None):
-        return _train(cfg, runner, name or Path(cfg.filename or 'run').stem)
+    first = is_first_process(cfg)
+    if first:
+        os.makedirs(cfg.work_dir, exist_ok=True)
+    with locked(cfg.work_dir if first else None):           # before the runner, which writes into the folder
+        runner = build_runner(cfg)
+        return runner, _train(cfg, runner, name or config_name(cfg) or 'run')
+
+
+def train(cfg: Config, name: str | None = None) -> dict:
+    """:func:`train_run`, of which only the result is wanted."""
+    return train_run(cfg, name)[1]
+
+
+class _BeginHook(Hook):
+    """Note the run's settings when its training begins, with everything built and its checkpoint read."""
+
+    def __init__(self, cfg: Config) -> None:
+        self._cfg = cfg
+
+    def before_train(self, runner) -> None:
+        if not is_main_process():
+            return
+        if runner.iter == 0:
+            forget_result(runner.work_dir)
+        changed = begin_settings(runner.work_dir, self._cfg, resumed=runner.iter > 0)
+        if changed:
+            runner.logger.warning(f'the run goes on with other settings than it began with: {changed}')
 
 
 def _train(cfg: Config, runner: Runner, name: str) -> dict:
     _warn_about_random_backbone(cfg, runner)
-    if is_main_process():
-        _write_settings(cfg)
+    runner.register_hook(_BeginHook(cfg), priority='HIGHEST')
+    if not any(isinstance(hook, MetricsHook) for hook in runner.hooks):
+        runner.register_hook(MetricsHook())
     start = time.time()
     runner.train()
     tunable, total = count_parameters(bare_model(runner))
@@ -89,19 +121,21 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
         tunable, total = _sum_over_processes(tunable, total)
     share, evaluator = inner_share(cfg), runner.val_evaluator
     if share is not None:
-        tested = test(cfg, os.path.join(cfg.work_dir, 'best.pth'))
+        tested = test(cfg, os.path.join(cfg.work_dir, BEST_CHECKPOINT), os.path.join(cfg.work_dir, CHOSEN))
     if not is_main_process():
         return {}
-    figures = validation_results(cfg.work_dir)
+    figures = result_figures(read_evaluations(cfg.work_dir))
     if share is not None:
         inner = dict(share=share, **figures['best'])
-        chosen = dict(uar=tested['uar'], war=tested['war'], epoch=inner['epoch'])
-        figures = dict(chosen, best=chosen, inner=inner)
-    result = dict(name=name, fold=current_fold(cfg), tunable=tunable, total=total, seconds=round(time.time() - start, 1),
-                  processes=get_world_size(), work_dir=cfg.work_dir, rss_mib=peak_rss(), **figures)
-    plot_curves(cfg.work_dir, os.path.join(cfg.work_dir, 'curves.png'), title=name)
-    _draw_confusion(evaluator, cfg.work_dir, name)
-    write_json(result, os.path.join(cfg.work_dir, 'result.json'))
+        chosen = to_evaluation(tested, figures['unit'], inner['epoch']).figures()
+        figures = dict(chosen, unit=figures['unit'], best=chosen, inner=inner)
+    classes = set_classes(cfg)
+    result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), classes=classes, fold=current_fold(cfg),
+                  settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
+                  seconds=round(time.time() - start, 1), processes=get_world_size(), work_dir=cfg.work_dir,
+                  rss_mib=peak_rss(), **figures)
+    _draw(cfg.work_dir, evaluator, name)
+    write_result(cfg.work_dir, result)
     print_log(f'curves, confusion matrix and result.json are in {cfg.work_dir}', logger='current')
     return result
 
@@ -116,31 +150,17 @@ def peak_rss() -> int | None:
     return peak >> (20 if sys.platform == 'darwin' else 10)                 # bytes on macOS, else KiB
 
 
-def _write_settings(cfg: Config) -> None:
-    path, settings = os.path.join(cfg.work_dir, 'settings.json'), settings_of(cfg)
-    if cfg.get('resume') and os.path.isfile(path):
-        changed = differences(settings, read_json(path))
-        if changed:
-            print_log(f'the run goes on with other settings than it began with: {changed}', logger='current',
-                      level=logging.WARNING)
-    write_json(settings, path)
-
-
-def validation_results(work_dir: str) -> dict:
-    """UAR and WAR of the last epoch, and of the epoch with the best UAR, from a run's own records."""
-    records = [record for record in read_scalars(work_dir) if 'uar' in record]
-    if not records:
-        return {}
-    last, best = records[-1], max(records, key=lambda record: record['uar'])
-    return dict(uar=last['uar'], war=last['war'], epoch=last['step'],
-                best=dict(uar=best['uar'], war=best['war'], epoch=best['step']))
-
-
 def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
     """Evaluate a full checkpoint or a tunable file on the config's test set; nothing is skipped.
 
-    Writes ``metrics.json``, ``predictions.npz`` and ``confusion.png`` into ``out``, ``<work_dir>/test`` by default.
-    Without a checkpoint the towers' own weights are evaluated, as for CLIP without training.
+    Writes ``metrics.json``, ``predictions.npz`` and ``confusion.png`` into ``out``, with the log and the config of this
+    test: nothing of a run whose folder is ``work_dir`` is replaced. Without a checkpoint the towers' own weights are
+    evaluated, as for CLIP without training.
+
+    Args:
+        cfg: a run's config with ``work_dir`` set.
+        checkpoint: the file.
+        out: a folder. Defaults to ``<work_dir>/test``.
 
     Returns:
         The metrics, e.g. ``uar``, ``war`` and ``recall/<class>``.
@@ -150,20 +170,20 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
         ValueError: without a checkpoint, if a part of the model would be random.
     """
     check_classes(cfg)
-    cfg.load_from, cfg.resume, cfg.runner_type = None, False, 'Runner'       # sharded runs save whole weights
+    cfg, folder = copy.deepcopy(cfg), out or os.path.join(cfg.work_dir, TEST)
+    cfg.load_from, cfg.resume, cfg.runner_type, cfg.work_dir = None, False, 'Runner', folder     # sharded runs save whole
     runner = build_runner(cfg)
     if checkpoint is None:
         _start_untrained(cfg, bare_model(runner))
     else:
         load_into(bare_model(runner), checkpoint)
-    folder = out or os.path.join(cfg.work_dir, 'test')
     for hook in runner.hooks:
         if isinstance(hook, PredictionsHook):
             hook.test_folder = folder
     metrics = runner.test()
     if is_main_process():
-        os.makedirs(folder, exist_ok=True)
-        write_json(dict(metrics, checkpoint=checkpoint and str(checkpoint), fold=current_fold(cfg)), os.path.join(folder, 'metrics.json'))
+        write_json(dict(metrics, checkpoint=checkpoint and str(checkpoint), fold=current_fold(cfg),
+                        settings=digest_of(settings_of(cfg))), os.path.join(folder, TEST_METRICS))
         _draw_confusion(runner.test_evaluator, folder, Path(checkpoint or cfg.filename or 'untrained').stem)
         print_log(f'metrics.json, predictions and confusion.png are in {folder}', logger='current')
     return metrics
@@ -184,19 +204,6 @@ def _start_untrained(cfg: Config, model) -> None:
     model.init_weights()
 
 
-def load_into(model, checkpoint: str) -> dict:
-    """Load either kind of file; for a tunable one the towers' own ``init_cfg`` gives the frozen part.
-
-    Raises:
-        CheckpointError: if the file does not fit.
-    """
-    if is_tunable_file(checkpoint):
-        for module in model.modules():
-            if isinstance(getattr(module, 'init_cfg', None), dict) and module.init_cfg.get('type') == 'Pretrained':
-                module.init_weights()
-    return load_weights(model, checkpoint)
-
-
 def _sum_over_processes(*numbers: int) -> list[int]:
     sums = torch.tensor(numbers, device=get_device())
     all_reduce(sums)
@@ -215,8 +222,19 @@ def _warn_about_random_backbone(cfg: Config, runner: Runner) -> None:
             return
 
 
+def _draw(work_dir: str, evaluator, name: str) -> None:
+    """The curves and the last confusion matrix; a picture that fails is a warning and does not cost the result."""
+    try:
+        records = run_records(work_dir)
+        if records:
+            plot_curves(records, os.path.join(work_dir, CURVES), title=name)
+        _draw_confusion(evaluator, work_dir, name)
+    except (ValueError, OSError, RuntimeError) as error:
+        print_log(f'no picture of the run: {error}', logger='current', level=logging.WARNING)
+
+
 def _draw_confusion(evaluator, folder: str, title: str) -> None:
-    for metric in evaluator.metrics:
+    for metric in evaluator.metrics if evaluator is not None else ():
         if isinstance(metric, RecallMetric) and metric.confusion_matrix is not None:
             plot_confusion_matrix(metric.confusion_matrix, metric.dataset_meta['classes'],
-                                  os.path.join(folder, 'confusion.png'), title=title)
+                                  os.path.join(folder, CONFUSION), title=title)

@@ -11,21 +11,20 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor
 
-from ..engine.predictions_hook import clip_name
-from ..evaluation.recall_metric import confusion_matrix, uar_war
+from ..evaluation import confusion_matrix, uar_war
 from ..files import write_arrays, write_text
 from ..heads import FineCLIPERHead
 from ..recognizers.finecliper import MAPS
-from ..registry import MODELS
+from ..runs.loading import build_model
+from ..runs.mistakes import PACKING
+from ..runs.recording import clip_name
+from ..runs.samples import build_datasets
 from ..visualization import map_strip, plot_modality_weights, plot_similarity, strip_sheet
 from .inference import class_names_of
-from ..runs.mistakes import PACKING
-from .running import check_classes, load_into
-from ..runs.samples import build_datasets
+from .running import check_classes
 
 
 @torch.no_grad()
@@ -48,13 +47,10 @@ def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) 
         CheckpointError: for a checkpoint that does not fit.
     """
     check_classes(cfg)
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    model = MODELS.build(cfg.model)
+    model = build_model(cfg, checkpoint, device)
     if not isinstance(getattr(model, 'cls_head', None), FineCLIPERHead):
         raise ValueError(f'{cfg.filename}: its head is no FineCLIPERHead, which alone weighs modalities against positive and '
                          'negative texts')
-    load_into(model, checkpoint)
-    model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
     rows, weights, without = defaultdict(list), defaultdict(list), defaultdict(list)
     for data in Runner.build_dataloader(cfg.test_dataloader, seed=0):
         batch = model.data_preprocessor(data, training=False)

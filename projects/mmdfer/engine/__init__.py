@@ -4,7 +4,6 @@ from .class_counts_hook import ClassCountsHook
 from .compile_hook import CompileBackboneHook
 from .dataset_hooks import BadClipsHook, EpochSeedHook
 from .distinct_views_hook import DistinctViewsHook
-from .predictions_hook import PredictionsHook
 from .sharding import BlockFSDPStrategy
 from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
@@ -12,6 +11,6 @@ from .tunable_swa import TunableSWAHook
 
 __all__ = [
     'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'CompileBackboneHook',
-    'DistinctViewsHook', 'EpochSeedHook', 'PredictionsHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor',
+    'DistinctViewsHook', 'EpochSeedHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor',
     'TunableSWAHook'
 ]

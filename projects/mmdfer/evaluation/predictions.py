@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..files import write_arrays
-from .recall_metric import confusion_matrix
+from .figures import confusion_matrix
 
 
 @dataclass(frozen=True)

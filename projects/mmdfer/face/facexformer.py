@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 import cv2
 import numpy as np
 
-from .analysis import frame_notes, states
+from ..registry import FACE_FINDERS
+from .analysis import FaceFinder, FaceParser, frame_notes, states
 from .boxes import MARGIN, box_of, from_crop
 from .landmarks import NUM_LANDMARKS
 from .regions import REGIONS, order_sides
@@ -27,6 +28,23 @@ from .store import MAP_EDGE, ClipFaces, FaceMapsError
 from .tracking import fill_gaps, short_gaps
 
 NAME = 'FaceXFormer'
+
+
+@FACE_FINDERS.register_module()
+class FaceXFormerOutputs(FaceFinder):
+    """The outputs in a folder, a file a clip.
+
+    Args:
+        folder: where they lie.
+    """
+    GIVES = ('landmarks', 'parsing')
+    BACKEND = name = NAME
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def read(self, clip: str, frames: Sized, what: Sequence[str], parser: FaceParser | None = None) -> ClipFaces:
+        return read_outputs(self.folder, clip, frames, what)
 
 
 def read_outputs(folder: str, clip: str, frames, what: Sequence[str] = ('landmarks', 'parsing')) -> ClipFaces:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from ..registry import FACE_FINDERS
+from .analysis import FaceFinder
 from .boxes import cut, iou, square
 from .mesh import MESH_POINTS, SURFACE
 
@@ -16,12 +18,15 @@ MESH_CROP = 384
 LEAST_OVERLAP = 0.3
 
 
-class MediaPipeFaces:
+@FACE_FINDERS.register_module()
+class MediaPipeFaces(FaceFinder):
     """Face boxes of a frame, and the mesh of one of them. Every frame is looked at by itself.
 
     Raises:
         ImportError: without MediaPipe 0.10.21, the last release that carries the models.
     """
+
+    BACKEND = 'MediaPipe'
 
     def __init__(self) -> None:
         solutions, version = _solutions()

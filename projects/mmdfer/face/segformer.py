@@ -3,11 +3,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..registry import FACE_PARSERS
+from .analysis import FaceParser
 from .boxes import cut
 from .regions import order_sides, region_table
 from .store import MAP_EDGE
@@ -15,7 +18,8 @@ from .store import MAP_EDGE
 LONGEST_CROP = 512
 
 
-class SegFormerParser:
+@FACE_PARSERS.register_module()
+class SegFormerParser(FaceParser):
     """A ``SegformerForSemanticSegmentation`` trained on faces, with classes as in CelebAMask-HQ or LaPa.
 
     Its class names are read from ``config.json`` and joined to our regions by
@@ -60,7 +64,11 @@ class SegFormerParser:
         prepared = os.path.isfile(os.path.join(folder, 'preprocessor_config.json'))
         self.processor = SegformerImageProcessor.from_pretrained(folder) if prepared else SegformerImageProcessor()
         self.device, self.batch_size = device, batch_size
-        self.name = f'SegFormer {os.path.basename(os.path.abspath(folder))}'
+        self.name = self.backend(folder)
+
+    @classmethod
+    def backend(cls, folder: str, **settings: Any) -> str:
+        return f'SegFormer {os.path.basename(os.path.abspath(folder))}'
 
     def parse(self, frames: Iterable[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """Parse a face in each frame.

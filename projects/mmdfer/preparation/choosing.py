@@ -1,11 +1,12 @@
 """Which data set a command is about: one known here by its short name, or that of a config, such as a user's own."""
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..datasets import DatasetError, DFERDataset
-from ..registry import DATASETS, find_set
+from ..registry import DATASETS, find_set, import_own
 from ..run_config import dataset_configs, load_config
 
 # What a config says of a data set's use in a run, not of the set.
@@ -24,12 +25,15 @@ def choose_set(word: str) -> ChosenSet:
     """The data set that a word names.
 
     Args:
-        word: a short name, such as ``'dfew'``; or a run's config, whose ``custom_imports`` may bring a set of one's own.
+        word: a short name, such as ``'dfew'``; ``MODULE.CLASS`` of a set of one's own; or a run's config, whose
+            ``custom_imports`` may bring one.
 
     Raises:
         ValueError: for a word that is neither; it tells the nearest names.
         DatasetError: for a config without clips, or with other lists than those that its set declares.
     """
+    if '.' in word and os.sep not in word and not word.endswith('.py'):
+        return ChosenSet(_own(word))
     try:
         return ChosenSet(find_set(word, DFERDataset))
     except ValueError as error:
@@ -39,7 +43,7 @@ def choose_set(word: str) -> ChosenSet:
     except ValueError as error:
         if word.endswith('.py'):
             raise
-        raise ValueError(f'{unknown}; or give a config that trains on a set of your own') from error
+        raise ValueError(f'{unknown}; or give MODULE.CLASS of your own, or a config that trains on it') from error
     dataset = next(dataset_configs(cfg), None)
     kind = None if dataset is None else DATASETS.get(dataset.type)
     if kind is None or not issubclass(kind, DFERDataset):
@@ -49,3 +53,11 @@ def choose_set(word: str) -> ChosenSet:
                            f'its class declares: give {kind.__name__} LISTS')
     chooses = {name for setup in kind.setups(dataset.get('data_root')) for name in setup.options}
     return ChosenSet(kind, {name: value for name, value in dataset.items() if name not in chooses | set(OF_A_RUN)})
+
+
+def _own(word: str) -> type[DFERDataset]:
+    kind = import_own(word)
+    if not (isinstance(kind, type) and issubclass(kind, DFERDataset) and 'dataset' in kind.METAINFO):
+        raise ValueError(f"{word}: is no data set of clips; derive it from mmdfer.datasets.ListedDataset, and give it a "
+                         "METAINFO['dataset']")
+    return kind

@@ -1,65 +1,24 @@
 """Face maps of a whole set, by as many processes as there are cores, in as many sittings as it takes."""
 from __future__ import annotations
 
-import multiprocessing
-import os
-import shutil
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-import cv2
-import torch
 from tqdm import tqdm
 
 from ..datasets import BadClipError
 from ..datasets.clip_frames import ClipFrames
 from ..datasets.clips import natural_key
 from ..face.alignment import write_crops
-from ..face.analysis import WHAT, analyse_clip
-from ..face.store import NOTES, STATES, FaceMapsError, read_meta, save_faces
+from ..face.store import NOTES, STATES, ClipFaces, FaceMapsError, read_meta, save_faces
+from ..files import remove_partials, write_json
+from ..workers import cores, in_processes
+from .face_task import Task
 from .set_clips import SetClip
-from ..files import write_json
-
-@dataclass
-class Task:
-    """How clips are analysed: what is kept, and which backend reads it.
-
-    Args:
-        what: of ``landmarks``, ``parsing`` and ``mesh``.
-        parser: folder of a SegFormer face parser; by default regions are painted from the mesh.
-        imported: folder of FaceXFormer's outputs, in place of MediaPipe.
-        device: of the parser.
-        crops: whether aligned face crops are written too, as folders of frames.
-    """
-    what: Sequence[str] = ('landmarks', 'parsing')
-    parser: str | None = None
-    imported: str | None = None
-    device: str = 'cpu'
-    crops: bool = False
-
-    def __post_init__(self) -> None:
-        unknown = set(self.what) - set(WHAT)
-        if unknown or not self.what:
-            raise ValueError(f'what={sorted(unknown)}: choose of {", ".join(WHAT)}')
-        if self.imported and 'mesh' in self.what:
-            raise ValueError("FaceXFormer's outputs hold no mesh; leave mesh out of --what")
-        if self.imported and self.parser:
-            raise ValueError("FaceXFormer's outputs hold a parsing of their own; give --parser or --facexformer, not "
-                             'both')
-
-    def source(self) -> dict:
-        """What the files' ``source`` must begin with for them to be of this task."""
-        backends = dict(landmarks='FaceXFormer' if self.imported else 'MediaPipe')
-        if 'parsing' in self.what:
-            parser = f'SegFormer {Path(self.parser).resolve().name}' if self.parser else None
-            backends['parsing'] = parser or backends['landmarks']
-        return backends
 
 
 @dataclass
@@ -112,7 +71,7 @@ def extract_faces(clips: Sequence[SetClip], out: Path, task: Task, workers: int 
         clips: what :mod:`~mmdfer.preparation.set_clips` found.
         out: folder of the report.
         task: what is kept, and which backend reads it.
-        workers: processes; as many as cores by default.
+        workers: processes; as many as cores by default, with 0 or 1 this one.
         overwrite: analyse clips again whose maps are of another version or backend.
 
     Returns:
@@ -121,6 +80,7 @@ def extract_faces(clips: Sequence[SetClip], out: Path, task: Task, workers: int 
     Raises:
         FaceMapsError: if there are maps of another version or backend, and they are not to be overwritten.
         BadClipError: at the end, if some clips could not be read; it names them.
+        WorkerDied: if a process was killed or crashed; it names the clip. The next run goes on behind it.
     """
     report, todo = Report(), []
     _remove_partials(clips)
@@ -133,9 +93,10 @@ def extract_faces(clips: Sequence[SetClip], out: Path, task: Task, workers: int 
     if len(todo) < len(clips):
         print(f'{len(clips) - len(todo)} of {len(clips)} clips are done already')
     started, frames = time.perf_counter(), 0
-    workers = max(1, min(workers or os.cpu_count() or 1, len(todo)))
-    with tqdm(total=len(todo), unit='clip', desc=str(out), disable=not todo) as bar:
-        for clip, outcome in _analyse_all(todo, task, workers):
+    workers = max(1, min(cores() if workers is None else workers, len(todo)))
+    outcomes = in_processes(partial(_analyse, task.crops), todo, workers, partial(_make_reader, task, task.kinds()))
+    with closing(outcomes), tqdm(total=len(todo), unit='clip', desc=str(out), disable=not todo) as bar:
+        for clip, outcome in zip(todo, outcomes):
             if isinstance(outcome, str):
                 report.unreadable[clip.name] = outcome
             else:
@@ -143,8 +104,7 @@ def extract_faces(clips: Sequence[SetClip], out: Path, task: Task, workers: int 
                 frames += outcome['frames']
             bar.set_postfix_str(f'{frames / (time.perf_counter() - started):.0f} frames/s', refresh=False)
             bar.update()
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(report.as_dict(), str(out / 'report.json'))
+    write_json(report.as_dict(), out / 'report.json')
     print('\n'.join(report.lines()))
     if frames:
         seconds = time.perf_counter() - started
@@ -180,89 +140,24 @@ def _done(clip: SetClip, task: Task, overwrite: bool) -> dict[str, int] | None:
 
 
 def _remove_partials(clips: Sequence[SetClip]) -> None:
-    """Take away the files and folders that a killed run left half-written."""
+    """Take away the files and folders that an earlier run, killed, left half-written."""
     for folder in {target.parent for clip in clips for target in (clip.maps, clip.crops)}:
-        for partial in folder.glob('.*.partial'):
-            shutil.rmtree(partial) if partial.is_dir() else partial.unlink(missing_ok=True)
+        remove_partials(folder)
 
 
-_reader = None      # the process's own models, loaded once
-_crops = False
-_failure: Exception | None = None
+def _make_reader(task: Task, kinds: Sequence[type]) -> Callable[[SetClip], ClipFaces]:
+    """Reads the faces of a clip; a new process knows a user's own ``kinds`` of parts by having been given them."""
+    finder, parser = task.build()
+    return lambda clip: finder.read(clip.name, ClipFrames(clip.path), task.what, parser)
 
 
-def _load_reader(task: Task) -> None:
-    global _reader, _crops
-    _reader, _crops = _make_reader(task), task.crops
-
-
-def _start_worker(task: Task, parent: int) -> None:
-    global _failure
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)        # Ctrl-C ends the parent, after the clips at hand
-    threading.Thread(target=_end_with, args=(parent, ), daemon=True).start()
-    try:
-        _load_reader(task)
-    except (ValueError, ImportError) as error:          # raised here it would break the pool, and its words be lost
-        _failure = error
-
-
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent: a killed parent cannot tell it to."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
-def _make_reader(task: Task):
-    if task.imported:
-        from ..face.facexformer import read_outputs
-        return lambda clip: read_outputs(task.imported, clip.name, ClipFrames(clip.path), task.what)
-    from ..face.mediapipe_faces import MediaPipeFaces
-    finder, parser = MediaPipeFaces(), None
-    if task.parser and 'parsing' in task.what:
-        from ..face.segformer import SegFormerParser
-        parser = SegFormerParser(task.parser, task.device)
-    return lambda clip: analyse_clip(ClipFrames(clip.path), finder, task.what, parser)
-
-
-def _analyse(clip: SetClip) -> dict[str, int] | str:
+def _analyse(crops: bool, reader: Callable[[SetClip], ClipFaces], clip: SetClip) -> dict[str, int] | str:
     """The counts of a clip, or why it could not be read."""
-    if _failure is not None:
-        raise _failure
     try:
-        faces = _reader(clip)
-        if _crops:
+        faces = reader(clip)
+        if crops:
             write_crops(ClipFrames(clip.path), faces, clip.crops)
     except (BadClipError, FaceMapsError) as error:
         return str(error)
     save_faces(faces, clip.maps)
     return faces.counts()
-
-
-def _analyse_all(clips: Sequence[SetClip], task: Task, workers: int) -> Iterator[tuple[SetClip, dict[str, int] | str]]:
-    if not clips:
-        return
-    if workers == 1:
-        _load_reader(task)
-        yield from ((clip, _analyse(clip)) for clip in clips)
-        return
-    # Forked workers start at once; a spawned one imports the whole package first. CUDA does not outlive a fork.
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context('fork' if 'fork' in methods and task.device == 'cpu' else 'spawn')
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)        # a child that inherits OpenCV's running threads crashes
-    try:
-        with ProcessPoolExecutor(workers, context, _start_worker, (task, os.getpid())) as pool:
-            waiting = {pool.submit(_analyse, clip): clip for clip in clips}
-            try:
-                for done in as_completed(waiting):
-                    yield waiting[done], done.result()
-            except BrokenProcessPool:
-                raise ValueError('a worker process ended before its time (out of memory?); start the tool again, it '
-                                 'goes on with the clips that are not done, with fewer --workers') from None
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-    finally:
-        cv2.setNumThreads(threads)

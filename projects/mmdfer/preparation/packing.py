@@ -2,10 +2,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 
 import mmcv
 import numpy as np
@@ -19,6 +18,7 @@ from ..datasets.packed.layout import Source
 from ..datasets.packed.writer import StoredFrame, free_space
 from ..registry import DATASETS
 from ..run_config import dataset_configs
+from ..workers import in_threads
 
 Progress = Callable[[Iterable, int], Iterable]
 FRAMES_AT_A_TIME = 64                                       # of a long video, while it is decoded
@@ -72,8 +72,8 @@ def pack(cfg: Config, out: str, store: str = 'files', size: int | None = None, s
     writer = PackWriter(out, store, size, command)
     try:
         todo = [clip for clip in clips if not writer.has(clip.name, clip.source)]
-        with ThreadPoolExecutor(workers) as pool:
-            read = _ahead(pool, lambda clip: read_clip(clip, store, size, skip_bad_clips), todo, 2 * workers)
+        read = in_threads(lambda clip: read_clip(clip, store, size, skip_bad_clips), todo, workers)
+        with closing(read):
             for clip, (frames, bad) in progress(zip(todo, read), len(todo)):
                 writer.add(clip.name, clip.source, frames, bad)
         writer.finish([clip.name for clip in clips], missing)
@@ -105,9 +105,8 @@ def listed_clips(cfg: Config, skip_bad_clips: bool = False, workers: int = 2) ->
             name, path = paths.setdefault(dataset.key_of(info['video_id']), (info['video_id'], info['clip']))
             if path != info['clip']:
                 raise DatasetError(f'{name} is two clips, {path} and {info["clip"]}: pack their lists one by one')
-    with ThreadPoolExecutor(workers) as pool:
-        sources = pool.map(lambda clip: Source.of(clip[1], FRAME_SUFFIXES), paths.values(), chunksize=64)
-        return [ListedClip(*clip, source) for clip, source in zip(paths.values(), sources)], list(missing)
+    sources = in_threads(lambda clip: Source.of(clip[1], FRAME_SUFFIXES), paths.values(), workers)
+    return [ListedClip(*clip, source) for clip, source in zip(paths.values(), sources)], list(missing)
 
 
 def required_space(clips: list[ListedClip], store: str, size: int | None) -> int:
@@ -165,15 +164,6 @@ def _resized(image: np.ndarray, size: int | None) -> np.ndarray:
     if size is None:
         return image
     return mmcv.imresize(image, mmcv.rescale_size(image.shape[1::-1], (np.inf, size)))
-
-
-def _ahead(pool: ThreadPoolExecutor, step: Callable, items: list, depth: int) -> Iterator:
-    """Results of ``step`` in order, computed at most ``depth`` ahead, so that memory stays small."""
-    items = iter(items)
-    pending = [pool.submit(step, item) for item in islice(items, depth)]
-    while pending:
-        yield pending.pop(0).result()
-        pending.extend(pool.submit(step, item) for item in islice(items, 1))
 
 
 def verify(path: str, cfg: Config, progress: Progress = lambda items, total: items) -> int:

@@ -1,1 +1,1 @@
-"""What a run leaves: its folder, comparison, report, published figures."""
+"""What a run leaves: its folder (:mod:`~mmdfer.runs.layout`), comparison, report, published figures."""

@@ -1,15 +1,18 @@
-"""One training in a work directory at a time."""
+"""One training in a folder at a time."""
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import IO
+
+from .layout import LOCK
 
 
 @contextmanager
-def locked(folder: str | None) -> Iterator[None]:
-    """Hold a work directory's lock; the system lets go of it when the process ends, in whatever way.
+def locked(folder: str | os.PathLike | None) -> Iterator[None]:
+    """Hold a run's folder; the system lets go of it when the process ends, in whatever way.
 
     Args:
         folder: an existing folder; ``None`` holds nothing.
@@ -17,17 +20,13 @@ def locked(folder: str | None) -> Iterator[None]:
     Raises:
         ValueError: if another process holds it.
     """
-    try:
-        import fcntl
-    except ImportError:                                         # no such locks on Windows
-        folder = None
-    if folder is None:
+    take = _system_lock()
+    if folder is None or take is None:
         yield
         return
-    # A lock of lockf belongs to this process alone: loader workers, which may outlive a kill by seconds, do not hold it.
-    with open(os.path.join(folder, 'run.lock'), 'a+', encoding='utf-8') as file:
+    with open(os.path.join(folder, LOCK), 'a+', encoding='utf-8') as file:
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            take(file)
         except (BlockingIOError, PermissionError):
             file.seek(0)
             raise ValueError(f'{folder}: a training is running there ({file.read().strip() or "process not known"}): '
@@ -39,3 +38,13 @@ def locked(folder: str | None) -> Iterator[None]:
         file.write(f'process {os.getpid()} on {socket.gethostname()}\n')
         file.flush()
         yield
+
+
+def _system_lock() -> Callable[[IO], None] | None:
+    """What takes a file's lock or raises an ``OSError``; ``None`` on a system without such locks, as Windows is here."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    # A lock of lockf belongs to this process alone: loader workers, which may outlive a kill by seconds, do not hold it.
+    return lambda file: fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,13 +4,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 import numpy as np
-from mmengine.config import Config
 
-from ..evaluation import Predictions
-from ..visualization import film_strip
+from ..evaluation.predictions import Predictions
+from ..visualization.film_strip import film_strip
 from .samples import build_datasets
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 PACKING = ('FormatShape', 'PackActionInputs', 'PackInputs', 'Normalize')
 

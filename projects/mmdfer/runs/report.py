@@ -4,18 +4,20 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-
-from mmengine.config import Config
-from mmengine.logging import print_log
+from typing import TYPE_CHECKING
 
 from ..datasets import BadClipError, DatasetError
 from ..evaluation.fold_summary import MEANINGS
+from ..files import write_json, write_text
 from ..visualization.report import draw_pictures, render_html, render_markdown, strip_uri
+from .folder import RunFolder
+from .groups import find_runs, summarize_runs, total_cost
 from .mistakes import clip_strips, confident_mistakes
 from .published import comparable, paper_row, published
-from .folder import RunFolder, find_runs, summarize_runs, total_cost
-from ..files import write_json, write_text
 from .samples import class_counts
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def write_report(path: str, out: str | None = None, data_root: str | None = None, mistakes: int = 12,
@@ -49,13 +51,14 @@ def write_report(path: str, out: str | None = None, data_root: str | None = None
     strips = _strips(runs, report, data_root)            # may add to what is missing
     pictures = draw_pictures(report, {_title(run): run.records for run in runs if run.records})
     write_json(report, os.path.join(out, 'report.json'))
-    for name, text in (('report.md', render_markdown(report)), ('report.html', render_html(report, pictures, strips))):
-        write_text(text, os.path.join(out, name))
+    write_text(render_markdown(report), os.path.join(out, 'report.md'))
+    write_text(render_html(report, pictures, strips), os.path.join(out, 'report.html'))
     return report
 
 
 def leave_report(work_dir: str, folds: Sequence[int] | None = None) -> None:
     """Write the report of a run that has just ended; a fault of the report is a warning and not the run's."""
+    from mmengine.logging import print_log
     try:
         write_report(work_dir, folds=folds)
     except (ValueError, OSError) as error:
@@ -73,7 +76,7 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
         mistakes: how many mistakes to name.
 
     Returns:
-        The figures of :func:`~mmdfer.runs.folder.summarize_runs`, and what the other sections of the page need.
+        The figures of :func:`~mmdfer.runs.groups.summarize_runs`, and what the other sections of the page need.
     """
     first, missing = runs[0], {}
     report = dict(name=first.result['name'], dataset=first.dataset, classes=first.classes,
@@ -97,14 +100,13 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
                             f'theirs are on other test sets than this one of {told} samples')
     elif report['paper'] is None:
         missing['paper'] = f'no paper has a row for the config {first.config_name}'
-    report['settings'] = settings(first.config) if first.config is not None else []
-    report['config'] = first.config.pretty_text if first.config is not None else None
+    report['settings'] = settings(first.config, first.config_name) if first.config is not None else []
+    report['config'] = first.config_text
     if first.config is None:
         missing['config'] = f'{first.path} holds no config file'
-    report['validations'] = [[dict(epoch=record['step'], uar=record['uar'], war=record['war'])
-                              for record in run.validations if 'uar' in record] for run in runs]
-    if not any(run.records for run in runs):
-        missing['curves'] = 'the run left no scalars.json'
+    report['validations'] = [[one.figures() for one in run.evaluations if one.uar is not None] for run in runs]
+    if not any(run.training for run in runs):
+        missing['curves'] = 'losses are in no scalars.json; LocalVisBackend among vis_backends keeps them'
     report['mistakes'] = _mistakes(runs, report['select'], mistakes, missing)
     report['missing'] = missing
     return report
@@ -117,18 +119,19 @@ def test_clips(report: dict) -> list[int | None]:
     return [row.get('clips') or number for row, number in zip(rows, counted)]
 
 
-def settings(cfg: Config) -> list[list[str]]:
-    """What of a config a reader asks for first, as [name, value]; what a config does not have is left out."""
+def settings(cfg: Config, name: str | None = None) -> list[list[str]]:
+    """What of a config of that name a reader asks for first, as [name, value]; what a config does not have is left out."""
     model, optim = cfg.get('model', {}), cfg.get('optim_wrapper', {})
     backbone, optimizer = model.get('backbone') or {}, optim.get('optimizer', {})
     loader, train = cfg.get('train_dataloader') or {}, cfg.get('train_cfg') or {}
+    adapters = backbone.get('adapters') or ()
     adapters = [' '.join(f'{value}' if key == 'type' else f'{key}={value}' for key, value in
                          sorted(adapter.items(), key=lambda item: item[0] != 'type'))
-                for adapter in backbone.get('adapters') or ()]
+                for adapter in (adapters.values() if isinstance(adapters, dict) else adapters) if adapter is not None]
     schedule = [step.get('type') for step in _as_list(cfg.get('param_scheduler'))]
     frames = next((step['num_frames'] for step in cfg.get('test_pipeline', ()) if 'num_frames' in step), None)
     pairs = [
-        ('config', os.path.basename(cfg.filename or '') or None),
+        ('config', name),
         ('model', model.get('type')),
         ('backbone', ' '.join(filter(None, (backbone.get('type'), str(backbone.get('arch') or ''))))),
         ('adapters', '; '.join(adapters)),

@@ -1,25 +1,47 @@
-"""The data sets behind a run's loaders, opened again."""
+"""The data sets behind a run's loaders: what they are called, and opened again."""
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
-from ..datasets import DatasetError
-from ..registry import DATASETS
-from ..run_config import dataset_configs
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+
+def set_name(cfg: Config) -> str | None:
+    """The short name of a config's data set, if its class gives one."""
+    from ..registry import DATASETS
+    from ..run_config import dataset_configs
+    named = (getattr(DATASETS.get(dataset.type), 'METAINFO', {}).get('dataset') for dataset in dataset_configs(cfg))
+    return next((name for name in named if name), None)
+
+
+def set_classes(cfg: Config) -> list[str] | None:
+    """The class names of a config's data set, in their order, if it names them."""
+    from ..run_config import dataset_classes, dataset_configs
+    return next((list(names) for names in map(dataset_classes, dataset_configs(cfg)) if names), None)
 
 
 def build_datasets(cfg: Config, loader: str, data_root: str | None = None, pipeline: Sequence[dict] = ()) -> list:
     """A loader's data sets with another pipeline.
 
     Raises:
-        DatasetError: if a set is not there.
+        DatasetError: if a set is not there, or its class is of a module that is not.
     """
+    from mmengine.registry import init_default_scope
+    from mmengine.utils import import_modules_from_strings
+
+    from ..datasets import DatasetError
+    from ..registry import DATASETS
+    from ..run_config import dataset_configs
     init_default_scope(cfg.get('default_scope', 'mmaction'))
+    try:
+        import_modules_from_strings(**cfg.get('custom_imports', dict(imports=[])))
+    except ImportError as error:
+        raise DatasetError(f'custom_imports: {error}; set PYTHONPATH to the folder of that module') from None
     built = []
     for dataset in dataset_configs(cfg, (loader, )):
         root = data_root or dataset.get('data_root', '')

@@ -4,11 +4,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ..visualization import plot_curves
-from ..visualization.report import Table, latex_rows, published_table, render_summary, summary_table, svg_uri
-from .published import comparable, paper_row, published
-from .folder import RESULT, RunFolder, find_runs, read_result, summarize_runs, total_cost
 from ..files import write_json, write_text
+from ..visualization.curves import plot_curves
+from ..visualization.report import Table, latex_rows, published_table, render_summary, summary_table, svg_uri
+from .folder import RunFolder
+from .groups import find_runs, summarize_runs, total_cost
+from .published import comparable, paper_row, published
+from .result import read_result
 
 SORTS = ('uar', 'war', 'name', 'tunable', 'seconds')
 
@@ -19,7 +21,7 @@ def read_results(paths: Sequence[str]) -> list[dict]:
     Raises:
         ValueError: for a directory without one.
     """
-    return [read_result(path if path.endswith('.json') else os.path.join(path, RESULT)) for path in paths]
+    return list(map(read_result, paths))
 
 
 def summary_rows(groups: Sequence[Sequence[RunFolder]]) -> list[dict]:

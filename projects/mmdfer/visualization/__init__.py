@@ -2,7 +2,7 @@
 from .class_bars import plot_class_bars
 from .confusion import plot_confusion_matrix
 from .contact_sheet import contact_sheet
-from .curves import best_epoch, plot_curves, read_scalars
+from .curves import best_epoch, plot_curves
 from .film_strip import film_strip
 from .map_strip import map_strip, strip_sheet
 from .modality_weights import plot_modality_weights
@@ -10,5 +10,4 @@ from .similarity import plot_similarity
 from .timeline import plot_timeline
 
 __all__ = ['best_epoch', 'contact_sheet', 'film_strip', 'map_strip', 'plot_class_bars', 'plot_confusion_matrix',
-           'plot_curves', 'plot_modality_weights', 'plot_similarity', 'plot_timeline', 'read_scalars',
-           'strip_sheet']
+           'plot_curves', 'plot_modality_weights', 'plot_similarity', 'plot_timeline', 'strip_sheet']

@@ -1,20 +1,20 @@
-"""Training curves, read from the logs that MMEngine's ``LocalVisBackend`` leaves in a work directory."""
+"""Training curves: loss, learning rate, and the figures of each validation."""
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Mapping, Sequence, Union
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .figure import new_figure, save
+from .figure import legend_text, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Records = Sequence[Mapping[str, float]]
-Run = Union[str, Path, Records]
+# A run's records of training (``step``, ``iter``, ``loss``, ``lr`` ...) and of validation (``step``, ``uar``, ``war``).
+Records = Sequence[Mapping]
 
 COLOURS = ('#4169b0', '#c8372d', '#5a8f3c', '#7d4fa3', '#e07b28', '#3aa39b', '#b0628f', '#8c8c8c')
 
@@ -22,63 +22,6 @@ COLOURS = ('#4169b0', '#c8372d', '#5a8f3c', '#7d4fa3', '#e07b28', '#3aa39b', '#b
 def is_training(record: Mapping[str, float]) -> bool:
     """Whether a record is of training; one of validation carries no iteration."""
     return 'iter' in record
-
-
-def read_scalars(work_dir: str | Path) -> list[dict]:
-    """Read the scalars of a run, its resumed parts merged, in the order of time.
-
-    Each start of a run writes ``<work_dir>/<time>/vis_data/scalars.json``. A later part takes the place of an
-    earlier one from its own first training record on: what an interrupted part logged beyond the checkpoint
-    that the later one resumed from belongs to weights that were given up. A part that only validates
-    replaces the validation records of its own steps.
-
-    Args:
-        work_dir: the run's work directory, or a ``scalars.json``.
-
-    Returns:
-        The records as MMEngine writes them: ``step``, and ``iter``, ``loss``, ``lr`` ... or ``uar``, ``war`` ...
-
-    Raises:
-        FileNotFoundError: where there is no ``scalars.json``.
-        ValueError: where a file holds something else than a JSON object a line, or no record at all.
-    """
-    work_dir = Path(work_dir)
-    files = [work_dir] if work_dir.is_file() else sorted(work_dir.glob('*/vis_data/scalars.json'))
-    if not files:
-        raise FileNotFoundError(f"no */vis_data/scalars.json in {work_dir}: is it a work directory, and does its "
-                                "config have LocalVisBackend among the visualizer's vis_backends?")
-    train: dict[float, dict] = {}
-    val: dict[float, dict] = {}
-    for file in files:
-        records = _read_lines(file)
-        training = [record for record in records if is_training(record)]
-        if training:
-            first = training[0]
-            train = {step: record for step, record in train.items() if step < first['step']}
-            # A validation after epoch e has step e, and step i after iteration i of a loop by iterations.
-            val = {step: record for step, record in val.items() if step < first.get('epoch', first['step'])}
-        train.update((record['step'], record) for record in training)
-        val.update((record['step'], record) for record in records if not is_training(record))
-    if not train and not val:
-        raise ValueError(f'{", ".join(map(str, files))}: no record; the run ended before its first log line')
-    return [*(train[step] for step in sorted(train)), *(val[step] for step in sorted(val))]
-
-
-def _read_lines(file: Path) -> list[dict]:
-    """The records of one file; a last line that a killed run left unfinished is left out."""
-    lines = file.read_text(encoding='utf-8').splitlines()
-    records = []
-    for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            if number == len(lines):
-                break
-            raise ValueError(f'{file}:{number}: not JSON: {line[:60]!r}') from error
-        if not isinstance(record, dict) or 'step' not in record:
-            raise ValueError(f'{file}:{number}: no record with a step: {line[:60]!r}')
-        records.append(record)
-    return records
 
 
 def smooth(values: np.ndarray, weight: float = 0.9) -> np.ndarray:
@@ -96,11 +39,11 @@ def best_epoch(records: Records) -> dict | None:
     return max(found, key=lambda record: record[_key(record, 'uar')], default=None)
 
 
-def plot_curves(runs: Run | Mapping[str, Run], path: str | Path | None, title: str | None = None) -> Figure:
+def plot_curves(runs: Records | Mapping[str, Records], path: str | Path | None, title: str | None = None) -> Figure:
     """Draw training loss, learning rate, and validation UAR and WAR with the best epoch marked.
 
     Args:
-        runs: a work directory or its records, or a dict of them by name, to compare runs.
+        runs: a run's records (:attr:`mmdfer.runs.folder.RunFolder.records`), or a dict of them by name, to compare runs.
         path: the picture's file; ``None`` to draw without writing.
         title: a line above the panels.
 
@@ -113,19 +56,18 @@ def plot_curves(runs: Run | Mapping[str, Run], path: str | Path | None, title: s
     if not isinstance(runs, Mapping):
         runs = {'': runs}
     if not runs:
-        raise ValueError('runs is empty: give a work directory, its records, or a dict of them by name')
-    read = {name: read_scalars(run) if isinstance(run, (str, Path)) else list(run) for name, run in runs.items()}
-    for name, records in read.items():
+        raise ValueError('runs is empty: give the records of a run, or a dict of them by name')
+    for name, records in runs.items():
         if not records:
-            raise ValueError(f'run {name!r} has no records: give what read_scalars returns')
+            raise ValueError(f'run {name!r} has no records: there is nothing to draw')
 
     figure = new_figure(15, 4.6)
     loss, rate, recall = figure.subplots(1, 3, width_ratios=(1.2, 0.8, 1.4))
-    for index, (name, records) in enumerate(read.items()):
+    for index, (name, records) in enumerate(runs.items()):
         colour = COLOURS[index % len(COLOURS)]
         _draw_training(loss, rate, records, name, colour)
         _draw_validation(recall, records, name, colour)
-    by_epoch = any('epoch' in record for records in read.values() for record in records)
+    by_epoch = any(_by_epoch(records) for records in runs.values())
     loss.set(title='training loss', xlabel='iteration')
     rate.set(title='learning rate', xlabel='iteration')
     recall.set(title='validation UAR (solid) and WAR (dashed)', xlabel='epoch' if by_epoch else 'iteration', ylabel='%')
@@ -141,6 +83,11 @@ def plot_curves(runs: Run | Mapping[str, Run], path: str | Path | None, title: s
     if title:
         figure.suptitle(title, fontsize=13)
     return save(figure, path)
+
+
+def _by_epoch(records: Records) -> bool:
+    """Whether validations count epochs; records of training name the epoch then."""
+    return any('epoch' in record or record.get('unit') == 'epoch' for record in records)
 
 
 def _key(record: Mapping[str, float], name: str) -> str | None:
@@ -160,10 +107,10 @@ def _draw_training(loss: Axes, rate: Axes, records: Records, name: str, colour: 
     steps, values = _series(training, 'loss')
     if len(steps):
         loss.plot(steps, values, color=colour, alpha=0.25, linewidth=1)
-        loss.plot(steps, smooth(values), color=colour, linewidth=1.8, label=name or None)
+        loss.plot(steps, smooth(values), color=colour, linewidth=1.8, label=legend_text(name))
     steps, values = _series(training, 'lr')
     if len(steps):
-        rate.plot(steps, values, color=colour, linewidth=1.8, label=name or None)
+        rate.plot(steps, values, color=colour, linewidth=1.8, label=legend_text(name))
 
 
 def _draw_validation(axes: Axes, records: Records, name: str, colour: str) -> None:
@@ -176,8 +123,8 @@ def _draw_validation(axes: Axes, records: Records, name: str, colour: str) -> No
     best = best_epoch(records)
     if best is not None:
         uar, war = 100 * best[_key(best, 'uar')], _key(best, 'war')
-        unit = 'epoch' if any('epoch' in record for record in records) else 'iteration'
+        unit = 'epoch' if _by_epoch(records) else 'iteration'
         label = f'{name + ": " if name else ""}best UAR {uar:.2f}%'
         label += f', WAR {100 * best[war]:.2f}%' if war else ''
         axes.plot(best['step'], uar, '*', color=colour, markersize=15, markeredgecolor='white',
-                  label=f'{label}, {unit} {best["step"]}')
+                  label=legend_text(f'{label}, {unit} {best["step"]}'))

@@ -1,8 +1,9 @@
 """Figures without pyplot: drawing touches no global state of matplotlib and needs no display."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING
 
 from ..files import whole_file
 from ..labels import class_colours
@@ -24,12 +25,23 @@ def new_figure(width: float, height: float) -> Figure:
 
 def save(figure: Figure, path: str | Path | None, dpi: int = 150) -> Figure:
     """Write a figure, making the folder; the file's ending (.png, .pdf, .svg) decides the format. Without a path
-    nothing is written."""
+    nothing is written.
+
+    Texts are drawn as they are: a name such as ``run_$1_$2`` is no formula.
+    """
+    from matplotlib.text import Text
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     if path is None:
         return figure
     with whole_file(path) as partial:
         figure.savefig(partial, dpi=dpi, format=Path(path).suffix[1:] or 'png')
     return figure
+
+
+def legend_text(text: str) -> str | None:
+    """A text for a legend, which leaves out what is empty or begins with an underscore; a space of no width goes before."""
+    return f'\u200b{text}' if text.startswith('_') else text or None
 
 
 def distinct_colours(names: Sequence[str]) -> list:

@@ -1,9 +1,9 @@
 """The frames of a clip side by side."""
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
-import mmcv
+import cv2
 import numpy as np
 
 
@@ -32,5 +32,5 @@ def film_strip(frames: Sequence[np.ndarray], count: int = 8, height: int = 96, g
     pieces = []
     for index in chosen:
         width = max(1, round(frames[index].shape[1] * height / frames[index].shape[0]))
-        pieces += [border, mmcv.imresize(frames[index], (width, height))]
+        pieces += [border, cv2.resize(frames[index], (width, height), interpolation=cv2.INTER_LINEAR)]
     return np.concatenate(pieces[1:], axis=1)

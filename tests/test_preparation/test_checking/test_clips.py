@@ -5,14 +5,17 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from mmdfer.datasets import DatasetError
 from mmdfer.preparation.checking import clips as clips_module
+from mmdfer.files import WriteError
 from mmdfer.preparation.checking import inspect_clip, inspect_clips
+from mmdfer.workers import WorkerDied
 
-from ...conftest import write_clip
+from ...conftest import ROOT, write_clip
+from ...test_workers import assert_ended_within_a_second
 
 
 @pytest.fixture
@@ -109,33 +112,49 @@ def test_changed_and_broken_clips_are_looked_into_again(folders, tmp_path, monke
     assert len(lines) == 72
 
 
+def die(task):
+    os._exit(1)
+
+
+def note_process(task):
+    """Looks into a clip slowly and tells by an empty file which process did."""
+    (Path(task[0]).parents[1] / f'pid_{os.getpid()}').touch()
+    time.sleep(0.05)
+    return task[0], inspect_clip(*task)
+
+
 def test_a_killed_process_is_told(folders, tmp_path, monkeypatch):
-    monkeypatch.setattr(clips_module, 'inspect_clip', lambda path, decode: os._exit(1))
-    with pytest.raises(DatasetError, match='a process was killed while it read a clip.*fewer --workers'):
+    monkeypatch.setattr(clips_module, '_task', die)
+    with pytest.raises(WorkerDied, match=f'^{folders[0]}: the process that worked on it was ended with code 1'):
         dict(inspect_clips(folders, 'first', tmp_path / 'store.jsonl', workers=2))
 
 
 def test_workers_end_with_a_killed_run(folders, tmp_path):
     """The run is killed while its workers look into clips; none is left behind, and the next run goes on."""
-    code = (f'import os, sys, time\n'
-            f'from mmdfer.preparation.checking import clips\n'
-            f'inspect = clips.inspect_clip\n'
-            f'def slow(path, decode):\n'
-            f'    open(os.path.join({str(tmp_path)!r}, f"pid_{{os.getpid()}}"), "w").close()\n'
-            f'    time.sleep(0.05)\n'
-            f'    return inspect(path, decode)\n'
-            f'clips.inspect_clip = slow\n'
-            f'list(clips.inspect_clips({folders!r} * 20, "none", {str(tmp_path / "store")!r}, 2))\n')
-    run = subprocess.Popen([sys.executable, '-c', code])
+    code = ('from mmdfer.preparation.checking import clips\n'
+            'from tests.test_preparation.test_checking.test_clips import note_process\n'
+            'clips._task = note_process\n'
+            f'list(clips.inspect_clips({folders!r}, "none", {str(tmp_path / "store")!r}, 2))\n')
+    run = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT)
     deadline = time.time() + 120
-    while not list(tmp_path.glob('pid_*')) and time.time() < deadline:
-        time.sleep(0.1)
+    while not ((tmp_path / 'store').exists() and (tmp_path / 'store').read_text().count('\n') > 5) \
+            and time.time() < deadline:
+        time.sleep(0.01)
     workers = [int(path.name[4:]) for path in tmp_path.glob('pid_*')]
     run.kill()
     run.wait()
-    assert workers
-    while any(os.path.exists(f'/proc/{worker}') and 'Z' not in open(f'/proc/{worker}/stat').read().split()[2]
-              for worker in workers) and time.time() < deadline:
-        time.sleep(0.2)
-    assert time.time() < deadline
+    assert len(workers) == 2
+    assert_ended_within_a_second(workers)
+    done = (tmp_path / 'store').read_text().count('\n')
+    assert 5 < done < len(folders)
     assert len(dict(inspect_clips(folders, 'none', tmp_path / 'store'))) == len(folders)
+    assert (tmp_path / 'store').read_text().count('\n') == len(folders)
+
+
+def test_two_checks_do_not_write_into_one_file(folders, tmp_path):
+    first = inspect_clips(folders[:3], 'first', tmp_path / 'store')
+    next(first)
+    with pytest.raises(WriteError, match='store: another process is writing it'):
+        dict(inspect_clips(folders, 'first', tmp_path / 'store'))
+    first.close()
+    assert len(dict(inspect_clips(folders, 'first', tmp_path / 'store'))) == len(folders)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 
+from ..launching import Launch, add_launch_options
+
 HELP = "run the rows of a paper's ablation table"
 PASSES_ON = 'train'
 
@@ -18,12 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='one run a row for each [0]')
     parser.add_argument('--demo', action='store_true', help="on the demo's set and backbone")
     parser.add_argument('--out', help='folder of runs and table [work_dirs/ablations/<folder>[_demo]]')
+    add_launch_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     from ..ablation import read_rows, run_rows, write_table
     name = args.folder.rstrip('/').split('/')[-1]
     out = args.out or f'work_dirs/ablations/{name}{"_demo" if args.demo else ""}'
-    rows = run_rows(read_rows(args.folder, args.only), out, args.seeds, args.rest, args.demo)
+    rows = run_rows(read_rows(args.folder, args.only), out, args.seeds, args.rest, args.demo, Launch.from_args(args))
     print(write_table(rows, out))
     print(f'table.md and table.json are in {out}')

@@ -10,28 +10,24 @@ import os
 from pathlib import Path
 
 HELP = 'make a synthetic set to try the toolbox with'
+SIZES = ('seed', 'subjects', 'clips', 'static', 'size')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from ...synthetic import Options
-    default = Options()
     parser.add_argument('--out', type=Path, required=True, help='folder to make')
-    parser.add_argument('--seed', type=int, default=default.seed, help='default: %(default)s')
-    parser.add_argument('--subjects', type=int, default=default.subjects,
-                        help='subjects in the clips (default: %(default)s)')
-    parser.add_argument('--clips', type=int, default=default.clips,
-                        help='clips over all folds (default: %(default)s)')
-    parser.add_argument('--static', type=int, default=default.static,
-                        help='training pictures of the static set, 0 for none (default: %(default)s)')
-    parser.add_argument('--size', type=int, default=default.size,
-                        help='edge of the frames in pixels (default: %(default)s)')
+    parser.add_argument('--seed', type=int, help='of all randomness [0]')
+    parser.add_argument('--subjects', type=int, help="subjects in the clips [the demo's number]")
+    parser.add_argument('--clips', type=int, help="clips over all folds [the demo's number]")
+    parser.add_argument('--static', type=int,
+                        help="training pictures of the static set, 0 for none [the demo's number]")
+    parser.add_argument('--size', type=int, help="edge of the frames in pixels [the demo's]")
     parser.add_argument('--sixteen', action='store_true', help='write the folder of 16 frames a clip too')
     parser.add_argument('--maps', action='store_true',
                         help='write the face maps of the clips too, from their geometry')
     parser.add_argument('--class-folders', nargs='+', metavar='CLASS',
                         help='link the clips of these classes as a set of class folders too, by_class/')
     parser.add_argument('--workers', type=int, default=os.cpu_count(),
-                        help='processes; they change the time alone (default: %(default)s)')
+                        help='processes; they change the time alone [%(default)s]')
     parser.add_argument('--overwrite', action='store_true',
                         help='replace a synthetic set made with other options')
 
@@ -46,7 +42,8 @@ def run(args: argparse.Namespace) -> None:
     def progress(items, total):
         return tqdm(items, total=total, desc=str(args.out), unit='task')
 
-    options = Options(args.seed, args.subjects, args.clips, args.static, args.size, args.sixteen)
+    given = {name: getattr(args, name) for name in SIZES if getattr(args, name) is not None}
+    options = Options(sixteen=args.sixteen, **given)
     made = make_dataset(args.out, options, args.workers, args.overwrite, progress)
     print(f'{args.out}: {"made" if made else "already there"}, {options.clips} clips')
     if not (args.out / 'captions.jsonl').exists():

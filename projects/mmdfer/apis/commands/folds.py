@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 
 from .. import options
+from ..launching import Launch, add_launch_options
 
 HELP = 'train every fold of a set, and write the mean over the folds'
 PASSES_ON = 'train'
@@ -19,8 +20,6 @@ PASSES_ON = 'train'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', help=f'{options.CONFIG_HELP}; of a set with folds')
     parser.add_argument('--folds', help='e.g. 1-3 or 1,4 [all]')
-    parser.add_argument('--gpus', type=int, default=1,
-                        help='processes a fold, each on a GPU of its own if there are any [1]')
     parser.add_argument('--parallel', type=int, default=1, help='folds at a time, each with --gpus GPUs [1]')
     parser.add_argument('--select', choices=('last', 'best', 'inner'),
                         help='epoch of the quoted figure: last, best on the test set, or best on a part of the training '
@@ -28,18 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--work-dir', help='folder of the folds [work_dirs/<config>, or <config>_inner]')
     parser.add_argument('--no-train', action='store_true',
                         help='only summarise the folds of --folds, which must be finished')
+    add_launch_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     from ...runs.fold_results import summarize_folds, tell
     from ...runs.report import leave_report
     from ..folds import plan_folds, run_folds
-    from ..processes import TRAIN
+    from ..processes import Places
     plan = plan_folds(args.config, args.rest, args.folds, args.work_dir, args.select, not args.no_train)
     if args.no_train:
         summary = summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select)
     else:
-        summary = run_folds(plan, TRAIN, args.gpus, args.parallel)
+        summary = run_folds(plan, Places(Launch.from_args(args), args.parallel))
     print(tell(summary, plan.out))
     if '--no-report' not in args.rest:
         leave_report(plan.out, plan.folds)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 
 from .. import options
+from ..launching import launch
 
 HELP = 'train a config'
 
@@ -16,9 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_train_options(parser)
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int | None:
+    status = launch('train', args)
+    if status is not None:
+        return status
     from ...runs.report import leave_report
     from ..running import train
     cfg = options.train_config(args)
     if train(cfg, args.name) and not args.no_report:
         leave_report(cfg.work_dir)
+    return None

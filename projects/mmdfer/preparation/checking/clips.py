@@ -2,28 +2,24 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import re
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import closing, suppress
 from hashlib import blake2b
 from pathlib import Path
 
-import cv2
-
 from ...datasets.clips import Clip, list_frames, read_frame
-from ...datasets.errors import BadClipError, DatasetError
+from ...datasets.errors import BadClipError
 from ...files import Journal
+from ...workers import in_processes
 
 DECODE = ('all', 'first', 'none')
 PIECE = 1 << 16         # bytes of a video that are compared, from its start and from its middle
 FRAMES_A_STEP = 32      # of a video, so that a long one does not fill the memory
+
+WORTH_PROCESSES = 64    # clips; fewer are looked into before processes have started
 
 
 def inspect_clip(path: str, decode: str = 'first') -> dict:
@@ -107,6 +103,10 @@ def inspect_clips(paths: Iterable[str], decode: str, store: str | os.PathLike, w
         store: the JSON lines file.
         workers: processes.
         fresh: forget the file first.
+
+    Raises:
+        WorkerDied: if a process was killed or crashed over a clip; it names the clip.
+        WriteError: if another process is at work with the same file, or it cannot be written.
     """
     if fresh:
         Path(store).unlink(missing_ok=True)
@@ -121,38 +121,11 @@ def inspect_clips(paths: Iterable[str], decode: str, store: str | os.PathLike, w
             pending.append((path, decode))
     if not pending:
         return
-    with journal:
-        for path, report in _inspect_all(pending, workers):
+    found = in_processes(_task, pending, workers if len(pending) >= WORTH_PROCESSES else 0)
+    with journal, closing(found):
+        for path, report in found:
             journal.append(dict(path=path, time=times[path], decode=decode, **report))
             yield path, report
-
-
-def _inspect_all(tasks: list[tuple[str, str]], workers: int) -> Iterator[tuple[str, dict]]:
-    # OpenCV's threads must end before a fork: a child that inherits their pool crashes.
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        if workers <= 1 or len(tasks) < 64:
-            yield from map(_task, tasks)
-            return
-        methods = multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context('fork' if 'fork' in methods else 'spawn')
-        with ProcessPoolExecutor(workers, context, _end_with_parent, (os.getpid(), )) as pool:
-            yield from pool.map(_task, tasks, chunksize=16)
-    except BrokenProcessPool:
-        raise DatasetError('a process was killed while it read a clip, by a lack of memory or a clip that the decoder '
-                           'does not survive; start again, with fewer --workers: 1 stops at the clip itself') from None
-    finally:
-        cv2.setNumThreads(threads)
-
-
-def _end_with_parent(parent: int) -> None:
-    """Let a worker end when the run is killed: it would wait for work for ever."""
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(2)
-        os._exit(1)
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _task(task: tuple[str, str]) -> tuple[str, dict]:

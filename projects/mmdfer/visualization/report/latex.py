@@ -3,7 +3,10 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
+# A bracket or star after a row's end would be taken for an argument of it; <, > and | are other signs in old fonts.
 SPECIAL = {'\\': r'\textbackslash{}', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}', '±': r'$\pm$', '²': '$^2$',
+           '<': r'\textless{}', '>': r'\textgreater{}', '|': r'\textbar{}', '"': "''",
+           **{character: f'{{{character}}}' for character in '[]*'},
            **{character: f'\\{character}' for character in '&%$#_{}'}}
 HEADER = '''% Rows of: \\begin{tabular}{lrcccc}, with \\usepackage{booktabs}
 % method & tunable, M & UAR & WAR & UAR in the paper & WAR in the paper; in per cent
@@ -12,7 +15,7 @@ HEADER = '''% Rows of: \\begin{tabular}{lrcccc}, with \\usepackage{booktabs}
 
 def escape_latex(text: str) -> str:
     """Text that LaTeX prints as it is written here."""
-    return ''.join(SPECIAL.get(character, character) for character in text)
+    return ''.join(SPECIAL.get(character, character) for character in ' '.join(text.split()))
 
 
 def latex_rows(rows: Sequence[Mapping[str, Any]]) -> str:

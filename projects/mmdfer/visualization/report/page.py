@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from ...labels import class_colours
 from . import cells, tables
+from .markdown import code_span, escape_markdown
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -19,7 +20,8 @@ def environment() -> Environment:
     made = Environment(loader=FileSystemLoader(Path(__file__).parent / 'templates'), trim_blocks=True,
                        lstrip_blocks=True, undefined=StrictUndefined,
                        autoescape=lambda name: not (name or '').endswith('.md'), keep_trailing_newline=True)
-    made.filters.update(percent=cells.percent, millions=cells.millions, duration=cells.duration)
+    made.filters.update(percent=cells.percent, millions=cells.millions, duration=cells.duration, plain=escape_markdown,
+                        code=code_span)
     return made
 
 

@@ -1,12 +1,14 @@
 """The tables of a report as texts, the same for HTML, Markdown and the terminal."""
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from .cells import NOT_MEASURED, Cell, count, duration, mebibytes, memory, millions, percent, spread
+from .markdown import escape_markdown
 
 NAMES = dict(last='last epoch', best='best epoch', inner='chosen epoch')
 
@@ -26,11 +28,16 @@ class Table:
 
     def markdown(self) -> str:
         """A Markdown table, columns of figures to the right."""
-        lines = [self.head, ['---' if index in self.words else '---:' for index in range(len(self.head))]]
+        lines = [list(map(escape_markdown, self.head)),
+                 ['---' if index in self.words else '---:' for index in range(len(self.head))]]
         for number, row in enumerate(self.rows):
-            lines.append([f'**{cell}**' if number in self.strong and cell else cell for cell in row])
-        lines += [[f'**{cell}**' for cell in row] for row in self.foot]
-        return '\n'.join(f'| {" | ".join(str(cell).replace("|", chr(92) + "|") for cell in line)} |' for line in lines)
+            lines.append([_strong(cell) if number in self.strong else escape_markdown(cell) for cell in row])
+        lines += [list(map(_strong, row)) for row in self.foot]
+        return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+
+
+def _strong(cell: str) -> str:
+    return f'**{escape_markdown(cell)}**' if cell else ''
 
 
 def fold_name(fold: int | None) -> str:

@@ -8,10 +8,14 @@ import pytest
 import torch
 from mmaction.structures import ActionDataSample
 from mmengine.dataset import DefaultSampler
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
-from mmdfer.engine import PredictionsHook
 from mmdfer.evaluation import load_predictions
+from mmdfer.runs.metrics import Evaluation, add_evaluation, read_evaluations
+from mmdfer.runs.recording import MetricsHook, PredictionsHook
+
+
+METRICS = {'uar': 0.25, 'war': 0.5, 'recall/a': 1.0, 'recall/b': 0.0, 'acc/top1': 0.5}
 
 
 class Clips(list):
@@ -24,16 +28,20 @@ def clips(count=11):
                  for index, score in enumerate(scores))
 
 
+def stand_in(folder, samples=(), epoch=4, iteration=70, loop=EpochBasedTrainLoop):
+    """What the hooks ask of a runner."""
+    return SimpleNamespace(_train_loop=loop and loop.__new__(loop), epoch=epoch, iter=iteration, work_dir=str(folder),
+                           val_dataloader=SimpleNamespace(dataset=samples))
+
+
 def validate(hook, samples, folder, epoch=4, batch_size=4):
     """The part of a validation loop that the hook sees, with the sampler's share of a process."""
-    loop = EpochBasedTrainLoop.__new__(EpochBasedTrainLoop)
-    runner = SimpleNamespace(_train_loop=loop, epoch=epoch, iter=70, work_dir=str(folder),
-                             val_dataloader=SimpleNamespace(dataset=samples))
+    runner = stand_in(folder, samples, epoch)
     hook.before_val_epoch(runner)
     indices = list(DefaultSampler(samples, shuffle=False, round_up=True))
     for start in range(0, len(indices), batch_size):
         hook.after_val_iter(runner, 0, outputs=[samples[index] for index in indices[start:start + batch_size]])
-    hook.after_val_epoch(runner)
+    hook.after_val_epoch(runner, dict(METRICS))
     return folder / 'predictions' / f'epoch_{epoch}.npz'
 
 
@@ -73,9 +81,31 @@ def test_two_processes_and_a_number_of_clips_that_they_do_not_share_evenly(tmp_p
     assert_kept(tmp_path / 'predictions' / 'epoch_4.npz', clips())
 
 
-@pytest.mark.parametrize('start, left', [(0, []), (12, ['epoch_1.npz'])])
-def test_a_new_run_begins_empty_and_a_resumed_one_goes_on(tmp_path, start, left):
+@pytest.mark.parametrize('start, left', [(0, []), (1, ['epoch_1.npz']), (2, ['epoch_1.npz', 'epoch_2.npz'])])
+def test_a_new_run_begins_empty_and_a_resumed_one_keeps_what_its_weights_gave(tmp_path, start, left):
     (tmp_path / 'predictions').mkdir()
-    (tmp_path / 'predictions' / 'epoch_1.npz').touch()
-    PredictionsHook().before_train(SimpleNamespace(iter=start, work_dir=str(tmp_path)))
-    assert [path.name for path in tmp_path.glob('predictions/*')] == left
+    for epoch in (1, 2):
+        (tmp_path / 'predictions' / f'epoch_{epoch}.npz').touch()
+        add_evaluation(tmp_path, Evaluation('epoch', epoch, uar=0.5, war=0.5))
+    (tmp_path / 'predictions' / 'notes.npz').touch()                   # a user's own
+    PredictionsHook().before_train(stand_in(tmp_path, epoch=start, iteration=10 * start))
+    assert sorted(path.name for path in tmp_path.glob('predictions/*')) == sorted({*left, 'notes.npz'})
+    assert [one.step for one in read_evaluations(tmp_path)] == list(range(1, start + 1))
+
+
+def test_figures_are_those_that_the_evaluator_returned(tmp_path):
+    samples = clips()
+    validate(PredictionsHook(), samples, tmp_path)
+    assert read_evaluations(tmp_path) == [
+        Evaluation('epoch', 4, 0.25, 0.5, dict(a=1.0, b=0.0), len(samples), {'acc/top1': 0.5})]
+
+
+def test_figures_are_kept_without_predictions_and_by_iteration(tmp_path):
+    MetricsHook().after_val_epoch(stand_in(tmp_path, clips(), loop=IterBasedTrainLoop), METRICS)
+    assert [(one.unit, one.step) for one in read_evaluations(tmp_path)] == [('iter', 70)]
+    assert not (tmp_path / 'predictions').exists()
+
+
+def test_a_lone_validation_writes_no_figure_of_a_run(tmp_path):
+    MetricsHook().after_val_epoch(stand_in(tmp_path, clips(), loop=None), METRICS)
+    assert list(tmp_path.iterdir()) == []

@@ -1,9 +1,9 @@
-"""Predictions of every validation and of a test, kept beside a run's log."""
+"""Hooks that keep what each evaluation gave, in the run's own folder and not in any log."""
 from __future__ import annotations
 
 import logging
 import os
-import shutil
+from pathlib import Path
 
 import numpy as np
 from mmengine.dist import collect_results, is_main_process
@@ -12,11 +12,30 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from ..evaluation.predictions import save_predictions
 from ..registry import HOOKS
+from .layout import PREDICTIONS, TEST, TEST_PREDICTIONS, predictions_file, step_of
+from .metrics import add_evaluation, forget_after, to_evaluation
 
 
 @HOOKS.register_module()
-class PredictionsHook(Hook):
-    """Keep clip name, label and scores of each clip that is evaluated.
+class MetricsHook(Hook):
+    """Keep the figures of each validation in training, as ``metrics.jsonl`` (:mod:`mmdfer.runs.metrics`).
+
+    A new run begins with none; a resumed one keeps those up to the checkpoint that it goes on from.
+    """
+
+    def before_train(self, runner) -> None:
+        if is_main_process():
+            forget_after(runner.work_dir, position(runner)[1])
+
+    def after_val_epoch(self, runner, metrics=None) -> None:
+        if is_main_process() and in_training(runner):
+            clips = len(runner.val_dataloader.dataset)
+            add_evaluation(runner.work_dir, to_evaluation(metrics or {}, *position(runner), clips))
+
+
+@HOOKS.register_module()
+class PredictionsHook(MetricsHook):
+    """Keep clip name, label and scores of each clip that is evaluated, and the figures as :class:`MetricsHook` does.
 
     A validation in training writes ``<work_dir>/predictions/epoch_<n>.npz`` (``iter_<n>.npz`` under a loop by
     iterations), a test ``<test_folder>/predictions.npz``; the format is that of
@@ -32,8 +51,13 @@ class PredictionsHook(Hook):
         self._kept: list[tuple[str, int, np.ndarray]] = []
 
     def before_train(self, runner) -> None:
-        if is_main_process() and runner.iter == 0:                  # a new run; a resumed one keeps its epochs
-            shutil.rmtree(os.path.join(runner.work_dir, 'predictions'), ignore_errors=True)
+        super().before_train(runner)
+        if is_main_process():
+            done = position(runner)[1]
+            for file in Path(runner.work_dir, PREDICTIONS).glob('*.npz'):
+                found = step_of(file)
+                if found is not None and found[1] > done:
+                    file.unlink()
 
     def before_val_epoch(self, runner) -> None:
         self._kept.clear()
@@ -49,15 +73,14 @@ class PredictionsHook(Hook):
     after_test_iter = after_val_iter
 
     def after_val_epoch(self, runner, metrics=None) -> None:
-        loop = runner._train_loop                                   # the property would build one for a lone validation
-        if loop is not None and not isinstance(loop, dict):
-            by_epoch = isinstance(loop, EpochBasedTrainLoop)
-            name = f'epoch_{runner.epoch}.npz' if by_epoch else f'iter_{runner.iter}.npz'
-            self._write(runner, runner.val_dataloader.dataset, os.path.join(runner.work_dir, 'predictions', name))
+        if in_training(runner):
+            self._write(runner, runner.val_dataloader.dataset,
+                        os.path.join(runner.work_dir, predictions_file(*position(runner))))
+        super().after_val_epoch(runner, metrics)
 
     def after_test_epoch(self, runner, metrics=None) -> None:
-        folder = self.test_folder or os.path.join(runner.work_dir, 'test')
-        self._write(runner, runner.test_dataloader.dataset, os.path.join(folder, 'predictions.npz'))
+        folder = self.test_folder or os.path.join(runner.work_dir, TEST)
+        self._write(runner, runner.test_dataloader.dataset, os.path.join(folder, TEST_PREDICTIONS))
 
     def _write(self, runner, dataset, path: str) -> None:
         kept = collect_results(self._kept, len(dataset), 'cpu')     # in the list's order, without the sampler's repeats
@@ -73,6 +96,17 @@ class PredictionsHook(Hook):
         scores = np.stack(scores)
         save_predictions(path, names, labels, scores,
                          getattr(dataset, 'metainfo', {}).get('classes') or range(scores.shape[1]))
+
+
+def in_training(runner) -> bool:
+    """Whether a validation is one of a training; the runner's property would build a loop for a lone validation."""
+    return runner._train_loop is not None and not isinstance(runner._train_loop, dict)
+
+
+def position(runner) -> tuple[str, int]:
+    """Unit of the training loop, and how many of it are done."""
+    by_epoch = isinstance(runner._train_loop, EpochBasedTrainLoop)
+    return ('epoch', runner.epoch) if by_epoch else ('iter', runner.iter)
 
 
 def clip_name(sample) -> str:

@@ -1,0 +1,70 @@
+"""Measure speed and memory on this machine, rows side by side.
+
+``mmdfer benchmark loader [--no-jitter]``: clips a second and core; a PIL loader as published code has it, MMAction2's
+pipeline, ours, and ours packed.
+``mmdfer benchmark d2conv3d --channels 128 --size 16 14 14 --threads 2``: D2Conv3D beside a plain conv3d and a loop of
+grid_sample.
+``mmdfer benchmark train-step --device cuda --batch 8 --amp``: full fine-tuning beside what leaves the image model frozen.
+"""
+from __future__ import annotations
+
+import argparse
+import os
+
+HELP = 'measure speed and memory on this machine'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    kinds = parser.add_subparsers(dest='what', required=True, metavar='{loader,d2conv3d,train-step}')
+    _loader(kinds.add_parser('loader', help='clips a second and core'))
+    _d2conv3d(kinds.add_parser('d2conv3d', help='time, memory and parity of D2Conv3D'))
+    _train_step(kinds.add_parser('train-step', help='time and memory of a training step'))
+    for one in kinds.choices.values():
+        one.add_argument('--json', action='store_true', help='print figures as JSON in the last line')
+
+
+def _loader(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--clips', type=int, default=12, help='clips that a round reads [%(default)s]')
+    parser.add_argument('--frames', type=int, default=32, help='frames on the disk a clip; 16 are read [%(default)s]')
+    parser.add_argument('--size', type=int, default=224, help='edge of the frames on the disk [%(default)s]')
+    parser.add_argument('--quality', type=int, default=90, help='of the JPEGs [%(default)s]')
+    parser.add_argument('--no-jitter', action='store_true', help='leave colour jitter out of every row')
+    parser.add_argument('--rounds', type=int, default=11, help='each runs every row in turn [%(default)s]')
+    parser.add_argument('--core', type=int, help='CPU core to run on [the last one allowed]')
+
+
+def _d2conv3d(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--channels', type=int, default=128, help='channels in and out [%(default)s]')
+    parser.add_argument('--size', type=int, nargs=3, default=[16, 14, 14], metavar=('T', 'H', 'W'))
+    parser.add_argument('--batch', type=int, default=1, help='clips [%(default)s]')
+    parser.add_argument('--groups', type=int, default=1)
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--threads', type=int, help="CPU threads [PyTorch's choice]")
+    parser.add_argument('--repeats', type=int, default=15, help='rounds, each runs every row once [%(default)s]')
+
+
+def _train_step(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--arch', default='base', help='tiny, small, base or large [%(default)s]')
+    parser.add_argument('--frames', type=int, default=16)
+    parser.add_argument('--size', type=int, default=224, help='pixels of a side, a multiple of 16 [%(default)s]')
+    parser.add_argument('--batch', type=int, default=1, help='clips a step [%(default)s]')
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--rounds', type=int, default=5, help='rounds, each runs every row once [%(default)s]')
+    parser.add_argument('--amp', action='store_true', help='float16 with loss scaling on CUDA, bfloat16 elsewhere')
+    parser.add_argument('--threads', type=int, help="CPU threads [PyTorch's choice]")
+    parser.add_argument('--rows', nargs='+', metavar='ROW', help='some of the rows, with full fine-tuning in any case')
+
+
+def run(args: argparse.Namespace) -> None:
+    # Threads that wait by spinning lose whole time slices when others use the machine, and what has more steps loses
+    # more of them. Must be set before PyTorch starts its threads.
+    os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+    if args.what == 'loader':
+        for variable in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
+            os.environ[variable] = '1'                          # read when the libraries are loaded
+        from ..benchmarks.loader import run
+    elif args.what == 'd2conv3d':
+        from ..benchmarks.d2conv3d import run
+    else:
+        from ..benchmarks.train_step import run
+    run(args)

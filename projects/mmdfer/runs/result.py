@@ -1,0 +1,79 @@
+"""``result.json``: the figures of a run, written when its training has ended; a run without it is not finished.
+
+``name``, ``config``, ``dataset``, ``classes``, ``fold``
+    the run's name in tables, its config's name, the short name and the classes of its set, and the fold; null for what
+    a run does not have.
+``settings``
+    SHA-256 of the settings that made the figures (:func:`mmdfer.runs.settings.digest_of`).
+``uar``, ``war``, ``epoch``, ``unit``
+    of the last validation; ``epoch`` counts iterations where ``unit`` is ``iter``. ``best`` holds the same three of the
+    validation with the best UAR. All four and ``best`` are absent from a run that was not validated.
+``inner``
+    only of a run that validates on a part of the training clips: ``share``, and ``uar``, ``war`` and ``epoch`` on that
+    part. The figures above are then those of the chosen epoch on the test set.
+``tunable``, ``total``
+    parameters that were trained, and all.
+``seconds``, ``processes``, ``rss_mib``, ``work_dir``
+    wall clock of the last start, the processes, peak memory of the main one, and the folder as the run knew it.
+
+Runs from before these entries lack ``config``, ``dataset``, ``classes``, ``settings`` and ``unit``.
+"""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ..files import read_json, write_json
+from .layout import RESULT
+
+
+def write_result(folder: str | os.PathLike, result: dict[str, Any]) -> None:
+    """Write a run's ``result.json``, whole or not at all."""
+    write_json(result, Path(folder) / RESULT)
+
+
+def is_finished(folder: str | os.PathLike) -> bool:
+    """Whether a run's training has ended."""
+    return (Path(folder) / RESULT).is_file()
+
+
+def forget_result(folder: str | os.PathLike) -> None:
+    """Remove the result of a run that is begun anew."""
+    (Path(folder) / RESULT).unlink(missing_ok=True)
+
+
+def read_result(folder: str | os.PathLike) -> dict[str, Any]:
+    """A run's ``result.json``.
+
+    Args:
+        folder: the run's folder, or the file.
+
+    Raises:
+        ValueError: where it is missing or not a run's result.
+    """
+    file = Path(folder)
+    file = file if file.suffix == '.json' else file / RESULT
+    if not file.is_file():
+        raise ValueError(f'{file}: no such result; it is written when a training ends')
+    result = read_json(file)
+    if 'name' not in result:
+        raise ValueError(f'{file}: no result of a run; expected name, uar, war among its entries')
+    return result
+
+
+def figures_of(result: dict[str, Any], kind: str) -> dict[str, Any]:
+    """``uar``, ``war`` and ``epoch`` of a kind of epoch: ``'last'``, ``'best'`` or ``'inner'``.
+
+    Raises:
+        ValueError: for a run without such figures.
+    """
+    if kind not in kinds_of(result):
+        raise ValueError(f'{result["name"]}: the run has no figures of the {kind} epoch; it has those of '
+                         f'{", ".join(kinds_of(result)) or "none, since it was not validated"}')
+    return result['best'] if kind == 'best' else result
+
+
+def kinds_of(result: dict[str, Any]) -> tuple[str, ...]:
+    """Of which epochs a run has figures: ``last`` and ``best`` on the test set, or the ``inner`` choice."""
+    return () if result.get('uar') is None else ('inner', ) if 'inner' in result else ('last', 'best')

@@ -1,0 +1,93 @@
+"""The package as its wheel installs it: alone, outside the checkout, with the libraries that are there."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+from ..conftest import ROOT
+
+pytestmark = pytest.mark.slow
+PARTS = ('setup.py', 'pyproject.toml', 'requirements.txt', 'README.md', 'LICENSE', 'projects', 'configs', 'tools')
+
+SCRIPT = '''
+import json, os, sys
+import mmdfer
+heavy = sorted({'torch', 'mmengine'} & set(sys.modules))
+from mmengine.config import Config
+from mmengine.hub import get_config
+by_name = get_config('mmdfer::fe_adapter_vitb_dfew.py')
+with open('mine.py', 'w') as file:
+    file.write("_base_ = 'mmdfer::fe_adapter_vitb_dfew.py'\\nmodel = dict(cls_head=dict(dropout_ratio=0.25))\\n")
+mine = Config.fromfile('mine.py')
+runner = mmdfer.train('demo/fe_adapter', data_root='data', fold=1, work_dir='run', seed=0, cfg_options={
+    'model.backbone.init_cfg': None, 'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 30, 'train_dataloader.num_workers': 0,
+    'train_dataloader.persistent_workers': False, 'val_dataloader.num_workers': 0,
+    'val_dataloader.persistent_workers': False})
+print()
+print(json.dumps(dict(file=mmdfer.__file__, heavy=heavy, backbone=by_name.model.backbone.type,
+                      dropout=mine.model.cls_head.dropout_ratio, same=mine.model.backbone == by_name.model.backbone,
+                      steps=runner.iter, left=sorted(os.listdir('run')))))
+'''
+
+
+@pytest.fixture(scope='module')
+def place(tmp_path_factory):
+    """An environment with the wheel, and an empty folder to work in."""
+    place = tmp_path_factory.mktemp('wheel')
+    source = place / 'source'
+    for name in PARTS:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+        source.mkdir(exist_ok=True)
+        copy(ROOT / name, source / name, **(dict(ignore=shutil.ignore_patterns('__pycache__', '.mim', '*.egg-info'))
+                                            if (ROOT / name).is_dir() else {}))
+    pip(sys.executable, 'wheel', '--no-deps', '--no-build-isolation', '--wheel-dir', place, source)
+    venv.create(place / 'env', symlinks=os.name != 'nt')
+    python = place / 'env' / 'bin' / 'python'
+    library = Path(sysconfig.get_path('purelib', vars=dict(base=str(place / 'env'), platbase=str(place / 'env'))))
+    (library / 'libraries.pth').write_text(sysconfig.get_path('purelib') + '\n')     # its .pth files are not followed
+    wheel, = place.glob('*.whl')
+    pip(sys.executable, '--python', python, 'install', '--no-deps', '--no-index', '--ignore-installed', wheel)
+    shutil.rmtree(source)
+    (place / 'work').mkdir()
+    return place
+
+
+def pip(python, *args):
+    done = subprocess.run([python, '-m', 'pip', '--disable-pip-version-check', *map(str, args)], capture_output=True, text=True,
+                          env=clean_environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def clean_environment():
+    """No path to the checkout."""
+    environment = {key: value for key, value in os.environ.items() if key not in ('PYTHONPATH', 'VIRTUAL_ENV')}
+    return dict(environment, OMP_NUM_THREADS='1')
+
+
+def run(place, *words):
+    done = subprocess.run([str(place / 'env' / 'bin' / words[0]), *map(str, words[1:])], cwd=place / 'work',
+                          capture_output=True, text=True, timeout=300, env=clean_environment())
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def test_the_wheel_works_alone(place):
+    assert 'summarize' in run(place, 'mmdfer', '--help')
+    run(place, 'mmdfer', 'demo-clips', '--out', 'data', '--subjects', 5, '--clips', 35, '--static', 0, '--size', 48,
+        '--workers', 1)
+    (place / 'work' / 'script.py').write_text(SCRIPT)
+    found = json.loads(run(place, 'python', '-W', 'ignore', 'script.py').splitlines()[-1])
+    assert Path(found['file']).is_relative_to(place / 'env')
+    assert found['heavy'] == [] and found['backbone'] == 'AdapterViT' and found['dropout'] == 0.25 and found['same']
+    assert found['steps'] == 1 and {'epoch_1.pth', 'last.safetensors', 'result.json'} <= set(found['left'])
+    video = sorted((place / 'work' / 'data' / 'videos').iterdir())[0]
+    run(place, 'mmdfer', 'infer', 'demo/fe_adapter', 'run/epoch_1.pth', video, '--out', 'out', '--cfg-options',
+        'model.backbone.init_cfg=None')
+    result = json.loads((place / 'work' / 'out' / f'{video.stem}.json').read_text())
+    assert len(result['clip']['probabilities']) == 7

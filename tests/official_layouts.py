@@ -21,6 +21,8 @@ FERV39K_TRAIN = dict(Angry=5906, Disgust=1833, Fear=1680, Happy=5854, Neutral=77
 FERV39K_TEST = 7847
 MAFW_TESTS = (1839, 1837, 1833, 1832, 1831)
 MAFW_COMPOUND = 8996
+AFEW_SIZES = dict(train=773, val=383)
+AFEW_CLASSES = ('Angry', 'Disgust', 'Fear', 'Happy', 'Neutral', 'Sad', 'Surprise')
 SCENES = ('Action', *(f'Scene{number:02d}' for number in range(2, 23)))
 
 
@@ -132,12 +134,29 @@ def _mafw_lists(root: Path, setting: str, names: Sequence[str], numbers: range, 
                         for number, name in rows if name != 'neutral'], '\r\n', 'gbk')
 
 
+def write_afew_copy(root: Path, sizes: dict[str, int] | None = None, frames: int = 2,
+                    form: str = '/home/me/AFEW/frames/{clip} 99 {label}') -> Path:
+    """AFEW with that many clips a split, in lists whose lines have this form; their numbers of frames are wrong."""
+    writer = FrameWriter(root / 'frames', frames)
+    writer.shared = writer.shared.rename(root / '.shared')
+    number = 0
+    for split, size in (sizes or AFEW_SIZES).items():
+        lines = []
+        for label in spread(rounds(size, len(AFEW_CLASSES))):
+            number += 1
+            clip = f'{split}/{AFEW_CLASSES[label]}/{number:09d}'
+            writer.write(root / 'frames' / clip)
+            lines.append(form.format(clip=clip, label=label))
+        write_list(root / f'AFEW_{split}.txt', lines, '\r\n' if split == 'train' else '\n')
+    return root
+
+
 def write_folder_copy(root: Path, clips: int = 3, splits: Sequence[str] = ('train', 'val'), frames: int = 2) -> Path:
     """AFEW's kind of folders, as many clips a class and split."""
     writer = FrameWriter(root, frames)
     writer.shared = writer.shared.rename(root / '.shared')
     for split in splits:
-        for name in ('Angry', 'Disgust', 'Fear', 'Happy', 'Neutral', 'Sad', 'Surprise'):
+        for name in AFEW_CLASSES:
             for number in range(clips):
                 writer.write(root / split / name / f'{number:09d}')
     return root

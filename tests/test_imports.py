@@ -146,3 +146,11 @@ def test_an_import_that_fails_stays_an_error(parcel, tmp_path):
     with pytest.raises(RuntimeError, match='broken parcel'):
         importlib.import_module('parcel')
     assert parcel == [] and 'parcel' not in sys.modules
+
+
+def test_what_is_missing_is_explained(parcel, monkeypatch):
+    monkeypatch.setitem(imports._hooks().missing, 'parcel', 'parcel is not there: get it')
+    monkeypatch.setitem(imports._hooks().missing, 'no_such_parcel', 'no_such_parcel is not there: get it')
+    assert importlib.import_module('parcel') and parcel == ['run']
+    with pytest.raises(ModuleNotFoundError, match='no_such_parcel is not there: get it'):
+        importlib.import_module('no_such_parcel')

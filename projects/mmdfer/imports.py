@@ -30,6 +30,11 @@ def after_import(name: str, call: Callable[[], object]) -> None:
         around_import(name, run)
 
 
+def explain_missing(name: str, message: str) -> None:
+    """Say ``message`` when a module is imported that is not there."""
+    _hooks().missing[name] = message
+
+
 def _hooks() -> ImportHooks:
     for finder in sys.meta_path:
         if isinstance(finder, ImportHooks):
@@ -44,13 +49,16 @@ class ImportHooks(MetaPathFinder):
 
     def __init__(self) -> None:
         self.calls: dict[str, list[Around]] = {}
+        self.missing: dict[str, str] = {}
 
     def find_spec(self, name: str, path=None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name not in self.calls:
+        if name not in self.calls and name not in self.missing:
             return None
         found = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
         spec = next((spec for spec in found if spec is not None), None)
-        if spec is not None and spec.loader is not None:
+        if spec is None and name in self.missing:
+            raise ModuleNotFoundError(self.missing[name], name=name)
+        if spec is not None and spec.loader is not None and name in self.calls:
             spec.loader = HookedLoader(spec.loader, self.calls)
         return spec
 

@@ -9,6 +9,7 @@ from inspect import signature
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
+from mmengine.fileio import list_from_file
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
@@ -29,7 +30,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
-    """Read a config and merge ``key=value`` options into it.
+    """Read a config, merge ``key=value`` options into it, and fill in the classes of its data.
 
     Args:
         path: a config file; or the name of one of the toolbox's: its path below ``configs`` without ``.py``, its bare
@@ -37,7 +38,8 @@ def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
         options: entries by dotted key.
 
     Raises:
-        ValueError: for a file that is missing or no config, an unknown name, or an option of nothing.
+        ValueError: for a file that is missing or no config, an unknown name, an option of nothing, or a config that disagrees
+            with itself about its classes.
     """
     cfg = read_config(path)
     options = dict(options or {})
@@ -48,9 +50,30 @@ def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
     if options:
         _check_options(cfg, options)
         cfg.merge_from_dict(options)
+    flow_classes(cfg)
     return cfg
 
 
+def flow_classes(cfg: Config, classes: Sequence[str] | None = None) -> tuple[str, ...] | None:
+    """Give a config's model the classes of its data: those of the training set, of the test set without training.
+
+    They are kept as ``run_classes``. Wherever the config leaves them out, ``num_classes`` of heads, mixing and
+    preprocessing, ``classes`` of texts, and what a metric cannot do without are filled in; where it gives them, they must
+    agree, but for the order of texts, which are brought into that of the data. What an earlier call filled in follows
+    when the data change. Everything that builds from a config goes through here.
+
+    Args:
+        cfg: a run's config.
+        classes: those to take where neither the data nor the config names any, such as a checkpoint's.
+
+    Returns:
+        The classes in their order; ``None`` where nothing names them.
+
+    Raises:
+        ValueError: for data sets, heads, texts or metrics that disagree; it names both sides.
+    """
+    from .class_flow import flow
+    return flow(cfg, classes)
 def _check_options(cfg: Config, options: dict) -> None:
     known = {*cfg, *OF_RUNNER, *signature(Runner.__init__).parameters}
     for key in options:
@@ -73,9 +96,15 @@ def dataset_configs(cfg: Config, loaders: Sequence[str] = LOADERS) -> Iterator[C
 
 
 def dataset_classes(dataset: ConfigDict) -> Sequence[str] | None:
-    """Class names of a data set's config, if its class or its ``metainfo`` names them."""
-    metainfo = dict(getattr(DATASETS.get(dataset.type), 'METAINFO', {}), **(dataset.get('metainfo') or {}))
-    return metainfo.get('classes')
+    """Class names of a data set's config, if its class, its ``metainfo`` or the folders of its data name them."""
+    kind = DATASETS.get(dataset.type)
+    metainfo = dict(getattr(kind, 'METAINFO', {}), **(dataset.get('metainfo') or {}))
+    classes = metainfo.get('classes')
+    if isinstance(classes, str):                                # a file of names, as mmengine reads it
+        return list_from_file(classes) if os.path.isfile(classes) else None
+    if classes is None and hasattr(kind, 'classes_on_disk'):
+        return kind.classes_on_disk(dataset.get('data_root', ''))
+    return classes
 
 
 def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None, skip_bad_clips: bool = False,
@@ -228,8 +257,8 @@ def use_fsdp(cfg: Config) -> None:
         ValueError: without several processes to spread over, or with averages, which need whole weights.
     """
     if cfg.get('launcher', 'none') == 'none':
-        raise ValueError('--fsdp: spreads the weights over several processes; start them by bash tools/dist_train.sh '
-                         'CONFIG PROCESSES --fsdp')
+        raise ValueError('--fsdp: spreads the weights over several processes; start them by mmdfer train '
+                         'CONFIG --gpus N --fsdp')
     hooks = [*cfg.get('default_hooks', {}).values(), *cfg.get('custom_hooks', [])]
     averaging = [hook.type for hook in hooks if hook and hook.type in ('TunableEMAHook', 'TunableSWAHook', 'EMAHook')]
     if averaging:

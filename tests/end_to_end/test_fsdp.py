@@ -67,7 +67,7 @@ def test_sharded_training_is_ddps(dfew, tmp_path):
 
 def test_mistakes_are_named():
     cfg = config.load_config(ROOT / CONFIG)
-    with pytest.raises(ValueError, match='bash tools/dist_train.sh'):
+    with pytest.raises(ValueError, match='mmdfer train CONFIG --gpus N'):
         config.use_fsdp(cfg)
     cfg.launcher, cfg.default_hooks.ema = 'pytorch', dict(type='TunableEMAHook')
     with pytest.raises(ValueError, match='TunableEMAHook averages whole weights'):

@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from mmpretrain.models.backbones import VisionTransformer
 
-from mmdfer.apis.running import check_classes
+from mmdfer.run_config import flow_classes
 from mmdfer.backbones import AdapterViT, ImageViT
 from mmdfer.weights import load_vit, read_checkpoint
 
@@ -70,13 +70,13 @@ def run(*args):
                                            ('vitb_ferplus', 8)])
 def test_configs_agree_with_themselves(name, classes):
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
-    check_classes(cfg)
+    flow_classes(cfg)
     assert cfg.model.head.num_classes == cfg.model.data_preprocessor.num_classes == classes
     assert cfg.default_scope == 'mmaction' and cfg.default_hooks.checkpoint.save_best == 'uar'
     assert cfg.model.backbone.arch == 'base'
     cfg.model.head.num_classes = 5
     with pytest.raises(ValueError, match=f'num_classes=5, .* has {classes} classes'):
-        check_classes(cfg)
+        flow_classes(cfg)
 
 
 def test_image_vit_is_mmpretrains():

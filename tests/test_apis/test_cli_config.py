@@ -4,9 +4,8 @@ from mmengine.config import Config
 
 from mmdfer.apis.cli import run_tool
 from mmdfer.run_config import (
-    current_fold, dataset_configs, load_config, set_data, set_image_checkpoint, set_inner, set_work_dir)
+    current_fold, dataset_configs, flow_classes, load_config, set_data, set_image_checkpoint, set_inner, set_work_dir)
 from mmdfer.apis.inference import find_inputs, window_ranges
-from mmdfer.apis.running import check_classes
 from mmdfer.datasets import BadClipError
 
 from ..conftest import ROOT, write_clip
@@ -72,9 +71,9 @@ def test_config_mistakes(tmp_path):
     (tmp_path / 'bad.py').write_text('model = dict(\n')
     with pytest.raises(ValueError, match='bad.py: cannot be read'):
         load_config(tmp_path / 'bad.py')
-    cfg = load_config(ROOT / 'configs/fe_adapter_vitb_dfew.py', {'model.cls_head.num_classes': 11})
     with pytest.raises(ValueError, match='num_classes=11, DFEWDataset has 7 classes .*set num_classes=7'):
-        check_classes(cfg)
+        load_config(ROOT / 'configs/fe_adapter_vitb_dfew.py', {'model.cls_head.num_classes': 11})
+    cfg = load_config(ROOT / 'configs/fe_adapter_vitb_dfew.py')
     with pytest.raises(ValueError, match="data_root='/no/such'"):
         set_data(cfg, '/no/such')
 
@@ -94,7 +93,7 @@ def test_an_image_checkpoint_goes_only_where_it_is_read(tmp_path):
 def test_every_config_reads_and_names_its_test_pipeline(path):
     cfg = Config.fromfile(ROOT / path)
     assert cfg.test_pipeline and cfg.custom_imports.imports == ['mmdfer']
-    check_classes(cfg)
+    assert flow_classes(cfg)
 
 
 @pytest.mark.parametrize('frames, length, stride', [(100, 75, 25), (76, 75, 25), (75, 75, 25), (10, 75, 25), (500, 75, 80),

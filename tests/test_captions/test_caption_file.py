@@ -50,7 +50,7 @@ def test_bad_lines_are_named(tmp_path, lines, message):
 def test_a_file_cut_short_is_told(tmp_path):
     with pytest.raises(CaptionFileError, match=':2: .*cut short: start the tool that wrote it again'):
         read_captions(write_lines(tmp_path / 'c.jsonl', dict(id='1', caption='a'), '{"id": "2", "cap', end=''))
-    with pytest.raises(CaptionFileError, match='none.jsonl: cannot be read .*caption_clips.py'):
+    with pytest.raises(CaptionFileError, match='none.jsonl: cannot be read .*mmdfer captions'):
         read_captions(tmp_path / 'none.jsonl')
 
 

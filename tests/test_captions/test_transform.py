@@ -47,7 +47,7 @@ def test_an_items_own_caption_stays(tmp_path):
 
 def test_missing_captions_are_blank_or_named(tmp_path):
     assert load(tmp_path) == ''
-    with pytest.raises(CaptionFileError, match='its set has no captions.jsonl; make it by tools/data/caption_clips.py'):
+    with pytest.raises(CaptionFileError, match='its set has no captions.jsonl; make it by mmdfer captions'):
         load(tmp_path, missing='error')
     write_captions([Caption('13', 'a'), Caption('14', '')], tmp_path / 'captions.jsonl')
     assert load(tmp_path) == load(tmp_path, '14') == ''

@@ -1,9 +1,8 @@
 """Every config file loads and agrees with itself: head, texts, mixing and data have the same classes."""
 import pytest
 
-from mmdfer.run_config import LOADERS, dataset_classes, dataset_configs, load_config, towers
+from mmdfer.run_config import LOADERS, dataset_classes, dataset_configs, flow_classes, load_config, towers
 from mmdfer.runs.published import read_papers
-from mmdfer.apis.running import check_classes
 from mmdfer.datasets import class_names
 from mmdfer.registry import DATASETS, MODELS, TRANSFORMS
 from mmdfer.text import class_texts, tokenize
@@ -35,7 +34,7 @@ def dataset_name(dataset):
 @pytest.mark.parametrize('name', CONFIGS)
 def test_classes_agree(name):
     cfg = load(name)
-    check_classes(cfg)
+    assert flow_classes(cfg) == tuple(dataset_classes(next(dataset_configs(cfg))))
     head = cfg.model.get('cls_head') or cfg.model.head
     # mmpretrain's preprocessor has a number of its own, told by its data sets.
     mixed = {one.num_classes for one in walk(cfg.model.get('data_preprocessor', {}).get('blending') or {})
@@ -71,7 +70,7 @@ def test_texts_are_of_the_data_sets_classes_and_fit_the_context(name):
     cfg = load(name)
     head = cfg.model.cls_head
     names = [tuple(dataset_classes(dataset)) for dataset in dataset_configs(cfg)]
-    assert set(names) == {tuple(head.texts.get('classes') or class_names(head.texts.dataset))}
+    assert set(names) == {tuple(head.texts.classes)} and 'dataset' not in head.texts
     others = [dict(head.texts, **head.negative_texts)] if head.get('negative_encoder') else []
     for texts in [head.texts, *others]:
         spoken = class_texts(**texts)
@@ -137,7 +136,7 @@ def test_the_papers_rows_name_configs_that_are_there():
             if name.startswith(start) and not name.endswith(('compound', 'pe_clip_vitb16', 'finecliper_vitb16'))}
     there = {name for name in ours if (ROOT / 'configs' / f'{name}.py').exists()}
     # Those without figures in the paper: one set of PE-CLIP, and what is trained on captions and tested elsewhere.
-    assert {name for name in there - named if 'zeroshot' not in name or '_to_' in name} <= {'pe_clip_vitb16_mafw'}
+    assert {name for name in there - named if 'zeroshot' not in name or '_to_' in name} <= {'pe_clip_vitb16_mafw', 'fe_adapter_vitb_afew'}
 
 
 def test_a_head_of_another_number_of_classes_is_told():
@@ -145,4 +144,4 @@ def test_a_head_of_another_number_of_classes_is_told():
     assert [dataset_classes(dataset) for dataset in dataset_configs(cfg)] == 3 * [class_names('mafw')]
     cfg.model.cls_head.num_classes = 7
     with pytest.raises(ValueError, match='num_classes=7, MAFWDataset has 11 classes'):
-        check_classes(cfg)
+        flow_classes(cfg)

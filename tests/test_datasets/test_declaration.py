@@ -6,6 +6,11 @@ from mmdfer.datasets import (DatasetError, DemoDataset, DFERDataset, DFEWDataset
                              MAFWCompoundDataset, MAFWDataset, StaticFERDataset, class_names, declared_sets, find_set)
 from mmdfer.datasets.declaration import fold_sizes
 from mmdfer.registry import DATASETS
+from mmdfer.run_config import load_config
+from mmdfer.runs.published import comparable
+from mmdfer.runs.samples import set_name, set_title
+
+from ..conftest import ROOT
 
 CLASSES = ('calm', 'happy', 'sad')
 
@@ -50,10 +55,16 @@ def test_every_set_is_found_by_its_short_name():
     assert issubclass(find_set('rafdb'), StaticFERDataset)
     with pytest.raises(ValueError, match="'rafdb' is no data set known here"):
         find_set('rafdb', DFERDataset)
-    with pytest.raises(ValueError, match="'dfwe' is no data set known here: did you mean 'dfew'.* choose one of affect"):
+    with pytest.raises(ValueError, match="'dfwe' is no data set known here: did you mean 'dfew'. choose one of afew, affect"):
         find_set('dfwe')
     with pytest.raises(ValueError, match="'folder' has no classes of its own"):
         class_names('folder')
+
+
+def test_the_demos_figures_are_named_as_synthetic():
+    cfg = load_config(ROOT / 'configs/demo/fe_adapter.py')
+    assert set_name(cfg) == 'demo' and set_title(cfg) == 'demo (synthetic)'
+    assert not comparable('demo', [None])                               # no paper's figures beside them
 
 
 def test_a_set_of_ones_own_is_found_and_may_not_take_anothers_name():

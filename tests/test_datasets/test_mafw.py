@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from mmaction.registry import DATASETS
 
-from mmdfer.run_config import load_config, set_data
-from mmdfer.apis.running import check_classes
+from mmdfer.run_config import flow_classes, load_config, set_data
 from mmdfer.datasets import DatasetError, class_names
 
 from ..conftest import ROOT
@@ -113,9 +112,9 @@ def test_unknown_labels_are_named_with_their_line(copy, line, message):
 @pytest.mark.parametrize('name, classes', [('mafw', 11), ('mafw_compound', 43)])
 def test_configs_fit(mafw, name, classes):
     cfg = load_config(ROOT / f'configs/fe_adapter_vitb_{name}.py')
-    check_classes(cfg)
+    assert flow_classes(cfg) == class_names(name)
     set_data(cfg, str(mafw), fold=3)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     assert len(dataset.metainfo['classes']) == classes and dataset.fold == 3 and dataset.test_mode
     with pytest.raises(ValueError, match=f'num_classes=7, MAFW.*Dataset has {classes} classes'):
-        check_classes(load_config(ROOT / f'configs/fe_adapter_vitb_{name}.py', {'model.cls_head.num_classes': 7}))
+        load_config(ROOT / f'configs/fe_adapter_vitb_{name}.py', {'model.cls_head.num_classes': 7})

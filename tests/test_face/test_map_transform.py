@@ -159,7 +159,7 @@ def test_frames_without_a_face_are_black_and_a_clip_without_any_says_so(clip):
 
 def test_clip_without_maps_is_an_error_or_goes_without(clip):
     results = dict(opened(clip, [0, 1]), img_shape=SIZE, imgs=[None] * 2)
-    with pytest.raises(FaceMapsError, match='has no face maps; run tools/data/extract_faces.py .* missing="blank"'):
+    with pytest.raises(FaceMapsError, match='has no face maps; run mmdfer faces .* missing="blank"'):
         TRANSFORMS.build(dict(type='LoadFaceMaps'))(results)
     found = TRANSFORMS.build(dict(type='LoadFaceMaps', missing='blank'))(results)
     assert not found['has_face_maps'] and found['parsing_maps'].shape == (3, 2, *SIZE)

@@ -11,7 +11,8 @@ import pytest
 from mmdfer.preparation.check import check_dataset
 
 from ..conftest import ROOT
-from ..official_layouts import write_dfew_copy, write_ferv39k_copy, write_folder_copy, write_list, write_mafw_copy
+from ..official_layouts import (write_afew_copy, write_dfew_copy, write_ferv39k_copy, write_folder_copy, write_list,
+                                write_mafw_copy)
 
 
 @pytest.fixture(scope='module')
@@ -102,7 +103,7 @@ def test_exit_status(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('kind, write, clips', [('dfew', write_dfew_copy, 11697), ('mafw', write_mafw_copy, 10045),
-                                                ('ferv39k', write_ferv39k_copy, 38935)])
+                                                ('ferv39k', write_ferv39k_copy, 38935), ('afew', write_afew_copy, 1156)])
 def test_a_full_size_copy_passes(kind, write, clips, tmp_path, capsys):
     """Every list line of the official layout, with the published sizes."""
     root = write(tmp_path / kind, frames=1)

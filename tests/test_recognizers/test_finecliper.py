@@ -134,10 +134,56 @@ def test_a_clip_with_nothing_that_is_used_is_an_error():
         logits(build(drop_modalities=['video']), inputs, samples)
 
 
-@pytest.mark.parametrize('kwargs', [dict(maps=['depth']), dict(drop_modalities=['audio'])])
-def test_unknown_modalities_are_named(kwargs):
-    with pytest.raises(ValueError, match='choose from'):
+MAP = dict(type='MapModality', key='parsing_maps', encoder='map')
+LISTED = dict(video=dict(type='VideoModality'), parsing=MAP, landmarks=dict(MAP, key='landmark_maps'),
+              caption=dict(type='CaptionModality', encoder=dict(ENCODER, arch=TEXT, context_length=248)))
+
+
+def listed(**kwargs):
+    return build(**dict(dict(map_encoder=None, caption_encoder=None, encoders=dict(map=VIT), modalities=LISTED), **kwargs))
+
+
+@pytest.mark.parametrize('without', [[], ['parsing'], ['caption'], ['parsing', 'landmarks', 'caption']])
+def test_listed_modalities_are_the_shorter_form(without):
+    maps = [name for name in ('parsing', 'landmarks') if name not in without]
+    short = build(maps=maps, **(dict(caption_encoder=None) if 'caption' in without else {}))
+    model = listed(modalities=dict(LISTED, **{name: None for name in without}))
+    assert list(model.state_dict()) == list(short.state_dict())
+    assert all(torch.equal(*pair) for pair in zip(model.state_dict().values(), short.state_dict().values()))
+    inputs, samples = batch()
+    assert torch.equal(logits(model, inputs, samples), logits(short, inputs, samples))
+
+
+def test_a_modality_may_go_through_the_frames_encoder_and_be_dropped_by_its_own_config():
+    model = listed(modalities=dict(video=LISTED['video'], parsing=dict(MAP, encoder='backbone', drop=True)))
+    assert not [name for name, _ in model.named_children() if name.endswith('_encoder')]
+    inputs, samples = batch((True, True, True))
+    with torch.no_grad():
+        kept, dropped = (model.eval().extract_feat(inputs, 'neck', samples, test_mode=mode)[0] for mode in (False, True))
+        expected = model.backbone((torch.stack([sample.parsing_maps for sample in samples]).float() - 120) / 60)
+    assert list(kept) == ['video', 'parsing'] and list(dropped) == ['video']
+    torch.testing.assert_close(kept['parsing'], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('kwargs, told', [
+    (dict(maps=['depth']), "maps=.*'depth' is no kind of maps: choose one of landmarks, parsing"),
+    (dict(drop_modalities=['captions']), "'captions' is no modality of this model: did you mean 'caption'"),
+    (dict(modalities=LISTED), 'a shorter form of modalities: give one of both'),
+])
+def test_unknown_modalities_are_named(kwargs, told):
+    with pytest.raises(ValueError, match=told):
         build(**kwargs)
+
+
+@pytest.mark.parametrize('name, settings, told', [
+    ('video', dict(type='VideoModallity'), "modalities.video.type='VideoModallity' is not known: did you mean 'VideoModality'"),
+    ('parsing', dict(MAP, encoder='maps'), "modalities.parsing.encoder='maps': give its config, or a name: did you mean 'map'"),
+    ('caption', dict(type='CaptionModality'), 'modalities.caption.encoder=None: give its config'),
+    ('video', None, 'no modality goes through the backbone'),
+])
+def test_modalities_that_cannot_be_are_named(name, settings, told):
+    with pytest.raises(ValueError, match=told):
+        listed(modalities=dict(LISTED, **{name: settings}))
 
 
 @pytest.mark.parametrize('equal, run', [(True, 1), (False, 3)])

@@ -84,9 +84,10 @@ def test_rows_and_files_are_the_same_and_modalities_fit_the_data():
 def test_zero_shot_configs_speak_of_their_set_and_fit_each_other(row):
     source, _, target = row.removeprefix('finecliper_zeroshot/').partition('_to_')
     cfg = load_config(row)
-    assert cfg.model.cls_head.num_classes == len(class_names(cfg.model.cls_head.texts.dataset))
-    assert cfg.model.cls_head.texts.dataset == (target or source.removesuffix('_own'))
-    assert cfg.test_dataloader.dataset.type.lower() == f'{cfg.model.cls_head.texts.dataset}dataset'
+    spoken = target or source.removesuffix('_own')
+    assert tuple(cfg.model.cls_head.texts.classes) == class_names(spoken)
+    assert cfg.model.cls_head.num_classes == len(class_names(spoken))
+    assert cfg.test_dataloader.dataset.type.lower() == f'{spoken}dataset'
     if target:
         trained = load_config(f'finecliper_zeroshot/{source}')
         assert find_row(row)[0].of == source and 'beside_frames' not in cfg

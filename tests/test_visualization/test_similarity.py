@@ -1,6 +1,7 @@
 """Bars are the means of each class's own texts, boxes the weights of the clips that have the modality."""
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from mmdfer.visualization import map_strip, plot_modality_weights, plot_similarity, strip_sheet
 
@@ -27,10 +28,12 @@ def test_similarities_that_do_not_fit_are_named(change, message):
 
 def test_medians_are_of_the_clips_that_have_the_modality(tmp_path):
     weights = dict(video=np.array([0.5, 0.7, 0.2]), caption=np.array([0.5, np.nan, 0.8]))
-    axes, = plot_modality_weights(weights, LABELS, CLASSES, tmp_path / 'a.png').axes
+    axes, = plot_modality_weights(weights, LABELS, CLASSES, tmp_path / 'a.png', colours=dict(video='#102030')).axes
     medians = [line.get_ydata()[0] for line in axes.lines if line.get_color() == '#111111']
     assert medians == pytest.approx([0.5, 0.6, 0.2, np.nan, 0.65, 0.5, 0.8, np.nan], nan_ok=True)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ['video', 'caption (absent in 1)']
+    video, caption = (to_hex(bars[0].get_facecolor()) for bars in axes.containers)
+    assert video == '#102030' and caption == to_hex('C1')
 
 
 @pytest.mark.parametrize('weights', [{}, dict(video=np.zeros(2))])

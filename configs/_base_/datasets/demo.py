@@ -30,14 +30,14 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(type='DFEWDataset', data_root=data_root, fold=1, split='train', pipeline=train_pipeline))
+    dataset=dict(type='DemoDataset', data_root=data_root, fold=1, split='train', pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=32,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='DFEWDataset', data_root=data_root, fold=1, split='test', pipeline=test_pipeline, test_mode=True))
+        type='DemoDataset', data_root=data_root, fold=1, split='test', pipeline=test_pipeline, test_mode=True))
 test_dataloader = val_dataloader
 val_evaluator = dict(type='RecallMetric')
 test_evaluator = val_evaluator

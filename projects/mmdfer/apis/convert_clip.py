@@ -46,7 +46,7 @@ def convert_clip(source: str | os.PathLike, target: str | os.PathLike, force: bo
     file = to_clip(read)
     if formats and file.format not in formats:
         raise CheckpointError(f'{source}: is of {file.format} format, expected {" or ".join(formats)}; convert it by '
-                              'tools/convert/clip.py, which knows them all')
+                              'mmdfer convert clip, which knows them all')
     architecture = describe_clip(file)
     state = {f'{part}.{key}': tensor for part, tower in file.towers.items()
              for key, tensor in as_float(tower.state).items()}

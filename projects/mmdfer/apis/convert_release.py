@@ -25,7 +25,7 @@ def convert_release(kind: str, source: str | os.PathLike, target: str | os.PathL
                     dataset: str = 'dfew') -> str:
     """Write a released checkpoint as a safetensors file under our names.
 
-    A recogniser's file goes to ``tools/test.py CONFIG OUT`` with the config and settings that the report
+    A recogniser's file goes to ``mmdfer test CONFIG OUT`` with the config and settings that the report
     names; its logits are the release's. CLIP models are written by :func:`convert_clip`, for
     ``--image-checkpoint``. DFER-CLIP's class texts, which it keeps as embeddings, are written beside the file
     as ``OUT.texts.yaml`` for ``model.cls_head.texts.file``.
@@ -59,7 +59,7 @@ def convert_release(kind: str, source: str | os.PathLike, target: str | os.PathL
     write_converted(release.state, target, dict(format=FORMAT, release=kind, source=str(source), config=release.config,
                                                 settings=settings))
     report = (f'{source}: {kind} release, {len(release.state)} tensors written to {target}; test it by '
-              f'python tools/test.py {release.config} {target} --cfg-options {options}')
+              f'mmdfer test {release.config} {target} --cfg-options {options}')
     print_log(report, logger='current')
     return report
 

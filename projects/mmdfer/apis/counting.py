@@ -18,6 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..backbones.freezing import count_parameters
+from ..run_config import flow_classes
 
 _ADAPTER = re.compile(r'^(?:(\w+)\.)?(?:.*\.)?adapters\.(\w+)\.')
 _LORA = re.compile(r'^(?:(\w+)\.)?(?:.*\.)?(\w+)\.lora_\w+\.')
@@ -39,6 +40,7 @@ def count_config(cfg: Config, full: bool = False) -> dict:
     if 'model' not in cfg:
         raise ValueError(f'{cfg.filename}: has no model to count')
     init_default_scope(cfg.get('default_scope', 'mmaction'))
+    flow_classes(cfg)
     model_cfg = without_weights(cfg.model)
     model = build_shapes(model_cfg)
     model.train()                                               # some backbones freeze their stages here

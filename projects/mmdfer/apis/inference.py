@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import mmcv
@@ -15,7 +15,6 @@ from ..datasets import BadClipError
 from ..datasets.dfer_dataset import VIDEO_SUFFIXES
 from ..datasets.transforms.clip import ClipDecode, ClipInit, list_frames
 from ..files import write_json
-from ..run_config import dataset_classes, dataset_configs
 from ..runs.loading import build_model
 from ..visualization import plot_timeline
 
@@ -41,7 +40,10 @@ class DFERInferencer:
         self.model = build_model(cfg, checkpoint, device)
         self.pipeline = Compose(cfg.test_pipeline)
         self.batch_size = batch_size
-        self.classes = class_names_of(cfg)
+        if cfg.get('run_classes') is None:
+            raise ValueError(f'{cfg.filename}: no data set of it names its classes, and neither does {checkpoint}: give them as '
+                             'metainfo=dict(classes=[...]) of its data sets')
+        self.classes = tuple(cfg.run_classes)
 
     def __call__(self, path: str, window: float = 3.0, stride: float = 1.0, fps: float = 25.0) -> dict:
         """Recognise one video or one folder of frames.
@@ -100,15 +102,6 @@ def window_ranges(frames: int, length: int, stride: int) -> list[tuple[int, int]
     if starts[-1] + length < frames:
         starts.append(frames - length)
     return [(start, start + length) for start in starts]
-
-
-def class_names_of(cfg: Config) -> Sequence[str]:
-    """Class names of the data set that a config trains on."""
-    for dataset in dataset_configs(cfg):
-        classes = dataset_classes(dataset)
-        if classes is not None:
-            return classes
-    raise ValueError(f'{cfg.filename}: no data set of it names its classes')
 
 
 def find_inputs(path: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -19,10 +20,11 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..backbones.freezing import count_parameters
+from ..engine import ClassesHook
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..files import write_json
-from ..run_config import current_fold, dataset_classes, dataset_configs, inner_share, towers
+from ..run_config import current_fold, flow_classes, inner_share, towers
 from ..runs.folder import run_records
 from ..runs.layout import BEST_CHECKPOINT, CHOSEN, CONFUSION, CURVES, TEST, TEST_METRICS
 from ..runs.loading import load_into
@@ -30,36 +32,24 @@ from ..runs.lock import locked
 from ..runs.metrics import read_evaluations, result_figures, to_evaluation
 from ..runs.recording import MetricsHook, PredictionsHook
 from ..runs.result import forget_result, write_result
-from ..runs.samples import set_classes, set_name
+from ..runs.samples import set_classes, set_name, set_title
 from ..runs.settings import begin_settings, config_name, digest_of, read_settings, settings_of
 from ..visualization import plot_confusion_matrix, plot_curves
 from .launching import is_first_process, join_processes
 
 
 def build_runner(cfg: Config) -> Runner:
-    """A runner for one process or many, with or without CUDA."""
+    """A runner for one process or many, with or without CUDA, whose model has the classes of the data."""
+    flow_classes(cfg)
     join_processes(cfg)
-    return RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
+    runner = RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
+    runner.register_hook(ClassesHook())
+    return runner
 
 
 def bare_model(runner: Runner):
     """The runner's model without the wrapper of a distributed run."""
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
-
-
-def check_classes(cfg: Config) -> None:
-    """Refuse a head whose number of classes is not the data set's.
-
-    Raises:
-        ValueError: naming both numbers.
-    """
-    model = cfg.get('model', {})
-    expected = (model.get('cls_head') or model.get('head') or {}).get('num_classes')
-    for dataset in dataset_configs(cfg):
-        classes = dataset_classes(dataset)
-        if expected is not None and classes is not None and expected != len(classes):
-            raise ValueError(f'the head has num_classes={expected}, {dataset.type} has {len(classes)} classes '
-                             f'({", ".join(classes[:12])}): set num_classes={len(classes)} in the head')
 
 
 def train_run(cfg: Config, name: str | None = None) -> tuple[Runner, dict]:
@@ -79,7 +69,7 @@ def train_run(cfg: Config, name: str | None = None) -> tuple[Runner, dict]:
     Raises:
         ValueError: if the config's parts do not fit, or another process trains in ``work_dir``.
     """
-    check_classes(cfg)
+    flow_classes(cfg)
     first = is_first_process(cfg)
     if first:
         os.makedirs(cfg.work_dir, exist_ok=True)
@@ -130,8 +120,8 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
         chosen = to_evaluation(tested, figures['unit'], inner['epoch']).figures()
         figures = dict(chosen, unit=figures['unit'], best=chosen, inner=inner)
     classes = set_classes(cfg)
-    result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), classes=classes, fold=current_fold(cfg),
-                  settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
+    result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), title=set_title(cfg), classes=classes,
+                  fold=current_fold(cfg), settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
                   seconds=round(time.time() - start, 1), processes=get_world_size(), work_dir=cfg.work_dir,
                   rss_mib=peak_rss(), **figures)
     _draw(cfg.work_dir, evaluator, name)
@@ -169,14 +159,13 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
         CheckpointError: if the file does not fit the config's model.
         ValueError: without a checkpoint, if a part of the model would be random.
     """
-    check_classes(cfg)
     cfg, folder = copy.deepcopy(cfg), out or os.path.join(cfg.work_dir, TEST)
     cfg.load_from, cfg.resume, cfg.runner_type, cfg.work_dir = None, False, 'Runner', folder     # sharded runs save whole
     runner = build_runner(cfg)
     if checkpoint is None:
         _start_untrained(cfg, bare_model(runner))
     else:
-        load_into(bare_model(runner), checkpoint)
+        load_into(bare_model(runner), checkpoint, cfg.get('run_classes'))
     for hook in runner.hooks:
         if isinstance(hook, PredictionsHook):
             hook.test_folder = folder

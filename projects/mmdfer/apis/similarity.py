@@ -17,14 +17,13 @@ from torch import Tensor
 from ..evaluation import confusion_matrix, uar_war
 from ..files import write_arrays, write_text
 from ..heads import FineCLIPERHead
-from ..recognizers.finecliper import MAPS
+from ..recognizers.finecliper import modalities_of
+from ..registry import MODELS
 from ..runs.loading import build_model
 from ..runs.mistakes import PACKING
 from ..runs.recording import clip_name
 from ..runs.samples import build_datasets
 from ..visualization import map_strip, plot_modality_weights, plot_similarity, strip_sheet
-from .inference import class_names_of
-from .running import check_classes
 
 
 @torch.no_grad()
@@ -46,11 +45,12 @@ def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) 
         ValueError: for a model of another kind.
         CheckpointError: for a checkpoint that does not fit.
     """
-    check_classes(cfg)
-    model = build_model(cfg, checkpoint, device)
-    if not isinstance(getattr(model, 'cls_head', None), FineCLIPERHead):
+    kind = MODELS.get((cfg.model.get('cls_head') or {}).get('type', ''))
+    if kind is None or not issubclass(kind, FineCLIPERHead):
         raise ValueError(f'{cfg.filename}: its head is no FineCLIPERHead, which alone weighs modalities against positive and '
                          'negative texts')
+    model = build_model(cfg, checkpoint, device)
+    seen = [name for name, modality in model.modalities.items() if not modality.drop]
     rows, weights, without = defaultdict(list), defaultdict(list), defaultdict(list)
     for data in Runner.build_dataloader(cfg.test_dataloader, seed=0):
         batch = model.data_preprocessor(data, training=False)
@@ -61,7 +61,7 @@ def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) 
         for name, values in zip(('scores', 'positive', 'negative'), (logits.softmax(dim=1), *sides)):
             if values is not None:
                 rows[name].append(values.unflatten(0, (-1, views)).mean(dim=1).cpu().numpy())
-        for name in modalities(model):
+        for name in seen:
             share = shares.get(name, logits.new_full((len(logits), ), torch.nan))
             there = kwargs['present'].get(name, torch.ones_like(share, dtype=torch.bool))
             share = share.masked_fill(~there, torch.nan).unflatten(0, (-1, views)).mean(dim=1)
@@ -70,7 +70,7 @@ def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) 
             without[name].append(rest.unflatten(0, (-1, views)).mean(dim=1).cpu().numpy())
         rows['labels'].append(np.array([int(sample.gt_label) for sample in samples]))
         rows['ids'].append(np.array([clip_name(sample) for sample in samples]))
-    return dict({name: np.concatenate(parts) for name, parts in rows.items()}, classes=np.array(class_names_of(cfg)),
+    return dict({name: np.concatenate(parts) for name, parts in rows.items()}, classes=np.array(cfg.run_classes),
                 weights={name: np.concatenate(parts) for name, parts in weights.items()},
                 without={name: np.concatenate(parts) for name, parts in without.items()})
 
@@ -101,12 +101,6 @@ def modality_table(found: dict) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def modalities(model) -> tuple[str, ...]:
-    """What a FineCLIPER model sees of a clip in testing."""
-    seen = ('video', *model.maps, *(('caption', ) if model.caption_encoder is not None else ()))
-    return tuple(name for name in seen if name not in model.drop_modalities)
-
-
 def draw_similarity(cfg: Config, checkpoint: str, out: str | os.PathLike, clips: int = 7, title: str | None = None) -> list[str]:
     """Measure a model and write ``similarity.npz`` and its pictures into a folder.
 
@@ -119,7 +113,7 @@ def draw_similarity(cfg: Config, checkpoint: str, out: str | os.PathLike, clips:
     Returns:
         Names of the files, beside that one ``similarity.png`` (with negative texts), ``weights.png`` and
         ``modalities.md``, the table of :func:`modality_table` (with several modalities), and ``maps.png`` (for a
-        pipeline with maps).
+        model and a pipeline with maps).
     """
     found, out = measure_similarity(cfg, checkpoint), Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -131,7 +125,8 @@ def draw_similarity(cfg: Config, checkpoint: str, out: str | os.PathLike, clips:
         plot_similarity(found['positive'], found['negative'], labels, classes, out / 'similarity.png', title)
         written.append('similarity.png')
     if len(found['weights']) > 1:
-        plot_modality_weights(found['weights'], labels, classes, out / 'weights.png', title)
+        colours = {name: modality.colour for name, modality in modalities_of(cfg.model).items()}
+        plot_modality_weights(found['weights'], labels, classes, out / 'weights.png', title, colours)
         write_text(modality_table(found), out / 'modalities.md')
         written += ['weights.png', 'modalities.md']
     chosen = spread_over_classes(labels, clips)
@@ -152,9 +147,14 @@ def spread_over_classes(labels: np.ndarray, count: int) -> list[int]:
 
 
 def draw_maps(cfg: Config, indices: Sequence[int], path: str | os.PathLike, captions: Sequence[str]) -> bool:
-    """Draw test clips as the model saw them, frames above maps; ``False`` if the pipeline loads no maps."""
+    """Draw test clips as the model saw them, frames above what can be drawn of its other modalities.
+
+    Returns:
+        Whether there is any such modality that the pipeline loads.
+    """
     steps = list(takewhile(lambda step: step['type'].split('.')[-1] not in PACKING, cfg.test_pipeline))
-    if 'LoadFaceMaps' not in [step['type'] for step in steps]:
+    drawn = [modality for modality in modalities_of(cfg.model).values() if modality.has_picture]
+    if not drawn:
         return False
     places = [(dataset, index) for dataset in build_datasets(cfg, 'test_dataloader', pipeline=steps)
               for index in range(len(dataset))]
@@ -162,7 +162,10 @@ def draw_maps(cfg: Config, indices: Sequence[int], path: str | os.PathLike, capt
     for index in indices:
         dataset, place = places[index]
         seen = dataset[place]
-        kinds = {kind: seen[key].numpy() for kind, key in MAPS.items() if key in seen}
+        pictures = {modality.name: modality.picture(seen) for modality in drawn}
+        kinds = {name: np.asarray(picture) for name, picture in pictures.items() if picture is not None}
+        if not kinds:
+            return False
         strips.append(map_strip([np.ascontiguousarray(image) for image in seen['imgs']], kinds))
     strip_sheet(strips, captions, path)
     return True

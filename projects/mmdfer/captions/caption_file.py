@@ -75,7 +75,7 @@ def read_captions(path: str | Path, ids: Collection[str] | None = None, empty_ok
         first[caption.key] = number
         captions[caption.key] = caption
     if not captions:
-        raise CaptionFileError(f'{path}: holds no caption; make them by tools/data/caption_clips.py')
+        raise CaptionFileError(f'{path}: holds no caption; make them by mmdfer captions')
     if ids is not None:
         _refuse_unknown(path, captions, ids)
     return captions
@@ -95,7 +95,7 @@ def _lines(path: str | Path) -> Iterator[str]:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise CaptionFileError(f'{path}: cannot be read ({error.strerror}); make it by tools/data/caption_clips.py, or '
+        raise CaptionFileError(f'{path}: cannot be read ({error.strerror}); make it by mmdfer captions, or '
                                'give its path') from None
     try:
         text = data.decode('utf-8-sig')

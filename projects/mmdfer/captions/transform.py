@@ -65,12 +65,12 @@ class LoadCaption(BaseTransform):
             if self._places[folder] is None and self.file is not None:
                 raise CaptionFileError(f'LoadCaption: there is no file {self.file} of captions'
                                        + ('' if os.path.isabs(self.file) else f' in a folder above {clip}')
-                                       + '; make it by tools/data/caption_clips.py')
+                                       + '; make it by mmdfer captions')
         return self._places[folder]
 
     def _tell_missing(self, results: dict, path: str | None) -> None:
         if path is None:
-            message = f'{results["clip"]}: its set has no {RAW_NAME}; make it by tools/data/caption_clips.py'
+            message = f'{results["clip"]}: its set has no {RAW_NAME}; make it by mmdfer captions'
         else:
             message = f'{path}: has no caption of clip {results["video_id"]}'
         if self.missing == 'error':

@@ -1,5 +1,6 @@
 """DFER data sets and static FER sets."""
 from ..registry import class_names, declared_sets, find_set
+from .afew import AFEWDataset
 from .affectnet import AffectNet7Dataset, AffectNetDataset
 from .clips import Clip
 from .counting import class_counts, labels_of
@@ -20,7 +21,7 @@ from .video_folder import VideoFolderDataset
 from .video_reader import VideoReader
 
 __all__ = [
-    'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'Clip', 'DFERDataset', 'DFEWDataset',
+    'AFEWDataset', 'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'Clip', 'DFERDataset', 'DFEWDataset',
     'DatasetError', 'DeclaredSet', 'DemoDataset', 'FERPlusDataset', 'FERV39kDataset', 'ListedDataset',
     'MAFWCompoundDataset', 'MAFWDataset', 'Pack', 'PackError', 'RAFDBDataset', 'Setup', 'StaticFERDataset',
     'VideoFolderDataset', 'VideoReader', 'class_counts', 'class_names', 'declared_sets', 'find_set', 'labels_of'

@@ -33,7 +33,7 @@ class DFERDataset(DeclaredSet, EpochSeeded, BaseActionDataset):
         data_root: the set's folder.
         data_prefix: ``dict(clip=...)``, the folder of frame folders or videos below ``data_root``. Defaults to the
             first of ``FOLDERS``.
-        packed: a pack of these clips (``tools/data/pack.py``), absolute or below ``data_root``. Frames come from it,
+        packed: a pack of these clips (``mmdfer pack``), absolute or below ``data_root``. Frames come from it,
             to the same numbers; the clip folder may be gone, and must not have changed if it is there.
         skip_bad_clips: in training, go on past clips that cannot be read, and report them at the end. In
             testing nothing is ever skipped.

@@ -38,7 +38,7 @@ class DFEWDataset(ListedDataset):
 
 @DATASETS.register_module()
 class DemoDataset(DFEWDataset):
-    """The demo's drawn clips (``tools/data/make_demo_clips.py``): DFEW's layout and classes, no real faces."""
+    """The demo's drawn clips (``mmdfer demo-clips``): DFEW's layout and classes, no real faces."""
     METAINFO = dict(dataset='demo', classes=CLASSES)
     TITLE = 'demo (synthetic)'
     SIZES, CLASS_SIZES, TOTAL = {}, {}, None

@@ -126,11 +126,10 @@ def _columns(path: str, lines: list[tuple[int, str]], separator: str) -> tuple[t
     if {cell.lower() for cell in first} & {CLIP_COLUMNS[0], 'label'}:
         return tuple(first), True
     if separator == 'space':
-        tail = first[-2:]
-        counts = len(first) > 2 and all(cell.isdigit() for cell in tail)
-        captions = len(first) > 3 and not first[1].isdigit() and '.' in first[0]
-        return FORMS[3 if counts else 4 if captions else 2], False
-    if len(first) not in FORMS or len(first) == 3 and not all(cell.lstrip('-').isdigit() for cell in first[1:]):
+        counts = len(first) > 2 and first[-2].isdigit()
+        captions = len(first) > 3 and not first[1].isdigit() and '.' in first[0] and not (counts and first[-1].isdigit())
+        return FORMS[4 if captions else 3 if counts else 2], False
+    if len(first) not in FORMS or len(first) == 3 and not first[1].isdigit():
         raise DatasetError(f'{path}:{lines[0][0]}: has {len(first)} values; expected a header, or '
                            + ', or '.join(' '.join(form) for form in FORMS.values()))
     return FORMS[len(first)], False

@@ -37,6 +37,11 @@ class VideoFolderDataset(DFERDataset):
         super().__init__('', pipeline, data_root=data_root, data_prefix=dict(clip=split), **kwargs)
         self._metainfo.setdefault('classes', find_classes(self.data_root))  # not loaded yet with lazy_init
 
+    @staticmethod
+    def classes_on_disk(data_root: str) -> tuple[str, ...] | None:
+        """The classes of a config without ``metainfo``; ``None`` where the folder is not there."""
+        return find_classes(data_root) if data_root and os.path.isdir(data_root) else None
+
     def load_data_list(self) -> list[dict]:
         folder = Path(self.data_root) / self.split
         if not folder.is_dir():

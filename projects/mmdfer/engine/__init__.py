@@ -1,6 +1,7 @@
 """Hooks and the optimizer constructor."""
 from .adapter_checkpoint_hook import AdapterCheckpointHook
 from .class_counts_hook import ClassCountsHook
+from .classes_hook import ClassesHook
 from .compile_hook import CompileBackboneHook
 from .dataset_hooks import BadClipsHook, EpochSeedHook
 from .distinct_views_hook import DistinctViewsHook
@@ -10,7 +11,7 @@ from .tunable_optim import TunableOptimWrapperConstructor
 from .tunable_swa import TunableSWAHook
 
 __all__ = [
-    'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'CompileBackboneHook',
-    'DistinctViewsHook', 'EpochSeedHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor',
+    'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'ClassesHook',
+    'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor',
     'TunableSWAHook'
 ]

@@ -109,13 +109,19 @@ class AdapterCheckpointHook(CheckpointHook):
             backbone = runner.cfg.get('model', {}).get('backbone', {})
             with evaluated_weights(runner):
                 save_tunable(_bare(runner.model), os.path.join(self.out_dir, f'{name}.safetensors'), dict(
-                    cfg=runner.cfg.pretty_text, mmdfer_version=__version__, seed=runner.seed,
+                    classes=trained_classes(runner), cfg=runner.cfg.pretty_text, mmdfer_version=__version__, seed=runner.seed,
                     step=step, unit='epoch' if self.by_epoch else 'iter',
                     metrics={key: float(value) for key, value in metrics.items() if isinstance(value, (int, float))},
                     image_checkpoint=(backbone.get('init_cfg') or {}).get('checkpoint'),
                     frozen_digest=self._digest,
                     time=time.strftime('%Y-%m-%dT%H:%M:%S')), state)
         barrier()
+
+
+def trained_classes(runner) -> list[str] | None:
+    """Classes of the training set in their order, as mmengine's checkpoints have them in ``dataset_meta``."""
+    classes = (getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}).get('classes')
+    return None if classes is None else [str(name) for name in classes]
 
 
 def _gathered(runner) -> dict | None:

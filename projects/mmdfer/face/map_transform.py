@@ -53,7 +53,7 @@ class LoadFaceMaps(BaseTransform):
         _check_view(results, len(frames))
         path = find_maps(results['clip'], self.root)
         if path is None and self.missing == 'error':
-            raise FaceMapsError(f'{results["clip"]}: has no face maps; run tools/data/extract_faces.py over the set '
+            raise FaceMapsError(f'{results["clip"]}: has no face maps; run mmdfer faces over the set '
                                 f'with --what {" ".join(self.what)}, or let such clips go without by missing="blank"')
         if path is None:
             maps = {kind: np.zeros((3, len(frames), *size), np.uint8) for kind in self.what}

@@ -145,12 +145,12 @@ def load_faces(path: str | Path, frames: Sequence[int] | None = None, what: Sequ
         meta = _meta(file, path)
         lacking = [name for name in what if name not in file.files]
         if lacking:
-            raise FaceMapsError(f'{path}: holds no {" and no ".join(lacking)}; run tools/data/extract_faces.py with '
+            raise FaceMapsError(f'{path}: holds no {" and no ".join(lacking)}; run mmdfer faces with '
                                 f'--what {" ".join(what)}')
         length = meta['counts']['frames']
         if total is not None and total != length:
             raise FaceMapsError(f'{path}: has maps of {length} frames, the clip has {total}; the clip was changed: '
-                                'delete the file and run tools/data/extract_faces.py again')
+                                'delete the file and run mmdfer faces again')
         index = np.arange(length) if frames is None else np.asarray(frames)
         arrays = {name: file[name][index] for name in ('state', 'notes', 'boxes', 'landmarks', 'map_boxes')}
         arrays['mesh'] = file['mesh'][index] if 'mesh' in what else None
@@ -177,16 +177,16 @@ class _open:
             if not isinstance(self.file, np.lib.npyio.NpzFile):
                 raise ValueError
         except FileNotFoundError:
-            raise FaceMapsError(f'{self.path}: no such file of face maps; run tools/data/extract_faces.py') from None
+            raise FaceMapsError(f'{self.path}: no such file of face maps; run mmdfer faces') from None
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             raise FaceMapsError(f'{self.path}: is no file of face maps, or is cut short; delete it and run '
-                                'tools/data/extract_faces.py again') from None
+                                'mmdfer faces again') from None
         return self.file
 
     def __exit__(self, kind, error, trace) -> None:
         self.file.close()
         if isinstance(error, (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError)):
-            raise FaceMapsError(f'{self.path}: is damaged ({error}); delete it and run tools/data/extract_faces.py '
+            raise FaceMapsError(f'{self.path}: is damaged ({error}); delete it and run mmdfer faces '
                                 'again') from None
 
 
@@ -196,8 +196,8 @@ def _meta(file: np.lib.npyio.NpzFile, path: str | Path) -> dict:
     except (KeyError, ValueError):
         meta = None
     if not isinstance(meta, dict) or meta.get('format') != FORMAT:
-        raise FaceMapsError(f'{path}: is no file of face maps; expected one written by tools/data/extract_faces.py')
+        raise FaceMapsError(f'{path}: is no file of face maps; expected one written by mmdfer faces')
     if meta.get('version') != VERSION:
         raise FaceMapsError(f'{path}: has version {meta.get("version")} of the maps, this mmdfer reads {VERSION}; run '
-                            'tools/data/extract_faces.py with --overwrite')
+                            'mmdfer faces with --overwrite')
     return meta

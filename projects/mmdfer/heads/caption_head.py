@@ -30,6 +30,8 @@ class CaptionContrastiveHead(CLIPTextHead):
         ValueError: for a clip without a caption.
     """
 
+    trains_on_labels = False            # its classes are those of the set that it is tested on
+
     def __init__(self, *args, caption_key: str = 'caption', truncate: bool = False, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.caption_key, self.truncate = caption_key, truncate

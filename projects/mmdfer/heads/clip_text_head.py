@@ -61,7 +61,7 @@ class CLIPTextHead(BaseHead):
         if in_channels != encoder.proj_dim and not projection:
             raise ValueError(f'CLIPTextHead: features have in_channels={in_channels}, the texts {encoder.proj_dim}: set '
                              'projection=True to train a map between them')
-        self.text_encoder = encoder
+        self.text_encoder, self.classes = encoder, texts.get('classes')
         self.prompt_learner = self._build_prompts(encoder, texts, prompts or {}, vision_width)
         self.temporal = MODELS.build(temporal) if temporal is not None else None
         self.projection = nn.Linear(in_channels, encoder.proj_dim) if projection else None
@@ -77,6 +77,10 @@ class CLIPTextHead(BaseHead):
         return learner(spoken, encoder.embed_dims, vision_width=vision_width, feature_width=encoder.proj_dim,
                        context_length=encoder.context_length,
                        **{name: value for name, value in prompts.items() if name != 'type'})
+
+    def class_axes(self) -> dict[str, int]:
+        """No weight of the head itself goes by class; the prompt learner tells of its own."""
+        return {}
 
     def init_weights(self) -> None:
         """As mmengine's; a context that starts from words does so once the text tower has its weights."""

@@ -87,6 +87,11 @@ class RunFolder:
         return set_name(self.config) if self.config is not None else None
 
     @cached_property
+    def title(self) -> str:
+        """What reports call the data set; empty for none."""
+        return self.result.get('title') or (self.dataset or '').upper()
+
+    @cached_property
     def classes(self) -> list[str] | None:
         """Class names of the evaluation, in their order."""
         if self.result.get('classes'):

@@ -42,7 +42,7 @@ def write_report(path: str, out: str | None = None, data_root: str | None = None
     groups = find_runs(path)
     if len(groups) > 1:
         raise ValueError(f'{path}: holds {len(groups)} runs ({", ".join(str(group[0].path) for group in groups[:5])}); '
-                         'give one of them, or join them by tools/analysis/summarize.py')
+                         'give one of them, or join them by mmdfer summarize')
     runs = [run for run in groups[0] if folds is None or run.result.get('fold') in folds]
     if not runs:
         raise ValueError(f'{path}: holds no run of fold {", ".join(map(str, folds))}')
@@ -79,7 +79,7 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
         The figures of :func:`~mmdfer.runs.groups.summarize_runs`, and what the other sections of the page need.
     """
     first, missing = runs[0], {}
-    report = dict(name=first.result['name'], dataset=first.dataset, classes=first.classes,
+    report = dict(name=first.result['name'], dataset=first.dataset, title=first.title, classes=first.classes,
                   tunable=first.result.get('tunable'), total=first.result.get('total'), **summarize_runs(runs))
     kinds = report['kinds']
     report['meanings'] = {kind: MEANINGS[kind] for kind in kinds}

@@ -19,6 +19,14 @@ def set_name(cfg: Config) -> str | None:
     return next((name for name in named if name), None)
 
 
+def set_title(cfg: Config) -> str | None:
+    """What reports call a config's data set, if its class says so."""
+    from ..registry import DATASETS
+    from ..run_config import dataset_configs
+    kinds = (DATASETS.get(dataset.type) for dataset in dataset_configs(cfg))
+    return next((kind.title() for kind in kinds if getattr(kind, 'METAINFO', None) and hasattr(kind, 'title')), None)
+
+
 def set_classes(cfg: Config) -> list[str] | None:
     """The class names of a config's data set, in their order, if it names them."""
     from ..run_config import dataset_classes, dataset_configs

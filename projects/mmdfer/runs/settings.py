@@ -25,6 +25,8 @@ DECIDING = ('model', 'train_dataloader', 'val_dataloader.dataset', 'test_dataloa
             'param_scheduler', 'auto_scale_lr', 'randomness', 'default_hooks', 'custom_hooks')
 NOT_DECIDING = ('data_root', 'num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory', 'fold',
                 'default_hooks.logger', 'default_hooks.timer', 'default_hooks.checkpoint')
+# What follows from the classes of the training set, which its type or metainfo tells.
+FROM_CLASSES = ('num_classes', 'texts.classes', 'texts.dataset')
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def settings_of(cfg: Config) -> dict[str, str]:
     flat: dict[str, str] = {}
 
     def walk(name: str, value) -> None:
-        if name in NOT_DECIDING or name.rsplit('.', 1)[-1] in NOT_DECIDING:
+        if name in NOT_DECIDING or name.rsplit('.', 1)[-1] in NOT_DECIDING or name.endswith(FROM_CLASSES):
             return
         if isinstance(value, dict) and value:
             for key in value:
@@ -75,7 +77,8 @@ def settings_of(cfg: Config) -> dict[str, str]:
 
 def differences(ours: dict[str, str], theirs: dict[str, str], most: int = 3) -> str:
     """What differs between two runs' settings, in words; empty if nothing does."""
-    names = [name for name in [*theirs, *(name for name in ours if name not in theirs)] if ours.get(name) != theirs.get(name)]
+    names = [name for name in dict.fromkeys([*theirs, *ours])
+             if ours.get(name) != theirs.get(name) and not name.endswith(FROM_CLASSES)]
     told = [f'{name} is {theirs.get(name, "absent")} there and {ours.get(name, "absent")} here' for name in names[:most]]
     return '; '.join(told) + (f'; and {len(names) - most} more' if len(names) > most else '')
 

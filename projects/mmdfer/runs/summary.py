@@ -45,7 +45,8 @@ def _row(runs: Sequence[RunFolder]) -> dict:
     clips = [row['clips'] for row in chosen['folds']] if chosen else [None]
     same_set = comparable(first.dataset, clips)
     return dict(
-        name=first.result['name'], dataset=first.dataset, folds=summary['folds'], select=select,
+        name=first.result['name'], dataset=first.dataset, title=first.title, folds=summary['folds'],
+        select=select,
         **{key: chosen and chosen[key]['mean'] for key in ('uar', 'war')},
         **{f'{key}_std': chosen and chosen[key]['std'] for key in ('uar', 'war')},
         best=best and dict({key: best[key]['mean'] for key in ('uar', 'war')},
@@ -103,8 +104,8 @@ def _names(rows: Sequence[dict]) -> list[str]:
 def _write(out: str, rows: Sequence[dict], table: Table, curves: str | None) -> None:
     """``out`` as JSON, and Markdown and HTML beside it."""
     write_json(list(rows), out)
-    sets = sorted({row['dataset'] for row in rows if row['dataset'] and row['comparable']})
-    tables = {name.upper(): published_table(published(name)) for name in sets if published(name)}
+    sets = {row['dataset']: row['title'] for row in rows if row['dataset'] and row['comparable']}
+    tables = {title: published_table(published(name)) for name, title in sorted(sets.items()) if published(name)}
     stem = os.path.splitext(out)[0]
     write_text(table.markdown() + '\n', f'{stem}.md')
     write_text(render_summary(table, tables, curves), f'{stem}.html')

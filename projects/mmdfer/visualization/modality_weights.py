@@ -11,11 +11,10 @@ from .figure import new_figure, save
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = {'video': '#4169b0', 'parsing': '#5a8f3c', 'landmarks': '#e07b28', 'caption': '#7d4fa3'}
-
 
 def plot_modality_weights(weights: Mapping[str, np.ndarray], labels: np.ndarray, classes: Sequence[str],
-                          path: str | Path | None, title: str | None = None) -> Figure:
+                          path: str | Path | None, title: str | None = None,
+                          colours: Mapping[str, str | None] | None = None) -> Figure:
     """Draw the spread of the modalities' weights as boxes, a group for each class and one for all clips.
 
     A box holds the middle half, its line the median, whiskers end within 1.5 box lengths.
@@ -26,6 +25,7 @@ def plot_modality_weights(weights: Mapping[str, np.ndarray], labels: np.ndarray,
         classes: K names.
         path: the picture's file; ``None`` to draw without writing.
         title: a line above.
+        colours: by modality; one without gets the next of matplotlib's own.
 
     Returns:
         The figure.
@@ -49,7 +49,7 @@ def plot_modality_weights(weights: Mapping[str, np.ndarray], labels: np.ndarray,
         boxes = axes.boxplot(spread, positions=places, widths=0.8 * width, patch_artist=True, manage_ticks=False,
                              flierprops=dict(marker='.', markersize=2.5, markeredgecolor='#999999'),
                              medianprops=dict(color='#111111', linewidth=1.2))
-        colour = COLOURS.get(name, '#555555')
+        colour = (colours or {}).get(name) or f'C{index}'
         for box in boxes['boxes']:
             box.set(facecolor=colour, edgecolor=colour, linewidth=1.2)          # a narrow box still shows its colour
         for line in boxes['whiskers'] + boxes['caps']:

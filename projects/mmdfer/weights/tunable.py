@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 
 import torch
 from mmengine.logging import print_log
@@ -11,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..files import whole_file
+from .classes import classes_of_file, fit_classes
 from .errors import CheckpointError
 from .loading import is_of_kind
 from .reading import read_checkpoint, read_metadata
@@ -49,7 +51,8 @@ def save_tunable(model: nn.Module, path: str | os.PathLike, meta: dict, state: d
     Args:
         model: its frozen part is not written; its digest is.
         path: ends in ``.safetensors``.
-        meta: JSON-able provenance, such as the config's text; ``frozen_digest`` is added if it lacks it.
+        meta: JSON-able provenance, such as the config's text and the ``classes`` in their order; ``frozen_digest`` is
+            added if it lacks it.
         state: the model's state dict, where the model itself holds parts of its weights.
     """
     names, whole = tunable_names(model), model.state_dict() if state is None else state
@@ -60,21 +63,28 @@ def save_tunable(model: nn.Module, path: str | os.PathLike, meta: dict, state: d
         save_file(state, partial, metadata={'mmdfer': json.dumps(meta)})
 
 
-def load_weights(model: nn.Module, path: str | os.PathLike) -> dict:
+def load_weights(model: nn.Module, path: str | os.PathLike, classes: Sequence[str] | None = None) -> dict:
     """Load a full checkpoint or a tunable file into a model; nothing is left half-loaded.
 
     For a tunable file the model must already carry its frozen weights, and their digest must be the one
     that the file was trained on.
 
+    Args:
+        model: where the weights go.
+        path: the file.
+        classes: the model's classes in their order. A file of the same classes in another order is brought into theirs,
+            where the model says which weights go by class (:func:`~mmdfer.weights.classes.fit_classes`).
+
     Returns:
         The file's meta, with the config's text under ``cfg`` for files that mmdfer wrote.
 
     Raises:
-        CheckpointError: for weights of another architecture or, with a tunable file, other frozen weights.
+        CheckpointError: for weights of another architecture, of other classes or, with a tunable file, other frozen
+            weights.
     """
     checkpoint = read_checkpoint(path)
     meta = checkpoint.get('meta') or {}
-    state = find_state_dict(checkpoint, path)
+    state = fit_classes(find_state_dict(checkpoint, path), classes_of_file(meta), classes, model, path)
     is_tunable_file = meta.get('format') == FORMAT
     expected = {name: tensor for name, tensor in model.state_dict().items()
                 if not is_tunable_file or name in tunable_names(model)}

@@ -22,7 +22,7 @@ class Pack:
     processes share the rest, forked or not.
 
     Args:
-        path: a file that ``tools/data/pack.py`` has made.
+        path: a file that ``mmdfer pack`` has made.
 
     Raises:
         PackError: for a file that is missing, no pack, cut short or damaged.

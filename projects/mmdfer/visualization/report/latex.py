@@ -28,7 +28,7 @@ def latex_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in sorted(rows, key=lambda row: row['dataset'] or ''):
         if row['dataset'] != before and row['dataset'] is not None:
             rule = '\\midrule\n' if before is not None else ''
-            lines.append(f'{rule}\\multicolumn{{6}}{{l}}{{{escape_latex(row["dataset"].upper())}}} \\\\\n')
+            lines.append(f'{rule}\\multicolumn{{6}}{{l}}{{{escape_latex(row.get("title") or row["dataset"].upper())}}} \\\\\n')
         before = row['dataset']
         paper = row['paper'] or {}
         cells = [escape_latex(row['name']), _millions(row['tunable']), _cell(row['uar'], row['uar_std']),

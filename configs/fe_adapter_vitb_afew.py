@@ -1,0 +1,8 @@
+# FE-Adapter, ViT-B/16, on AFEW.
+_base_ = [
+    '_base_/models/adapter_vitb.py', '_base_/datasets/afew.py', '_base_/schedules/adamw_5e-4_100e.py',
+    '_base_/default_runtime.py'
+]
+
+model = dict(
+    backbone=dict(adapters=[dict(type='FEAdapter', slot='before_attn', blocks='all', width=116)]))

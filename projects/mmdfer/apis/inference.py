@@ -11,8 +11,8 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 
+from ..clip_names import entries_of, is_video
 from ..datasets import BadClipError
-from ..datasets.dfer_dataset import VIDEO_SUFFIXES
 from ..datasets.transforms.clip import ClipDecode, ClipInit, list_frames
 from ..files import write_json
 from ..runs.loading import build_model
@@ -113,7 +113,7 @@ def find_inputs(path: str) -> Iterator[str]:
     if not os.path.exists(path):
         raise BadClipError(f'{path}: no such video or folder')
     videos = [] if os.path.isfile(path) else sorted(
-        os.path.join(path, name) for name in os.listdir(path) if name.lower().endswith(VIDEO_SUFFIXES))
+        entry.path for entry in entries_of(path) if is_video(entry))
     if not videos and os.path.isdir(path):
         list_frames(path)
     yield from videos or [path]

@@ -27,6 +27,7 @@ REQUIRES = [
 ]
 EXTRAS = {
     'face': [f'mediapipe==0.10.21; {MEDIAPIPE}'],
+    'infer': [f'mediapipe==0.10.21; {MEDIAPIPE}', 'h5py', 'pandas>=2.2'],
     'captions': ['transformers>=4.49', 'nltk', 'open_clip_torch>=2.24'],
     'text': ['open_clip_torch>=2.24'],
     'fast': ['simplejpeg'],
@@ -85,7 +86,7 @@ setup(
     python_requires='>=3.11',
     package_dir={'': 'projects'},
     packages=find_packages('projects', include=['mmdfer', 'mmdfer.*']),
-    package_data={'': ['*.yaml', 'py.typed'], 'mmdfer.visualization.report': ['templates/*']},
+    package_data={'': ['*.yaml', 'py.typed'], 'mmdfer.visualization.report': ['templates/*'], 'mmdfer.video': ['templates/*']},
     entry_points={'console_scripts': ['mmdfer = mmdfer.apis.cli:main']},
     install_requires=REQUIRES,
     extras_require=dict(EXTRAS, all=sorted({name for names in EXTRAS.values() for name in names})),

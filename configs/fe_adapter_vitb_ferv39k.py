@@ -1,7 +1,8 @@
+# FE-Adapter on FERV39k, all scenes.
 _base_ = [
     '_base_/models/adapter_vitb.py', '_base_/datasets/ferv39k.py', '_base_/schedules/adamw_5e-4_100e.py',
     '_base_/default_runtime.py'
 ]
 
 model = dict(
-    backbone=dict(adapters=[dict(type='FEAdapter', slot='before_attn', blocks='all', width=116)]))
+    backbone=dict(adapters=dict(fe=dict(type='FEAdapter', slot='before_attn', blocks='all', width=116))))

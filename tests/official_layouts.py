@@ -135,7 +135,7 @@ def _mafw_lists(root: Path, setting: str, names: Sequence[str], numbers: range, 
 
 
 def write_afew_copy(root: Path, sizes: dict[str, int] | None = None, frames: int = 2,
-                    form: str = '/home/me/AFEW/frames/{clip} 99 {label}') -> Path:
+                    form: str = 'D:/AFEW/frames/{clip} 99 {label}') -> Path:
     """AFEW with that many clips a split, in lists whose lines have this form; their numbers of frames are wrong."""
     writer = FrameWriter(root / 'frames', frames)
     writer.shared = writer.shared.rename(root / '.shared')

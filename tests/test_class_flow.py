@@ -1,4 +1,4 @@
-"""Classes of the data reach all that counts or names them; what a config gives must agree, and texts keep the data's order."""
+"""Classes of the data reach all that counts or names them; what a config gives agrees, and texts keep their order."""
 import pytest
 from mmengine.config import Config
 
@@ -29,12 +29,14 @@ def emptied(value):
 def made(dataset='DFEWDataset', test=None, model=None, **kwargs):
     loaders = {f'{name}_dataloader': dict(dataset=dict(type=one) if isinstance(one, str) else one)
                for name, one in (('train', dataset), ('val', test or dataset), ('test', test or dataset)) if one}
-    return Config(dict(model=model or dict(cls_head=dict(type='LinearVideoHead')), default_scope='mmaction', **loaders, **kwargs))
+    model = model or dict(cls_head=dict(type='LinearVideoHead'))
+    return Config(dict(model=model, default_scope='mmaction', **loaders, **kwargs))
 
 
 @pytest.mark.parametrize('name', ['fe_adapter_vitb_mafw', 'pe_clip_vitb16_dfew', 'finecliper_vitb16_mafw',
                                   'contrastive_clip_vitb16_mafw', 'image_fer/vitb_rafdb', 'baselines/c3d_dfew',
-                                  'baselines/timesformer_vitb_dfew', 'mix/tsn_r50_dfew', 'mix/mvit_small_st_adapter_dfew'])
+                                  'baselines/timesformer_vitb_dfew', 'mix/tsn_r50_dfew',
+                                  'mix/mvit_small_st_adapter_dfew'])
 def test_a_config_without_counts_gets_those_it_had(name):
     whole = load(name)
     bare = Config(dict(whole._cfg_dict.to_dict(), model=emptied(whole.model.to_dict())))
@@ -71,7 +73,8 @@ def test_folders_and_files_name_classes(tmp_path):
     assert flow_classes(cfg) == ('glad', 'mad', 'sad') and cfg.model.cls_head.num_classes == 3
     assert flow_classes(made(dict(type='VideoFolderDataset', data_root=str(tmp_path / 'nowhere')))) is None
     (tmp_path / 'names.txt').write_text('one\ntwo\n')
-    assert flow_classes(made(dict(type='VideoDataset', metainfo=dict(classes=str(tmp_path / 'names.txt'))))) == ('one', 'two')
+    listed = made(dict(type='VideoDataset', metainfo=dict(classes=str(tmp_path / 'names.txt'))))
+    assert flow_classes(listed) == ('one', 'two')
 
 
 def test_what_was_filled_in_follows_the_data():
@@ -101,12 +104,14 @@ def test_a_users_file_is_read_in_the_datas_order(tmp_path):
 
 
 @pytest.mark.parametrize('options, told', [
-    ({'model.cls_head.num_classes': 8}, 'model.cls_head has num_classes=8, DFEWDataset has 7 classes .*set num_classes=7'),
+    ({'model.cls_head.num_classes': 8},
+     'model.cls_head has num_classes=8, DFEWDataset has 7 classes .*set num_classes=7'),
     ({'model.cls_head.texts.dataset': 'mafw'},
      'model.cls_head.texts are of the classes anger, .*DFEWDataset has 7 .*missing happy, sad, angry; extra anger'),
     ({'model.cls_head.texts.classes': list(DFEW[:6])}, 'model.cls_head.texts are of the classes .*: missing fear'),
     ({'model.cls_head.texts.dataset': 'nowhere'}, "model.cls_head.texts: 'nowhere' is no data set known here"),
-    ({'model.data_preprocessor.blending.augments.1.num_classes': 3}, r'blending.augments.1 has num_classes=3, DFEWDataset has 7'),
+    ({'model.data_preprocessor.blending.augments.1.num_classes': 3},
+     'blending.augments.1 has num_classes=3, DFEWDataset has 7'),
     ({'model.cls_head.loss_cls': dict(type='LogitAdjustedLoss', class_counts=[1, 2])},
      'model.cls_head.loss_cls.class_counts has 2 entries, DFEWDataset has 7'),
     ({'test_evaluator.num_classes': 11}, 'test_evaluator has num_classes=11, DFEWDataset has 7'),
@@ -125,8 +130,10 @@ def test_a_class_that_is_there_twice_is_told():
 
 
 def test_a_head_that_learns_from_captions_speaks_of_the_set_it_is_tested_on():
-    cfg = load('contrastive_clip_vitb16_mafw', {name: dict(_delete_=True, type='DFEWDataset') for name in (
-        'val_dataloader.dataset', 'test_dataloader.dataset')} | {'model.cls_head': dict(num_classes=None, texts=dict(dataset=None))})
+    tested = dict(_delete_=True, type='DFEWDataset')
+    cfg = load('contrastive_clip_vitb16_mafw', {
+        'val_dataloader.dataset': tested, 'test_dataloader.dataset': tested,
+        'model.cls_head': dict(num_classes=None, texts=dict(dataset=None))})
     assert cfg.run_classes == list(DFEW) and cfg.model.cls_head.num_classes == 7
     assert cfg.model.cls_head.texts.classes == list(DFEW)
 

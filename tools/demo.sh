@@ -46,5 +46,5 @@ say '5/5 results, and the prediction for a video'
 "$python" tools/analysis/summarize.py "$work/image_stage" "$work/temporal_aggregation" "$work/fe_adapter" \
     --out "$work/summary.json" --curves "$work/curves.png"
 "$python" tools/infer.py configs/demo/fe_adapter.py "$work/fe_adapter/last.safetensors" "$data/videos" \
-    --image-checkpoint "$work/image_stage/best.pth" --out "$work/predictions"
+    --image-checkpoint "$work/image_stage/best.pth" --region frame --out "$work/predictions"
 say "done in $((SECONDS - start)) s: table in $work/summary.html, a report.html in the folder of each run in $work"

@@ -5,6 +5,6 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(adapters=[
-        dict(type='BottleneckAdapter', slot='parallel_ffn', width=64, act='relu', skip=False, scale=0.1)
-    ]))
+    backbone=dict(
+        adapters=dict(
+            mlp=dict(type='BottleneckAdapter', slot='parallel_ffn', width=64, act='relu', scale=0.1))))

@@ -8,10 +8,8 @@ model = dict(
     backbone=dict(
         temporal_embedding=16,
         tune_final_norm=True,
-        adapters=[
-            dict(type='BottleneckAdapter', slot='temporal_attn', reduction=4, skip=False, drop_path=0.2),
-            dict(type='BottleneckAdapter', slot='attn_out', reduction=4),
-            dict(
-                type='BottleneckAdapter', slot='parallel_ffn', reduction=4, skip=False, scale=0.5, drop_path=0.2)
-        ]),
+        adapters=dict(
+            temporal=dict(type='BottleneckAdapter', slot='temporal_attn', reduction=4, drop_path=0.2),
+            spatial=dict(type='BottleneckAdapter', slot='attn_out', reduction=4),
+            mlp=dict(type='BottleneckAdapter', slot='parallel_ffn', reduction=4, scale=0.5, drop_path=0.2))),
     cls_head=dict(dropout=0.5))

@@ -5,7 +5,7 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(adapters=[
-        dict(type='BottleneckAdapter', slot='attn_out', width=64),
-        dict(type='BottleneckAdapter', slot='ffn_out', width=64)
-    ]))
+    backbone=dict(
+        adapters=dict(
+            attn=dict(type='BottleneckAdapter', slot='attn_out', width=64),
+            mlp=dict(type='BottleneckAdapter', slot='ffn_out', width=64))))

@@ -4,4 +4,4 @@ _base_ = [
     '../_base_/default_runtime.py'
 ]
 
-model = dict(backbone=dict(adapters=[dict(type='TemporalModelingAdapter', slot='before_attn', reduction=4)]))
+model = dict(backbone=dict(adapters=dict(tma=dict(type='TemporalModelingAdapter', slot='before_attn', reduction=4))))

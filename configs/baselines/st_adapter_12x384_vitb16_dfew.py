@@ -5,7 +5,8 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(average_frames=True, adapters=[dict(type='STAdapter', slot='before_ffn', width=384)]),
+    backbone=dict(
+        average_frames=True, adapters=dict(st_mlp=dict(type='STAdapter', slot='before_ffn', width=384))),
     cls_head=dict(dropout=0.5))
 optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=1e-2), paramwise_cfg=dict(bias_decay_mult=0.))
 auto_scale_lr = dict(base_batch_size=256)

@@ -2,7 +2,8 @@
 _base_ = ['st_adapter_12x384_vitb16_dfew.py']
 
 model = dict(
-    backbone=dict(adapters=[
-        dict(type='STAdapter', slot='before_attn', width=384),
-        dict(type='STAdapter', slot='before_ffn', width=384)
-    ]))
+    backbone=dict(
+        adapters=dict(
+            _delete_=True,
+            st_attn=dict(type='STAdapter', slot='before_attn', width=384),
+            st_mlp=dict(type='STAdapter', slot='before_ffn', width=384))))

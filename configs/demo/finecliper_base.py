@@ -8,33 +8,31 @@ frames = dict(
     img_size=_base_.size,
     patch_size=8,
     temporal_embedding=_base_.num_frames,
-    adapters=[
-        dict(type='BottleneckAdapter', slot='temporal_attn', width=24, skip=False),
-        dict(type='BottleneckAdapter', slot='attn_out', width=24),
-        dict(type='BottleneckAdapter', slot='parallel_ffn', width=24, skip=False, scale=0.5)
-    ],
+    adapters=dict(
+        temporal=dict(type='BottleneckAdapter', slot='temporal_attn', width=24),
+        spatial=dict(type='BottleneckAdapter', slot='attn_out', width=24),
+        mlp=dict(type='BottleneckAdapter', slot='parallel_ffn', width=24, scale=0.5)),
     freeze=True,
     init_cfg=dict(type='Pretrained', checkpoint='work_dirs/demo/image_stage/best.pth'))
 labels = dict(
     type='CLIPTextEncoder',
     arch=dict(embed_dims=96, num_layers=2, num_heads=4, feedforward_channels=192, proj_dim=96),
     context_length=77,
-    adapters=[
-        dict(type='BottleneckAdapter', slot='before_attn', width=24),
-        dict(type='BottleneckAdapter', slot='before_ffn', width=24)
-    ],
+    adapters=dict(
+        attn=dict(type='BottleneckAdapter', slot='before_attn', width=24),
+        ffn=dict(type='BottleneckAdapter', slot='before_ffn', width=24)),
     freeze=True,
     init_cfg=None)
 
 model = dict(
     type='FineCLIPER',
     backbone=frames,
+    modalities=dict(video=dict(type='VideoModality')),
     cls_head=dict(
         type='FineCLIPERHead',
-        num_classes=7,
         in_channels=96,
         text_encoder=labels,
-        texts=dict(dataset='dfew', source='noun', templates=['A person with an expression of {}.']),
+        texts=dict(source='noun', templates=['A person with an expression of {}.']),
         negative_encoder=labels,
         negative_texts=dict(templates=['A person with an expression of no {}.']),
         temperature=0.01),

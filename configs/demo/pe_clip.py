@@ -1,25 +1,24 @@
-# Demo of PE-CLIP: the image stage's ViT stands for CLIP's image tower, and the text tower has random weights; both frozen.
+# Demo of PE-CLIP: the image stage's ViT stands for CLIP's image tower, the text tower is random; both are frozen.
 _base_ = ['temporal_aggregation.py']
 
 model = dict(
     type='VideoTextRecognizer',
-    backbone=dict(adapters=[
-        dict(type='SharedAdapter', slot='attn_out', reduction=4),
-        dict(type='TemporalDynamicAdapter', slot='ffn_out', reduction=4, recurrence='gru', scaling='post_up')
-    ]),
+    backbone=dict(
+        adapters=dict(
+            sha=dict(type='SharedAdapter', slot='attn_out', reduction=4),
+            tda=dict(
+                type='TemporalDynamicAdapter', slot='ffn_out', reduction=4, recurrence='gru', scaling='post_up'))),
     cls_head=dict(
         _delete_=True,
         type='CLIPTextHead',
-        num_classes=7,
         in_channels=96,
         text_encoder=dict(
             type='CLIPTextEncoder',
             arch=dict(embed_dims=128, num_layers=4, num_heads=2, feedforward_channels=512, proj_dim=96),
-            adapters=[
-                dict(type='SharedAdapter', slot='attn_out', reduction=4),
-                dict(type='BottleneckAdapter', slot='ffn_out', reduction=4, zero_init=False)
-            ]),
-        texts=dict(dataset='dfew', source='action_units', templates=['{}.']),
+            adapters=dict(
+                sha=dict(type='SharedAdapter', slot='attn_out', reduction=4),
+                ta=dict(type='BottleneckAdapter', slot='ffn_out', reduction=4, zero_init=False))),
+        texts=dict(source='action_units', templates=['{}.']),
         prompts=dict(context=2, depth=3, vision='coupled', init='a photo'),
         temperature=0.01))
 

@@ -8,10 +8,10 @@ model = dict(
         arch=dict(embed_dims=96, num_layers=4, num_heads=4, feedforward_channels=384),
         img_size=_base_.size,
         patch_size=8,
-        adapters=[],
+        adapters=dict(),
         freeze=True,
         init_cfg=dict(type='Pretrained', checkpoint='work_dirs/demo/image_stage/best.pth')),
-    cls_head=dict(type='LinearVideoHead', num_classes=7, in_channels=96),
+    cls_head=dict(type='LinearVideoHead', in_channels=96),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[127.5, 127.5, 127.5],

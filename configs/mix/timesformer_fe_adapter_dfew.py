@@ -1,3 +1,4 @@
+# FE-Adapter in MMAction2's TimeSformer, frozen, on DFEW.
 _base_ = [
     '../_base_/models/timesformer_vitb.py', '../_base_/datasets/dfew.py', '../_base_/schedules/adamw_5e-4_100e.py',
     '../_base_/default_runtime.py'
@@ -6,4 +7,5 @@ _base_ = [
 model = dict(
     backbone=dict(
         _delete_=True, type='AdaptedBackbone', backbone=_base_.model.backbone, layout='timesformer',
-        pattern=r'transformer_layers\.layers\.\d+', adapter=dict(type='FEAdapter', width=116), freeze=True))
+        pattern=r'transformer_layers\.layers\.\d+', freeze=True,
+        adapters=dict(fe=dict(type='FEAdapter', slot='before', width=116))))

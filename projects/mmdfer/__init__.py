@@ -22,7 +22,7 @@ compat.install()
 openmmlab.install()
 
 ROOMS = ('adapters', 'apis', 'backbones', 'blending', 'captions', 'datasets', 'engine', 'evaluation', 'face', 'heads',
-         'losses', 'ops', 'recognizers', 'runs', 'text', 'weights')
+         'losses', 'ops', 'recognizers', 'runs', 'text', 'video', 'weights')
 
 __all__ = ['DFERInferencer', '__version__', 'count_parameters', 'load_config', 'test', 'train']
 

@@ -54,8 +54,9 @@ def classes_of_data(cfg: Config) -> tuple[Sequence[str] | None, str]:
     source, first, names = known[0]
     for other, loader, theirs in known[1:]:
         if list(theirs) != list(names):
-            raise ValueError(f'{loader}: {other} has the classes {listed(theirs)}, {source} of {first} has {listed(names)} '
-                             f'({difference(theirs, names)}): all sets of a run need the same classes in one order')
+            raise ValueError(f'{loader}: {other} has the classes {listed(theirs)}, {source} of {first} has '
+                             f'{listed(names)} ({difference(theirs, names)}): all sets of a run need the same classes '
+                             'in one order')
     return list(names), str(source)
 
 
@@ -100,8 +101,8 @@ class Flow:
             if given is not None or _takes(kind, 'num_classes', optional):
                 part['num_classes'] = count
         elif given != count:
-            raise ValueError(f'{path} has num_classes={given}, {self.told}: leave num_classes out, it comes from the data, or '
-                             f'set num_classes={count}')
+            raise ValueError(f'{path} has num_classes={given}, {self.told}: leave num_classes out, it comes from the '
+                             f'data, or set num_classes={count}')
 
     def _check_lists(self, path: str, part: dict) -> None:
         for key in PER_CLASS:
@@ -122,8 +123,8 @@ class Flow:
                 places = places_of(self.names, given)
                 if places is None:
                     raise ValueError(f'{path}.{key} are of the classes {listed(given)}, {self.told}: '
-                                     f'{difference(given, self.names)}. Leave dataset and classes out of them, they come from '
-                                     'the data')
+                                     f'{difference(given, self.names)}. Leave dataset and classes out of them, they '
+                                     'come from the data')
                 print_log(f'{path}.{key}: given in the order {listed(given)}, told in that of the data, '
                           f'{listed(self.names)}', logger='current')
             texts.pop('dataset', None)
@@ -147,8 +148,8 @@ class Flow:
         if not isinstance(given, (list, tuple)) or tuple(given) == self.names:
             return
         if tuple(given) != self.before:
-            raise ValueError(f'{path} has the classes {listed(given)}, {self.told}: {difference(given, self.names)}. Leave '
-                             'classes out, they come from the data')
+            raise ValueError(f'{path} has the classes {listed(given)}, {self.told}: {difference(given, self.names)}. '
+                             'Leave classes out, they come from the data')
         part['classes'] = list(self.names)
 
 
@@ -179,7 +180,7 @@ def _takes(kind: Any, name: str, optional: bool) -> bool:
     for one in inspect.getmro(kind) if inspect.isclass(kind) else ():
         if '__init__' not in vars(one):
             continue
-        parameters = inspect.signature(one.__init__).parameters
+        parameters = inspect.signature(vars(one)['__init__']).parameters
         if name in parameters:
             return optional or parameters[name].default is inspect.Parameter.empty
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):

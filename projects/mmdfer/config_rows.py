@@ -5,7 +5,8 @@ A file of ``configs/ablations`` is a paper. What a file holds:
 ``title``
     the table's name in lists.
 ``base``
-    the config that rows change, for each data set; the first set is a row's own where none is named.
+    the config that rows change, for each data set: a name, or a file seen from this one. The first set is a row's own
+    where none is named.
 ``demo``
     the config of the same model on the demo's set, for files whose rows can run there.
 ``groups``
@@ -112,6 +113,8 @@ def read_rows(path: str | Path) -> RowFile:
     except yaml.YAMLError as error:
         raise ValueError(f'{path}: not YAML: {error}') from None
     _check(content, 'file', ('base', 'groups'), str(path))
+    content['base'] = {dataset: str(path.parent / base) if base.endswith('.py') else base
+                       for dataset, base in content['base'].items()}
     rows = [_row(path, content, group, row) for group in _groups(path, content) for row in group['rows']]
     names = [row.row for row in rows]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -129,7 +129,7 @@ def declared_sets() -> dict[str, type]:
     return found
 
 
-def find_set(name: str, base: type = object) -> type:
+def find_set(name: str, base: type = object) -> Any:
     """The class of the data set with a short name.
 
     Args:

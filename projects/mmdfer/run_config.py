@@ -23,9 +23,10 @@ from .registry import DATASETS
 READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
 TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
 CLIP_CONTEXT = 77
-# What a runner reads of a config beside the arguments of its own.
-OF_RUNNER = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg',
-             'runner_type', 'strategy', 'sync_bn')
+# What a run, and its runner beside the arguments of its own, reads of a config.
+OF_RUN = ('fresh_classes', 'run_classes')
+OF_RUNNER = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters',
+             'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -38,8 +39,8 @@ def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
         options: entries by dotted key.
 
     Raises:
-        ValueError: for a file that is missing or no config, an unknown name, an option of nothing, or a config that disagrees
-            with itself about its classes.
+        ValueError: for a file that is missing or no config, an unknown name, an option of nothing, or a config that
+            disagrees with itself about its classes.
     """
     cfg = read_config(path)
     options = dict(options or {})
@@ -58,9 +59,9 @@ def flow_classes(cfg: Config, classes: Sequence[str] | None = None) -> tuple[str
     """Give a config's model the classes of its data: those of the training set, of the test set without training.
 
     They are kept as ``run_classes``. Wherever the config leaves them out, ``num_classes`` of heads, mixing and
-    preprocessing, ``classes`` of texts, and what a metric cannot do without are filled in; where it gives them, they must
-    agree, but for the order of texts, which are brought into that of the data. What an earlier call filled in follows
-    when the data change. Everything that builds from a config goes through here.
+    preprocessing, ``classes`` of texts, and what a metric cannot do without are filled in; where it gives them, they
+    must agree, but for the order of texts, which are brought into that of the data. What an earlier call filled in
+    follows when the data change. Everything that builds from a config goes through here.
 
     Args:
         cfg: a run's config.
@@ -74,8 +75,10 @@ def flow_classes(cfg: Config, classes: Sequence[str] | None = None) -> tuple[str
     """
     from .class_flow import flow
     return flow(cfg, classes)
+
+
 def _check_options(cfg: Config, options: dict) -> None:
-    known = {*cfg, *OF_RUNNER, *signature(Runner.__init__).parameters}
+    known = {*cfg, *OF_RUN, *OF_RUNNER, *signature(Runner.__init__).parameters}
     for key in options:
         first = key.partition('.')[0]
         if first not in known:
@@ -120,7 +123,7 @@ def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None,
         for name, value in (('fold', fold), ('scene', scene)):
             if value is None:
                 continue
-            if name not in dataset:
+            if name not in dataset and not (name == 'fold' and folds_of(dataset)):
                 raise DatasetError(f'--{name} {value}: {dataset.type} has no {name}s')
             dataset[name] = value
         if packed is not None:
@@ -134,14 +137,20 @@ def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None,
             raise DatasetError(f'data_root={root!r}: no such folder; give the folder of the data set with --data-root')
 
 
+def folds_of(dataset: ConfigDict) -> tuple[int, ...]:
+    """The folds of a data set's class, such as 1 to 5; none for a set with one split."""
+    return tuple(getattr(DATASETS.get(dataset.type), 'FOLDS', ()))
+
+
 def current_fold(cfg: Config) -> int | None:
-    """The fold that a config's training or test data is of, if its set has folds."""
-    return next((dataset.fold for dataset in dataset_configs(cfg) if 'fold' in dataset), None)
+    """The fold that a config's training or test data is of, if its set has folds; a config without one takes the first."""
+    found = (dataset.get('fold') or next(iter(folds_of(dataset)), None) for dataset in dataset_configs(cfg))
+    return next((fold for fold in found if fold is not None), None)
 
 
 def set_folds(cfg: Config) -> tuple[int, ...]:
     """The folds of the config's set, such as 1 to 5; none for a set with one split."""
-    return next((tuple(getattr(DATASETS.get(dataset.type), 'FOLDS', ())) for dataset in dataset_configs(cfg)), ())
+    return next((folds_of(dataset) for dataset in dataset_configs(cfg)), ())
 
 
 def set_inner(cfg: Config, share: float | None) -> None:

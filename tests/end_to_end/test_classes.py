@@ -1,4 +1,4 @@
-"""A run's classes from its data into its files, and from there to data in another order, to inference, and no further."""
+"""A run's classes go from its data into its files, and from there to data in another order and to inference."""
 from itertools import count
 
 import pytest
@@ -21,7 +21,8 @@ _numbers = count()
 def config(place, name='own', dataset=None, **options):
     """The demo's second stage with an adapter, for one epoch, on DFEW or on another set for all loaders."""
     cfg = load_config(ROOT / 'configs/demo/temporal_aggregation.py', {
-        'model.backbone.init_cfg': dict(type='Pretrained', checkpoint=str(place / 'vit.pth')), 'train_cfg.max_epochs': 1,
+        'model.backbone.init_cfg': dict(type='Pretrained', checkpoint=str(place / 'vit.pth')),
+        'train_cfg.max_epochs': 1,
         'model.backbone.adapters': [dict(type='FEAdapter', slot='before_attn', width=4)]})
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         cfg[loader].update(batch_size=4, num_workers=0, persistent_workers=False)
@@ -37,7 +38,8 @@ def config(place, name='own', dataset=None, **options):
 
 
 def folders(place, classes):
-    return dict(type='VideoFolderDataset', data_root=str(place / 'by_class'), split='test', metainfo=dict(classes=list(classes)))
+    return dict(type='VideoFolderDataset', data_root=str(place / 'by_class'), split='test',
+                metainfo=dict(classes=list(classes)))
 
 
 @pytest.fixture(scope='module')
@@ -54,7 +56,8 @@ def place(tmp_path_factory):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f'{number:05d}').symlink_to(place / f'DFEW/Clip/clip_224x224/{number:05d}')
     torch.manual_seed(0)
-    backbone = MODELS.build(dict(load_config(ROOT / 'configs/demo/temporal_aggregation.py').model.backbone, init_cfg=None))
+    tower = load_config(ROOT / 'configs/demo/temporal_aggregation.py').model.backbone
+    backbone = MODELS.build(dict(tower, init_cfg=None))
     torch.save(backbone.state_dict(), place / 'vit.pth')
     running.train(config(place))
     return place
@@ -82,7 +85,8 @@ def test_inference_speaks_in_the_order_of_its_config(place):
     other = DFERInferencer(config(place, dataset=folders(place, OTHER)), files, 'cpu')(clip)
     assert (tuple(own['classes']), tuple(other['classes'])) == (DFEW, OTHER)
     assert own['clip']['label'] == other['clip']['label']
-    assert dict(zip(DFEW, own['clip']['probabilities'])) == pytest.approx(dict(zip(OTHER, other['clip']['probabilities'])))
+    first, second = (dict(zip(one['classes'], one['clip']['probabilities'])) for one in (own, other))
+    assert first == pytest.approx(second)
 
 
 def test_inference_takes_the_checkpoints_classes_where_the_config_names_none(place):

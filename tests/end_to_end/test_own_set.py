@@ -90,6 +90,7 @@ def config(data, tmp_path, monkeypatch):
     monkeypatch.setattr(labels, '_WORDS', dict(labels._WORDS))
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr('mmdfer.visualization.contact_sheet', lambda *args: None)        # takes seconds
     (tmp_path / 'toy_box.py').write_text(textwrap.dedent(MODULE))
     path = tmp_path / 'toy_config.py'
     path.write_text(textwrap.dedent(CONFIG).format(root=ROOT, data=data))

@@ -153,7 +153,10 @@ def test_infer_on_real_videos(place, faces):
         assert sum(window['probabilities']) == pytest.approx(1, abs=1e-4)
     mean = [sum(column) / len(found['windows']) for column in zip(*(w['probabilities'] for w in found['windows']))]
     assert mean == pytest.approx(found['clip']['probabilities'], abs=1e-5)
-    assert 'centre square' in found['region']
+    assert found['region'] == 'faces' and [len(track['frames']) for track in found['tracks']] == [472]
+    scene = json.loads((place / 'out' / 'no_face.json').read_text())
+    assert scene['tracks'] == scene['windows'] == [] and scene['clip'] is None
+    assert scene['no_face'] == [[0, pytest.approx(scene['duration'], abs=0.01)]] and 'Nobody is seen' in scene['notes'][0]
     assert {'single_face.json', 'no_face.json', 'single_face.png'} <= {path.name for path in (place / 'out').iterdir()}
 
 
@@ -168,8 +171,8 @@ def error_of(argv):
 @pytest.mark.parametrize('args, message', [
     (['--data-root', '/no/such'], "data_root='/no/such': no such folder"),
     (['--fold', '6'], 'fold=6 does not exist'),
-    (['--cfg-options', 'model.backbone.adapters.0.slot=before_mlp'], "slot='before_mlp'"),
-    (['--cfg-options', 'model.backbone.adapters.0.blocks=3-9'], "'3-9' is outside the 4 blocks"),
+    (['--cfg-options', 'model.backbone.adapters.fe.slot=before_mlp'], "slot='before_mlp'"),
+    (['--cfg-options', 'model.backbone.adapters.fe.blocks=3-9'], "'3-9' is outside the 4 blocks"),
     (['--cfg-options', 'model.cls_head.num_classes=11'], 'num_classes=11'),
     (['--cfg-options', 'model.backbone.patch_size=16'], 'another architecture'),
     (['--image-checkpoint', '/no/such.pth'], '/no/such.pth: no such file'),
@@ -200,8 +203,8 @@ def test_unreadable_clips_stop_evaluation_and_are_counted_in_training(place, tmp
 
 
 @pytest.mark.parametrize('options, message', [
-    (['model.backbone.adapters.0.width=8'], 'another architecture'),
-    (['model.backbone.adapters.0.slot=after_ffn'], 'another architecture'),
+    (['model.backbone.adapters.fe.width=8'], 'another architecture'),
+    (['model.backbone.adapters.fe.slot=after_ffn'], 'was trained in before_attn, the config has it in after_ffn'),
 ])
 def test_a_checkpoint_of_another_architecture_is_refused(place, options, message):
     assert message in error_of(command('test.py', CONFIG, place / 'run' / 'epoch_3.pth', '--data-root', place / 'DFEW',

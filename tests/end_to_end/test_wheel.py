@@ -87,7 +87,7 @@ def test_the_wheel_works_alone(place):
     assert found['heavy'] == [] and found['backbone'] == 'AdapterViT' and found['dropout'] == 0.25 and found['same']
     assert found['steps'] == 1 and {'epoch_1.pth', 'last.safetensors', 'result.json'} <= set(found['left'])
     video = sorted((place / 'work' / 'data' / 'videos').iterdir())[0]
-    run(place, 'mmdfer', 'infer', 'demo/fe_adapter', 'run/epoch_1.pth', video, '--out', 'out', '--cfg-options',
+    run(place, 'mmdfer', 'infer', 'demo/fe_adapter', 'run/epoch_1.pth', video, '--out', 'out', '--region', 'frame', '--cfg-options',
         'model.backbone.init_cfg=None')
     result = json.loads((place / 'work' / 'out' / f'{video.stem}.json').read_text())
     assert len(result['clip']['probabilities']) == 7

@@ -1,81 +1,71 @@
-"""What every adapter promises: identity at the start, gradients where they belong, counts of the papers."""
+"""What every adapter promises: nothing added at the start, gradients where they belong, counts of the papers."""
+import inspect
+
 import pytest
 import torch
 from torch import nn
 
-from mmdfer.adapters import (BottleneckAdapter, FEAdapter, SharedAdapter, STAdapter, TemporalDynamicAdapter,
-                             TemporalModelingAdapter, TokenGrid, share_adapters)
+from mmdfer.adapters import (Adapter, BottleneckAdapter, FEAdapter, SharedAdapter, STAdapter, TemporalDynamicAdapter,
+                             TemporalModelingAdapter, TokenGrid, adapters_of, adapters_off, add_delta,
+                             auxiliary_losses, share_adapters)
 from mmdfer.registry import MODELS
 from mmdfer.weights import load_weights, save_tunable
 
-GRID = TokenGrid(frames=3, height=2, width=4, leading=1)
-KINDS = {
-    'fe': lambda dim: FEAdapter(dim, width=6),
-    'fe_depthwise': lambda dim: FEAdapter(dim, width=6, groups=6),
-    'fe_conv3d': lambda dim: FEAdapter(dim, width=6, conv='Conv3d'),
-    'fe_modulated': lambda dim: FEAdapter(dim, width=6, size_map='xy', modulation=True),
-    'st': lambda dim: STAdapter(dim, width=6),
-    'tma': lambda dim: TemporalModelingAdapter(dim, width=6, num_heads=2),
-    'bottleneck': lambda dim: BottleneckAdapter(dim, width=6),
-    'bottleneck_relu': lambda dim: BottleneckAdapter(dim, width=6, act='relu', drop_path=0.5),
-    'shared': lambda dim: SharedAdapter(dim, width=6, zero_init=True),
-    **{f'tda_{recurrence}': lambda dim, recurrence=recurrence: TemporalDynamicAdapter(
-        dim, width=6, recurrence=recurrence) for recurrence in ('none', 'rnn', 'lstm', 'gru')},
-    **{f'tda_gru_{scaling}': lambda dim, scaling=scaling: TemporalDynamicAdapter(
-        dim, width=6, scaling=scaling) for scaling in ('none', 'input', 'recurrent')},
-}
-PATCH_KINDS = [name for name in KINDS if name.startswith(('fe', 'st', 'tma'))]
-VIDEO_KINDS = PATCH_KINDS + [name for name in KINDS if name.startswith('tda') and name != 'tda_none']
+from .kinds import GRID, KINDS, PATCH_KINDS, VIDEO_KINDS, count, make, shaken, tokens
+
+# Adapters that papers start otherwise than at zero.
+STARTED_OTHERWISE = {'SharedAdapter'}
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
-def tokens(batch=2, dim=8, seed=0):
-    return torch.randn(batch * GRID.frames, GRID.tokens, dim, generator=torch.Generator().manual_seed(seed))
-
-
-def shaken(adapter: nn.Module, std: float = 0.2) -> nn.Module:
-    """The adapter with all weights off their starting values."""
-    generator = torch.Generator().manual_seed(7)
-    with torch.no_grad():
-        for parameter in adapter.parameters():
-            parameter.add_(std * torch.randn(parameter.shape, generator=generator))
-    return adapter
+def added(adapter, x, grid=GRID):
+    return add_delta(x, adapter, x, grid)
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_new_adapter_is_the_identity(kind):
+def test_new_adapter_adds_nothing(kind):
     x = tokens()
-    torch.testing.assert_close(KINDS[kind](8)(x, GRID), x, rtol=0, atol=0)
+    torch.testing.assert_close(added(make(kind), x), x, rtol=0, atol=0)
+
+
+def test_adapters_start_at_zero_but_for_those_that_papers_start_otherwise():
+    """Of the class's own defaults; ``zero_init`` sets either start of any of them."""
+    found = {name: kind for name, kind in MODELS.module_dict.items()
+             if inspect.isclass(kind) and issubclass(kind, Adapter) and kind.__module__.startswith('mmdfer.')}
+    assert {type(make(kind)).__name__ for kind in KINDS} == set(found)
+    for name, kind in found.items():
+        defaults = inspect.signature(kind).parameters['zero_init'].default
+        assert defaults == (name not in STARTED_OTHERWISE), name
+        for zero_init in (True, False):
+            torch.manual_seed(0)
+            adapter = kind(16, width=16, zero_init=zero_init)
+            assert added(adapter, tokens(dim=16)).equal(tokens(dim=16)) == zero_init, name
 
 
 @pytest.mark.parametrize('kind', KINDS)
 def test_every_parameter_gets_a_gradient_once_it_is_off_its_start(kind):
-    adapter = shaken(KINDS[kind](8)).eval()
-    adapter(tokens(), GRID).square().sum().backward()
+    adapter = shaken(make(kind)).eval()
+    added(adapter, tokens()).square().sum().backward()
     for name, parameter in adapter.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
 @pytest.mark.parametrize('kind', KINDS)
 def test_a_clip_is_adapted_alike_alone_and_in_a_batch(kind):
-    adapter, x = shaken(KINDS[kind](8)).double().eval(), tokens(3).double()
-    whole = adapter(x, GRID)
-    parts = torch.cat([adapter(part, GRID) for part in x.split(GRID.frames)])
+    adapter, x = shaken(make(kind)).double().eval(), tokens(3).double()
+    whole = added(adapter, x)
+    parts = torch.cat([added(adapter, part) for part in x.split(GRID.frames)])
     torch.testing.assert_close(whole, parts, rtol=1e-12, atol=1e-12)
     backwards = torch.cat(x.split(GRID.frames)[::-1])
-    torch.testing.assert_close(adapter(backwards, GRID), torch.cat(whole.split(GRID.frames)[::-1]), rtol=1e-12,
+    torch.testing.assert_close(added(adapter, backwards), torch.cat(whole.split(GRID.frames)[::-1]), rtol=1e-12,
                                atol=1e-12)
 
 
 @pytest.mark.parametrize('kind', PATCH_KINDS)
-def test_only_patch_tokens_change(kind):
+def test_adapters_of_patches_change_no_other_token(kind):
     grid = TokenGrid(frames=3, height=2, width=4, leading=1, trailing=2)
-    x = torch.randn(3, grid.tokens, 8)
-    y = shaken(KINDS[kind](8))(x, grid)
+    x, adapter = torch.randn(3, grid.tokens, 8), shaken(make(kind))
+    y = added(adapter, x, grid)
+    assert adapter.tokens == 'patches' and adapter(x[:, 1:-2], grid).shape == (3, 8, 8)
     torch.testing.assert_close(y[:, :1], x[:, :1], rtol=0, atol=0)
     torch.testing.assert_close(y[:, -2:], x[:, -2:], rtol=0, atol=0)
     assert (y[:, 1:-2] != x[:, 1:-2]).any(dim=2).all()
@@ -83,8 +73,8 @@ def test_only_patch_tokens_change(kind):
 
 @pytest.mark.parametrize('kind', VIDEO_KINDS)
 def test_neighbouring_frames_are_mixed_and_clips_are_not(kind):
-    adapter, x = shaken(KINDS[kind](8)).eval(), tokens(2).requires_grad_()
-    adapter(x, GRID)[1, 1:].sum().backward()                   # patches of the first clip's middle frame
+    adapter, x = shaken(make(kind)).eval(), tokens(2).requires_grad_()
+    added(adapter, x)[1, 1:].sum().backward()                  # patches of the first clip's middle frame
     touched = x.grad.abs().sum(dim=(1, 2)) > 0
     assert touched[:3].sum() > 1
     assert not touched[3:].any()
@@ -92,35 +82,74 @@ def test_neighbouring_frames_are_mixed_and_clips_are_not(kind):
 
 @pytest.mark.parametrize('kind', KINDS)
 def test_saved_and_loaded_it_is_the_same_adapter(kind, tmp_path):
-    trained, fresh = (nn.ModuleDict(dict(adapters=KINDS[kind](8))) for _ in range(2))
+    trained, fresh = (nn.ModuleDict(dict(adapters=make(kind))) for _ in range(2))
     shaken(trained)
     save_tunable(trained, tmp_path / 'a.safetensors', {})
     load_weights(fresh, tmp_path / 'a.safetensors')
     x = tokens()
-    torch.testing.assert_close(fresh.eval()['adapters'](x, GRID), trained.eval()['adapters'](x, GRID), rtol=0, atol=0)
+    torch.testing.assert_close(added(fresh.eval()['adapters'], x), added(trained.eval()['adapters'], x), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_a_config_builds_it(kind):
-    """Through the registry, as a backbone does: type, dim and the adapter's own arguments."""
-    adapter = KINDS[kind](8)
-    built = MODELS.build(dict(type=type(adapter).__name__, dim=8, width=8))
-    assert type(built) is type(adapter) and built(tokens(), GRID).shape == tokens().shape
-
-
-@pytest.mark.parametrize('kind', KINDS)
-def test_init_weights_restores_the_identity(kind):
-    adapter = KINDS[kind](8)
+def test_init_weights_restores_the_start(kind):
+    adapter = make(kind)
     with torch.no_grad():
         for parameter in adapter.parameters():
             parameter.fill_(0.1)
     adapter.init_weights()
     x = tokens()
-    torch.testing.assert_close(adapter(x, GRID), x, rtol=0, atol=0)
+    torch.testing.assert_close(added(adapter, x), x, rtol=0, atol=0)
 
 
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
+class Doubling(Adapter):
+    """Adds the patches to themselves."""
+    tokens = 'patches'
+
+    def forward(self, x, grid):
+        return x
+
+    def auxiliary_loss(self):
+        return torch.tensor(2.)
+
+
+@pytest.mark.parametrize('leading, trailing', [(1, 0), (0, 0), (1, 2)])
+def test_adding_to_the_patches_has_the_gradients_of_joining_the_parts(leading, trailing):
+    grid = TokenGrid(frames=3, height=2, width=4, leading=leading, trailing=trailing)
+    x, source = (tokens(grid=grid, seed=seed).double().requires_grad_() for seed in (0, 1))
+    end = leading + 8
+    joined = torch.cat([x[:, :leading], x[:, leading:end] + source[:, leading:end], x[:, end:]], dim=1)
+    ours = add_delta(x, Doubling(), source, grid)
+    torch.testing.assert_close(ours, joined, rtol=0, atol=0)
+    factor = torch.randn_like(ours)
+    for one, other in zip(*(torch.autograd.grad((out * factor).sum(), (x, source)) for out in (ours, joined))):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    assert torch.autograd.gradcheck(lambda x, source: add_delta(x, Doubling(), source, grid).square(), (x, source))
+
+
+def test_a_delta_in_half_precision_is_added_in_the_streams_own():
+    x, adapter = tokens(), shaken(make('fe'))
+    with torch.autocast('cpu', torch.bfloat16):
+        y = added(adapter, x)
+    assert y.dtype == torch.float32
+    torch.testing.assert_close(y, added(adapter, x), rtol=0.05, atol=0.05)
+    y = add_delta(x.bfloat16(), Doubling(), x.float(), GRID)
+    assert y.dtype == torch.float32
+
+
+def test_adapters_are_found_once_each_and_switched_off_together():
+    model = nn.ModuleDict(dict(a=make('tma'), b=nn.Sequential(make('shared'), Doubling()), c=nn.Linear(2, 2)))
+    assert [name for name, _ in adapters_of(model)] == ['a', 'b.0', 'b.1']      # none of the parts of an adapter
+    model['a'].enabled = False
+    with pytest.raises(RuntimeError, match='within'), adapters_off(model):
+        assert not any(adapter.enabled for _, adapter in adapters_of(model))
+        raise RuntimeError('within')
+    assert [adapter.enabled for _, adapter in adapters_of(model)] == [False, True, True]
+
+
+def test_auxiliary_losses_of_a_model_are_summed():
+    model = nn.ModuleList([make('fe'), Doubling(), Doubling()])
+    assert auxiliary_losses(model) == dict(loss_auxiliary=torch.tensor(4.))
+    assert auxiliary_losses(model[0]) == {}
 
 
 @pytest.mark.parametrize('adapter, expected', [
@@ -170,7 +199,7 @@ def test_millions_of_pe_clips_rows(vision, text, millions):
 
 
 def test_stochastic_depth_drops_whole_clips_in_training_alone():
-    adapter, x = shaken(BottleneckAdapter(8, width=4, drop_path=0.5, skip=False)), tokens(batch=64)
+    adapter, x = shaken(BottleneckAdapter(8, width=4, drop_path=0.5)), tokens(batch=64)
     full = adapter.eval()(x, GRID)
     dropped = adapter.train()(x, GRID)
     kept = (dropped != 0).reshape(64, -1)
@@ -181,27 +210,46 @@ def test_stochastic_depth_drops_whole_clips_in_training_alone():
 
 def test_fe_adapter_follows_its_equation():
     """With a size of 1 everywhere D²Conv3D is conv3d, so the equation can be written with torch alone."""
-    adapter, x = FEAdapter(8, width=6).double(), tokens().double()
+    adapter, patches = FEAdapter(8, width=6).double(), tokens().double()[:, 1:]
     nn.init.normal_(adapter.up.weight, std=0.1)
-    patches = x[:, 1:]
     z = torch.nn.functional.linear(patches, adapter.down.weight, adapter.down.bias)
     z = z.reshape(2, 3, 2, 4, 6).permute(0, 4, 1, 2, 3)
     z = torch.nn.functional.conv3d(z, adapter.conv.weight, adapter.conv.bias, padding=1)
     z = torch.nn.functional.gelu(z).permute(0, 2, 3, 4, 1).reshape(6, 8, 6)
-    expected = patches + torch.nn.functional.linear(z, adapter.up.weight, adapter.up.bias)
-    torch.testing.assert_close(adapter(x, GRID)[:, 1:], expected, rtol=1e-9, atol=1e-9)
+    expected = torch.nn.functional.linear(z, adapter.up.weight, adapter.up.bias)
+    torch.testing.assert_close(adapter(patches, GRID), expected, rtol=1e-9, atol=1e-9)
 
 
-def test_bottleneck_skip_scale_and_start():
+def test_tma_is_what_its_two_stages_add():
+    """x' = x + T(x), x'' = x' + S(LN x'), with attention over the frames of each patch written out."""
+    adapter, x = shaken(make('tma')).double(), tokens().double()[:, 1:]
+    z = nn.functional.gelu(adapter.down(x)).reshape(2, 3, 8, 6)                         # (B, T, N, r)
+    out = torch.zeros_like(z)
+    q, k, v = (z @ adapter.attn.qkv.weight.T).chunk(3, dim=-1)
+    for head in (slice(0, 3), slice(3, 6)):
+        weights = torch.einsum('bsnr,btnr->bnst', q[..., head], k[..., head]).div(3**0.5).softmax(dim=-1)
+        out[..., head] = torch.einsum('bnst,btnr->bsnr', weights, v[..., head])
+    first = x + adapter.up(adapter.attn.proj(out).reshape(6, 8, 6))
+    second = first + adapter.spatial.up(nn.functional.gelu(adapter.spatial.down(adapter.norm(first))))
+    torch.testing.assert_close(x + adapter(x, GRID), second, rtol=1e-12, atol=1e-12)
+
+
+def test_bottleneck_scale_and_start():
     x = tokens()
-    assert BottleneckAdapter(8, width=2, skip=False)(x, GRID).abs().max() == 0
     adapter = BottleneckAdapter(8, reduction=4, scale=0.5, zero_init=False)
     assert adapter.down.out_features == 2
-    expected = x + 0.5 * adapter.up(nn.functional.gelu(adapter.down(x)))
-    torch.testing.assert_close(adapter(x, GRID), expected)
+    torch.testing.assert_close(adapter(x, GRID), 0.5 * adapter.up(nn.functional.gelu(adapter.down(x))))
 
 
-@pytest.mark.parametrize('make, message', [
+class Unsaid(Adapter):
+    """Forgets to say what starts at zero."""
+
+    def __init__(self):
+        super().__init__()
+        self.init_weights()
+
+
+@pytest.mark.parametrize('mistake, message', [
     (lambda: FEAdapter(8, width=0), 'width=0'),
     (lambda: FEAdapter(8, width=10, groups=4), 'width=8 would fit|width=12 would fit'),
     (lambda: FEAdapter(8, conv='Conv2d'), "conv='Conv2d'"),
@@ -214,10 +262,15 @@ def test_bottleneck_skip_scale_and_start():
     (lambda: TemporalDynamicAdapter(8, scaling='output'), "scaling='output'.*input, recurrent, post_up"),
     (lambda: TemporalDynamicAdapter(9), 'TemporalDynamicAdapter: reduction=8 does not divide the token width 9'),
     (lambda: TemporalModelingAdapter(8, width=6, num_heads=4), 'num_heads=4 does not divide the width 6'),
-    (lambda: TemporalDynamicAdapter(8)(torch.zeros(4, 9, 8), GRID), 'do not fit'),
     (lambda: share_adapters(nn.Linear(2, 2), SharedAdapter(8)), 'have 0 and 1 adapters.*blocks="1-12"'),
-    (lambda: FEAdapter(8, width=4)(torch.zeros(3, 5, 8), GRID), 'do not fit'),
+    (lambda: added(TemporalDynamicAdapter(8), torch.zeros(4, 9, 8)), 'do not fit'),
+    (lambda: added(FEAdapter(8, width=4), torch.zeros(3, 5, 8)), 'do not fit'),
 ])
-def test_mistakes_are_named(make, message):
+def test_mistakes_are_named(mistake, message):
     with pytest.raises(ValueError, match=message):
-        make()
+        mistake()
+
+
+def test_an_adapter_has_to_say_what_starts_at_zero():
+    with pytest.raises(NotImplementedError, match=r'Unsaid: say in zeroed\(\) which parameters start at zero'):
+        Unsaid()

@@ -1,11 +1,10 @@
 """A user's mistake ends in one line; options reach every data set of a config."""
 import pytest
-from mmengine.config import Config
 
 from mmdfer.apis.cli import run_tool
 from mmdfer.run_config import (
     current_fold, dataset_configs, flow_classes, load_config, set_data, set_image_checkpoint, set_inner, set_work_dir)
-from mmdfer.apis.inference import find_inputs, window_ranges
+from mmdfer.apis.inference import find_inputs
 from mmdfer.datasets import BadClipError
 
 from ..conftest import ROOT, write_clip
@@ -86,26 +85,6 @@ def test_an_image_checkpoint_goes_only_where_it_is_read(tmp_path):
     stock = load_config(ROOT / 'configs/baselines/r3d18_dfew.py')
     with pytest.raises(ValueError, match='type ResNet3d does not read one.*model.backbone.pretrained'):
         set_image_checkpoint(stock, str(tmp_path / 'vit.pth'))
-
-
-@pytest.mark.parametrize('path', sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
-                                        if '_base_' not in path.parts and path.name != 'rows.py'))
-def test_every_config_reads_and_names_its_test_pipeline(path):
-    cfg = Config.fromfile(ROOT / path)
-    assert cfg.test_pipeline and cfg.custom_imports.imports == ['mmdfer']
-    assert flow_classes(cfg)
-
-
-@pytest.mark.parametrize('frames, length, stride', [(100, 75, 25), (76, 75, 25), (75, 75, 25), (10, 75, 25), (500, 75, 80),
-                                                    (301, 30, 7), (1, 1, 1)])
-def test_windows_cover_the_whole_length(frames, length, stride):
-    ranges = window_ranges(frames, length, stride)
-    assert ranges[0][0] == 0 and ranges[-1][1] == frames
-    assert all(stop - start == min(length, frames) for start, stop in ranges)
-    starts = [start for start, _ in ranges]
-    assert starts == sorted(set(starts))
-    covered = set().union(*(range(start, stop) for start, stop in ranges))
-    assert len(covered) == frames or stride > length
 
 
 def test_inputs(tmp_path):

@@ -24,7 +24,8 @@ def cfg(tmp_path):
         'model.cls_head.in_channels': 24})
     for tower in (cfg.model.cls_head.text_encoder, cfg.model.cls_head.negative_encoder):
         tower.arch = dict(TINY, proj_dim=24)
-    cfg.model.caption_encoder = dict(cfg.model.cls_head.text_encoder, context_length=248)
+    captions = dict(cfg.model.cls_head.text_encoder, context_length=248)
+    cfg.model.modalities.caption = dict(type='CaptionModality', encoder=captions)
     cfg.test_pipeline = [step for step in cfg.test_pipeline if step['type'] not in ('FormatShape', 'PackActionInputs')] + [
         dict(type='LoadCaption'), dict(type='FormatShape', input_format='NCTHW'),
         dict(type='PackActionInputs', meta_keys=('video_id', 'caption'))]

@@ -10,15 +10,15 @@ from mmdfer.weights import (CheckpointError, frozen_digest, is_added, load_vit, 
 
 from .test_adapter_vit import build, shake_adapters
 
-AIM = [dict(type='BottleneckAdapter', slot='temporal_attn', skip=False, drop_path=0.4),
-       dict(type='BottleneckAdapter', slot='attn_out'),
-       dict(type='BottleneckAdapter', slot='parallel_ffn', skip=False, scale=0.5, drop_path=0.4)]
+AIM = dict(temporal=dict(type='BottleneckAdapter', slot='temporal_attn', drop_path=0.4),
+           spatial=dict(type='BottleneckAdapter', slot='attn_out'),
+           mlp=dict(type='BottleneckAdapter', slot='parallel_ffn', scale=0.5, drop_path=0.4))
 LORA = dict(rank=4, alpha=8, targets=['qkv', 'proj'])
 KINDS = {
     'lora': dict(lora=LORA),
     'aim': dict(adapters=AIM, temporal_embedding=4, tune_final_norm=True),
-    'tda': dict(adapters=[dict(type='TemporalDynamicAdapter', slot='ffn_out')]),
-    'tma': dict(adapters=[dict(type='TemporalModelingAdapter', slot='before_attn', width=8)]),
+    'tda': dict(adapters=dict(tda=dict(type='TemporalDynamicAdapter', slot='ffn_out'))),
+    'tma': dict(adapters=dict(tma=dict(type='TemporalModelingAdapter', slot='before_attn', width=8))),
 }
 
 
@@ -66,7 +66,7 @@ def test_a_clips_features_ignore_the_rest_of_the_batch(kind):
 
 def test_with_the_releases_run_they_do_not():
     with pytest.warns(UserWarning, match='across_batch'):
-        model = build(adapters=[dict(type='TemporalDynamicAdapter', slot='ffn_out', across_batch=True)])
+        model = build(adapters=dict(tda=dict(type='TemporalDynamicAdapter', slot='ffn_out', across_batch=True)))
     model = shake_adapters(model).eval().double()
     x = clips(3).double()
     whole = model(x)
@@ -158,7 +158,7 @@ def test_average_frames_is_the_norm_of_the_mean_class_token():
 
 def test_drop_path_rises_over_the_blocks():
     model = build(adapters=AIM)
-    rates = [block.adapters['temporal_attn'][0].drop_path.drop_prob for block in model.layers]
+    rates = [block.adapters['temporal'].drop_path.drop_prob for block in model.layers]
     assert rates == pytest.approx([0., 0.2, 0.4])
 
 

@@ -1,13 +1,17 @@
 """The refinement tool end to end: earlier files stay whole, decisions are kept, followed and taken up again."""
 import json
+from functools import partial
 
 import pytest
 
 from mmdfer.captions import CaptionFileError, read_captions
 from mmdfer.datasets import DFEWDataset
-from mmdfer.preparation.refining import refine_captions, refined_path
+from mmdfer.preparation import refining
+from mmdfer.preparation.refining import refined_path
 from mmdfer.preparation.set_clips import set_clips
+from mmdfer.text.tokenizer import count_tokens
 
+refine_captions = partial(refining.refine_captions, count_tokens=count_tokens)
 TEXTS = {
     '00001': 'In this video, the brows rise and the jaw drops slowly.', '00002': 'The lips part.',
     '00003': "I'm sorry, I cannot see it.",

@@ -99,7 +99,7 @@ def test_maps_pack_and_config(afew, tmp_path):
 
 
 def test_the_tool_takes_the_short_name(afew, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr('mmdfer.preparation.check.draw_examples', lambda *args: False)
+    monkeypatch.setattr('mmdfer.visualization.contact_sheet', lambda *args: None)        # takes seconds
     monkeypatch.setattr(sys, 'argv', ['check_dataset.py', 'afew', str(afew), '--part', '--workers', '1', '--out', str(tmp_path)])
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(os.fspath(ROOT / 'tools/data/check_dataset.py'), run_name='__main__')

@@ -3,8 +3,7 @@ import pytest
 from mmaction.registry import DATASETS
 
 from mmdfer.datasets import DatasetError, class_names, find_set
-from mmdfer.datasets.dialects import tell_label_base
-from mmdfer.datasets.list_files import read_list_file
+from mmdfer.datasets.lists import read_list_file, tell_label_base
 
 from ..official_layouts import write_dfew_copy, write_ferv39k_copy, write_list, write_mafw_copy
 
@@ -258,7 +257,7 @@ def test_the_dialect_is_named_in_the_log(copies, monkeypatch):
 def test_single_contradictions_are_warned_of(copies, dfew_truth, tmp_path, monkeypatch):
     """A user's own list may correct a label or two; most being others means another order."""
     said = []
-    monkeypatch.setattr('mmdfer.datasets.dialects.print_log', lambda text, *args, **kw: said.append(text))
+    monkeypatch.setattr('mmdfer.datasets.lists.dialects.print_log', lambda text, *args, **kw: said.append(text))
     lines = [f'{number} {DFEW_ORDER.index(label) + 1}' for number, label in dfew_truth]
     number, label = dfew_truth[0]
     corrected = (DFEW_ORDER.index(label) + 1) % 7

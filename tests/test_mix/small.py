@@ -3,12 +3,14 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmdfer.run_config import flow_classes
+
 from ..conftest import ROOT
 
 SIDE = 32
 _VIT = {'model.backbone.backbone.img_size': SIDE, 'model.backbone.backbone.patch_size': 8,
         'model.backbone.backbone.embed_dims': 24, 'model.backbone.backbone.num_heads': 2,
-        'model.backbone.backbone.num_frames': 4, 'model.backbone.adapter.width': 4, 'model.cls_head.in_channels': 24}
+        'model.backbone.backbone.num_frames': 4, 'model.cls_head.in_channels': 24}
 _VIDEOMAE = dict(_VIT, **{'model.backbone.backbone.depth': 2})
 _TIMESFORMER = dict(_VIT, **{'model.backbone.backbone.num_transformer_layers': 2})
 _CLIP = {'model.backbone.arch': 'tiny', 'model.backbone.img_size': SIDE, 'model.backbone.patch_size': 8,
@@ -24,19 +26,19 @@ def _stock(options):
 
 # What shrinks each model, and the frames that it then takes.
 SMALL = {
-    'mix/videomae_vitb_fe_adapter_dfew': (_VIDEOMAE, 4),
-    'mix/videomae_vitb_st_adapter_dfew': (_VIDEOMAE, 4),
-    'mix/timesformer_fe_adapter_dfew': (_TIMESFORMER, 4),
+    'mix/videomae_vitb_fe_adapter_dfew': (dict(_VIDEOMAE, **{'model.backbone.adapters.fe.width': 4}), 4),
+    'mix/videomae_vitb_st_adapter_dfew': (dict(_VIDEOMAE, **{'model.backbone.adapters.st.width': 4}), 4),
+    'mix/timesformer_fe_adapter_dfew': (dict(_TIMESFORMER, **{'model.backbone.adapters.fe.width': 4}), 4),
     'mix/mvit_small_st_adapter_dfew': ({
         'model.backbone.backbone.arch': 'tiny', 'model.backbone.backbone.spatial_size': SIDE,
-        'model.backbone.backbone.temporal_size': 4, 'model.backbone.adapter.width': 4}, 4),
+        'model.backbone.backbone.temporal_size': 4, 'model.backbone.adapters.st.width': 4}, 4),
     'mix/resnet3d18_d2conv3d_dfew': (_R3D18, 8),
     'mix/tsn_r50_dfew': ({'model.backbone.depth': 18, 'model.cls_head.in_channels': 512}, 4),
     'mix/slowonly_r50_dfew': ({'model.backbone.base_channels': 4, 'model.cls_head.in_channels': 128}, 4),
     'mix/adapter_vit_recognizer2d_dfew': ({
         'model.backbone.arch': 'tiny', 'model.backbone.img_size': SIDE, 'model.backbone.patch_size': 8,
         'model.backbone.num_segments': 4,
-        'model.backbone.adapters.0.width': 8, 'model.cls_head.in_channels': 192}, 4),
+        'model.backbone.adapters.fe.width': 8, 'model.cls_head.in_channels': 192}, 4),
     'baselines/c3d_dfew': ({'model.backbone.out_dim': 512 * 2 * 2}, 16),
     'baselines/r3d18_dfew': (_R3D18, 8),
     'baselines/videomae_vitb_dfew': (_stock(_VIDEOMAE), 4),
@@ -51,7 +53,7 @@ SMALL = {
     'baselines/linear_probe_vitb16_dfew': (_CLIP, 4),
     'baselines/full_finetuning_vitb16_dfew': (_CLIP, 4),
 }
-ADAPTED = [name for name, (options, _) in SMALL.items() if 'model.backbone.adapter.width' in options]
+ADAPTED = [name for name, (options, _) in SMALL.items() if any('.backbone.backbone.' in key for key in options)]
 # On CLIP's image encoder alone, with a linear head.
 CLIP_LINEAR = [name for name in SMALL if '_vitb16_' in name]
 
@@ -78,6 +80,7 @@ def small_options(name: str) -> dict:
 def small_config(name: str) -> Config:
     cfg = Config.fromfile(path(name))
     cfg.merge_from_dict(small_options(name))
+    flow_classes(cfg)
     return cfg
 
 

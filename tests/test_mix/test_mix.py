@@ -6,6 +6,7 @@ import torch
 from mmaction.structures import ActionDataSample
 from torch import nn
 
+from mmdfer.adapters import Adapter, adapters_off
 from mmdfer.backbones import inject_adapters
 from mmdfer.backbones.injection import AdaptedModel
 from mmdfer.backbones.layouts import LAYOUTS
@@ -48,6 +49,11 @@ def shake(model):
             if name.startswith('adapters.') or '.adapters.' in name:
                 parameter.add_(0.3 * torch.randn_like(parameter))
     return model
+
+
+def by_position(model, position):
+    """The adapters of that position, as a model injected once has them."""
+    return model.adapters[f'FEAdapter_{position}']
 
 
 def features(model, clip):
@@ -100,14 +106,100 @@ def test_a_step_moves_adapters_and_head_and_no_frozen_byte(name):
     assert len(moved) > 0.8 * len(tunable)
 
 
+# Blocks that give what they take, where an adapter can stand beside them.
+SAME_SHAPE = {'mvit': r'blocks\.[02]'}
+KINDS = dict(fe=FE, st=dict(type='STAdapter', width=4), tma=dict(type='TemporalModelingAdapter', width=4, num_heads=2),
+             bottleneck=dict(type='BottleneckAdapter', width=4),
+             shared=dict(type='SharedAdapter', width=4, zero_init=True),
+             tda=dict(type='TemporalDynamicAdapter', width=4))
+
+
 @pytest.mark.parametrize('layout', STOCK)
-@pytest.mark.parametrize('position', ['before', 'after'])
-def test_identity_at_the_start(layout, position):
+@pytest.mark.parametrize('position', ['before', 'after', 'parallel'])
+def test_nothing_is_added_at_the_start(layout, position):
+    """Every adapter before, after and parallel to the blocks: the stock model's features, bit for bit."""
+    original, pattern, clip = stock(layout)
+    expected = features(original, clip)
+    if position == 'parallel':
+        pattern = SAME_SHAPE.get(layout, pattern)
+    for kind, adapter in KINDS.items():
+        model = inject_adapters(copy.deepcopy(original), pattern, adapter, layout, position)
+        torch.testing.assert_close(features(model, clip), expected, rtol=0, atol=0, msg=kind)
+        changed = features(shake(model), clip)
+        assert (changed - expected).abs().max() > 1e-4, kind
+        with adapters_off(model):
+            torch.testing.assert_close(features(model, clip), expected, rtol=0, atol=0, msg=kind)
+
+
+class Scaled(Adapter):
+    """Adds a multiple of what it reads."""
+
+    def __init__(self, dim, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x, grid):
+        return self.factor * x
+
+
+def scaled(factor):
+    return dict(type=Scaled, factor=factor)
+
+
+def test_what_is_added_before_after_and_beside_the_blocks():
+    """Against the blocks called by hand: y = block(x + A x) + P (x + A x), then y + B y, two parallel ones summing."""
+    model, pattern, clip = stock('videomae')
+    model.double()
+    taken = []
+    handle = model.blocks[0].register_forward_pre_hook(lambda block, args: taken.append(args[0]))
+    features(model, clip.double())
+    handle.remove()
+    x = taken[0]
+    twin = copy.deepcopy(model)
+    for position, name, factor in (('before', 'a', .5), ('parallel', 'p', .25), ('parallel', 'q', -1.),
+                                   ('after', 'b', 2.)):
+        inject_adapters(model, pattern, scaled(factor), 'videomae', position, name=name)
+    with torch.no_grad():
+        for block in twin.blocks:
+            x = x * 1.5
+            x = 3 * (block(x) + .25 * x - x)
+        expected = twin.fc_norm(x.mean(1)) if twin.fc_norm is not None else twin.norm(x)[:, 0]
+    torch.testing.assert_close(features(model, clip.double()), expected, rtol=1e-10, atol=1e-10)
+    assert list(model.adapters) == ['a', 'p', 'q', 'b'] and list(model.adapters['p']) == ['blocks_0', 'blocks_1']
+
+
+def test_class_tokens_of_a_clip_pass_adapters_by():
+    model, pattern, clip = stock('timesformer')
+    given = []
+    model.transformer_layers.layers[0].register_forward_hook(lambda block, args, out: given.append(out))
+    features(model, clip)
+    inject_adapters(model, r'transformer_layers\.layers\.0', scaled(1.), 'timesformer', 'after')
+    features(model, clip)
+    torch.testing.assert_close(given[1][:, 0], given[0][:, 0], rtol=0, atol=0)
+
+    features(model, clip)
+    seen = []
+    model.transformer_layers.layers[1].register_forward_pre_hook(lambda block, args: seen.append(args[0]))
+    features(model, clip)
+    torch.testing.assert_close(seen[0][:, 0], given[0][:, 0], rtol=0, atol=0)
+    torch.testing.assert_close(seen[0][:, 1:], 2 * given[0][:, 1:], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize('layout', STOCK)
+@pytest.mark.parametrize('position', ['before', 'after', 'parallel'])
+def test_gradients_reach_all_adapters_but_those_that_nothing_reads(layout, position):
     model, pattern, clip = stock(layout)
-    expected = features(copy.deepcopy(model), clip)
-    inject_adapters(model, pattern, FE, layout, position)
-    torch.testing.assert_close(features(model, clip), expected, rtol=0, atol=1e-6 * expected.abs().max().item())
-    assert (features(shake(model), clip) - expected).abs().max() > 1e-2
+    pattern = SAME_SHAPE.get(layout, pattern) if position == 'parallel' else pattern
+    shake(inject_adapters(model, pattern, FE, layout, position)).eval()
+    found = model(clip)
+    while not isinstance(found, torch.Tensor):
+        found = found[-1]                                   # the class token, where there is one
+    found.square().sum().backward()
+    unread = tuple(model.unread_adapters())
+    assert bool(unread) == (layout in ('timesformer', 'mvit') and position != 'before')
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert (parameter.grad.abs().max() == 0) == (bool(unread) and name.startswith(unread)), name
 
 
 @pytest.mark.parametrize('layout', STOCK)
@@ -135,16 +227,15 @@ def test_stock_models_elsewhere_are_untouched(layout):
         torch.testing.assert_close(features(model, clip), expected, rtol=0, atol=0)
 
 
-@MODELS.register_module(force=True)
-class Probe(nn.Module):
-    """Keeps the volume (B, C, T, H, W) that an adapter would see."""
+class Probe(Adapter):
+    """Keeps the volume (B, C, T, H, W) that an adapter would see, and adds nothing."""
 
     def __init__(self, dim):
         super().__init__()
 
     def forward(self, x, grid):
-        self.volume = grid.to_volume(grid.split(x)[1]).detach()
-        return x
+        self.volume = grid.to_volume(x).detach()
+        return torch.zeros_like(x)
 
 
 def videomae_volume(model, clip):
@@ -172,9 +263,9 @@ def test_adapters_see_time_height_and_width_where_they_are(layout, volume):
     model, pattern, clip = stock(layout)
     if layout == 'videomae':
         model.pos_embed.zero_()                     # resized for this clip; checked against the model elsewhere
-    inject_adapters(model, pattern, dict(type='Probe'), layout)
+    inject_adapters(model, pattern, dict(type=Probe), layout, name='probe')
     features(model, clip)
-    first = next(iter(model.adapters.values()))
+    first = next(iter(model.adapters['probe'].values()))
     torch.testing.assert_close(first.volume, volume(model, clip).detach(), rtol=1e-5, atol=1e-5)
 
 
@@ -196,7 +287,7 @@ def test_frozen_parts_stay_in_eval_mode(layout):
     assert not any(module.training for module in model.eval().modules())
     inject_adapters(model, pattern, FE, layout, position='after', freeze=False)
     assert all(parameter.requires_grad for parameter in model.parameters())
-    assert all(module.training for module in model.train().modules()) and len(model.adapters) % 2 == 0
+    assert all(module.training for module in model.train().modules()) and len(model.adapters) == 2
 
 
 def test_a_copied_model_runs_its_own_adapters():
@@ -271,10 +362,15 @@ def test_the_tunable_part_alone_goes_back_onto_the_frozen_weights(tmp_path):
 @pytest.mark.parametrize('kwargs, message', [
     (dict(pattern=r'layers\.\d+'), r"pattern 'layers.*matches no module of VisionTransformer.*blocks\.0, blocks\.1"),
     (dict(pattern=r'block'), "pattern 'block' matches no module"),
+    (dict(pattern=r'bloks\.\d+'), r"there are e\.g\. blocks\.0, blocks\.1"),
     (dict(pattern=r'blocks\.\d+\.attn'), r'matches blocks\.0\.attn, a Attention; .*around Block alone'),
     (dict(pattern=r'blocks'), 'matches blocks, a ModuleList'),
-    (dict(layout='videomate'), "layout='videomate' is not known: choose one of videomae, timesformer, mvit, swin"),
-    (dict(position='inside'), "position='inside' is not known: choose one of before, after"),
+    (dict(layout='videomate'), "layout='videomate' is not known: did you mean 'videomae'.*swin, timesformer, videomae"),
+    (dict(position='inside'), "slot='inside' is not a slot: .*after, before, parallel"),
+    (dict(position='behind'), "slot='behind' is not a slot"), (dict(position='befor'), "did you mean 'before'"),
+    (dict(adapter=dict(type='FEAdaptor')), "type='FEAdaptor' is not registered: did you mean 'FEAdapter'"),
+    (dict(adapter=dict(FE, skip=False)), 'skip=False in before is not possible'),
+    (dict(blocks='3'), "'3' is outside the 2 blocks"), (dict(name='before'), 'the name is that of a slot'),
     (dict(layout='swin'), 'around SwinTransformerBlock3D alone'),
 ])
 def test_mistakes_are_named_and_leave_the_model_as_it_was(kwargs, message):
@@ -288,10 +384,13 @@ def test_mistakes_are_named_and_leave_the_model_as_it_was(kwargs, message):
 def test_more_mistakes():
     model, pattern, _ = stock('videomae')
     inject_adapters(model, r'blocks\.0', FE, 'videomae')
-    with pytest.raises(ValueError, match=r'matches blocks\.0, which has an adapter there already'):
+    with pytest.raises(ValueError, match=r"'FEAdapter_before': there is one of this name before blocks\.0 already"):
         inject_adapters(model, pattern, FE, 'videomae')
+    with pytest.raises(ValueError, match=r"'FEAdapter_before': there is one of this name before other blocks"):
+        inject_adapters(model, r'blocks\.1', FE, 'videomae', 'after', name='FEAdapter_before')
     inject_adapters(model, r'blocks\.1', FE, 'videomae')
-    assert list(model.adapters) == ['blocks_0_before', 'blocks_1_before'] and model.adapters.training
+    assert list(model.adapters) == ['FEAdapter_before'] and model.adapters.training
+    assert list(by_position(model, 'before')) == ['blocks_0', 'blocks_1']
     with pytest.raises(ValueError, match='space_only.*AdapterViT'):
         inject_adapters(MODELS.build(dict(STOCK['timesformer'][0], attention_type='space_only')),
                         STOCK['timesformer'][1], FE, 'timesformer')
@@ -299,6 +398,37 @@ def test_more_mistakes():
         MODELS.build(dict(type='AdaptedBackbone', backbone=STOCK['videomae'][0], pattern=pattern, layout='videomae',
                           adapter=FE, init_cfg=dict(type='Normal')))
     assert set(LAYOUTS) == set(STOCK)
+
+
+def test_a_block_that_changes_its_tokens_takes_no_parallel_adapter():
+    model, pattern, clip = stock('mvit')
+    with pytest.raises(ValueError, match='takes tokens of width 8 and gives 16: .*parallel'):
+        inject_adapters(copy.deepcopy(model), pattern, FE, 'mvit', 'parallel')
+    pooled = MODELS.build(dict(STOCK['mvit'][0], arch=dict(STOCK['mvit'][0]['arch'], downscale_indices=[2]),
+                               dim_mul_in_attention=False))
+    inject_adapters(pooled, r'blocks\.2', FE, 'mvit', 'parallel')
+    with pytest.raises(ValueError, match='parallel to a block that takes tokens .* has nothing to be added to'):
+        features(pooled, clip)
+
+
+def test_adapters_by_name_in_a_config():
+    """Several, some of the blocks, one left out, as AdapterViT has them; one alone in the form of older configs."""
+    cfg, pattern, clip = STOCK['videomae']
+
+    def build(**kwargs):
+        torch.manual_seed(0)
+        return MODELS.build(dict(type='AdaptedBackbone', backbone=cfg, pattern=pattern, layout='videomae', **kwargs))
+    model = build(adapters=dict(fe=dict(FE, blocks='2'), st=dict(KINDS['st'], slot='parallel'), off=None))
+    assert model.positions == dict(fe='before', st='parallel')
+    assert list(model.adapters['fe']) == ['blocks_1'] and list(model.adapters['st']) == ['blocks_0', 'blocks_1']
+    old, new = build(adapter=FE, position='after'), build(adapters=[dict(FE, slot='after')])
+    assert list(old.state_dict()) == list(new.state_dict())
+    assert 'adapters.FEAdapter_after.blocks_0.up.bias' in old.state_dict()
+    bare = build(adapters=dict(fe=None))
+    assert not any(parameter.requires_grad for parameter in bare.parameters()) and not bare.train().blocks.training
+    torch.testing.assert_close(features(bare, torch.ones(clip)), features(build(adapter=FE), torch.ones(clip)))
+    with pytest.raises(ValueError, match="slot='beside' is not a slot"):
+        build(adapters=dict(fe=dict(FE, slot='beside')))
 
 
 def test_only_adapters_count_as_tunable():

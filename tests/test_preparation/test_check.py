@@ -9,6 +9,7 @@ import cv2
 import pytest
 
 from mmdfer.preparation.check import check_dataset
+from mmdfer.visualization import contact_sheet
 
 from ..conftest import ROOT
 from ..official_layouts import (write_afew_copy, write_dfew_copy, write_ferv39k_copy, write_folder_copy, write_list,
@@ -20,16 +21,9 @@ def dfew(tmp_path_factory):
     return write_dfew_copy(tmp_path_factory.mktemp('data') / 'DFEW', (14, 14, 14, 14, 14), None, None)
 
 
-@pytest.fixture(autouse=True)
-def quick_sheet(request, monkeypatch):
-    """Drawing takes seconds: one test looks at the picture, the others go without."""
-    if 'picture' not in request.node.name:
-        monkeypatch.setattr('mmdfer.preparation.check.draw_examples', lambda *args: False)
-
-
 def test_report_and_picture(dfew, tmp_path, capsys):
     os.makedirs(dfew / 'Clip' / 'clip_224x224_16f', exist_ok=True)
-    report = check_dataset('dfew', str(dfew), out=str(tmp_path), published=False)
+    report = check_dataset('dfew', str(dfew), out=str(tmp_path), published=False, draw=contact_sheet)
     assert json.loads((tmp_path / 'report.json').read_text()) == json.loads(json.dumps(report))
     assert report['faults'] == [] and [note['kind'] for note in report['notes']] == ['short']
     assert report['clips'] == dict(listed=70, present=70, readable=70, frames=dict(mean=2.0, min=2, max=2),
@@ -102,6 +96,7 @@ def test_the_order_of_a_copy_with_numbers_can_be_given(tmp_path, capsys):
 def test_exit_status(tmp_path, monkeypatch, capsys):
     root = write_folder_copy(tmp_path / 'AFEW', 2)
     monkeypatch.delenv('MMDFER_TRACEBACK', raising=False)
+    monkeypatch.setattr('mmdfer.visualization.contact_sheet', lambda *args: None)        # takes seconds
 
     def status(*args):
         monkeypatch.setattr(sys, 'argv', ['check_dataset.py', *map(str, args), '--out', str(tmp_path / 'out')])

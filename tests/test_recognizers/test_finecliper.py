@@ -13,9 +13,9 @@ from ..test_heads.test_finecliper_head import ENCODER, NEGATIVE, POSITIVE
 from ..test_text.clip_models import QUICK, TEXT, VISION
 
 T = 4
-AIM = [dict(type='BottleneckAdapter', slot='temporal_attn', width=8, skip=False, zero_init=False),
+AIM = [dict(type='BottleneckAdapter', slot='temporal_attn', width=8, zero_init=False),
        dict(type='BottleneckAdapter', slot='attn_out', width=8, zero_init=False),
-       dict(type='BottleneckAdapter', slot='parallel_ffn', width=8, skip=False, scale=0.5, zero_init=False)]
+       dict(type='BottleneckAdapter', slot='parallel_ffn', width=8, scale=0.5, zero_init=False)]
 VIT = dict(type='AdapterViT', arch=VISION, img_size=32, patch_size=8, pre_norm=True, proj_dim=32, layer_cfg=QUICK,
            adapters=AIM)
 CAPTIONS = ['the mouth opens wide', '', 'brows are lowered and the lips pressed']
@@ -140,7 +140,8 @@ LISTED = dict(video=dict(type='VideoModality'), parsing=MAP, landmarks=dict(MAP,
 
 
 def listed(**kwargs):
-    return build(**dict(dict(map_encoder=None, caption_encoder=None, encoders=dict(map=VIT), modalities=LISTED), **kwargs))
+    parts = dict(map_encoder=None, caption_encoder=None, encoders=dict(map=VIT), modalities=LISTED)
+    return build(**dict(parts, **kwargs))
 
 
 @pytest.mark.parametrize('without', [[], ['parsing'], ['caption'], ['parsing', 'landmarks', 'caption']])
@@ -159,7 +160,8 @@ def test_a_modality_may_go_through_the_frames_encoder_and_be_dropped_by_its_own_
     assert not [name for name, _ in model.named_children() if name.endswith('_encoder')]
     inputs, samples = batch((True, True, True))
     with torch.no_grad():
-        kept, dropped = (model.eval().extract_feat(inputs, 'neck', samples, test_mode=mode)[0] for mode in (False, True))
+        model.eval()
+        kept, dropped = (model.extract_feat(inputs, 'neck', samples, test_mode=mode)[0] for mode in (False, True))
         expected = model.backbone((torch.stack([sample.parsing_maps for sample in samples]).float() - 120) / 60)
     assert list(kept) == ['video', 'parsing'] and list(dropped) == ['video']
     torch.testing.assert_close(kept['parsing'], expected, rtol=1e-4, atol=1e-5)
@@ -176,8 +178,8 @@ def test_unknown_modalities_are_named(kwargs, told):
 
 
 @pytest.mark.parametrize('name, settings, told', [
-    ('video', dict(type='VideoModallity'), "modalities.video.type='VideoModallity' is not known: did you mean 'VideoModality'"),
-    ('parsing', dict(MAP, encoder='maps'), "modalities.parsing.encoder='maps': give its config, or a name: did you mean 'map'"),
+    ('video', dict(type='VideoModallity'), "video.type='VideoModallity' is not known: did you mean 'VideoModality'"),
+    ('parsing', dict(MAP, encoder='maps'), "parsing.encoder='maps': give its config, or a name: did you mean 'map'"),
     ('caption', dict(type='CaptionModality'), 'modalities.caption.encoder=None: give its config'),
     ('video', None, 'no modality goes through the backbone'),
 ])

@@ -79,6 +79,10 @@ def batch(sounds=(True, False, True)):
     return torch.randn(len(sounds), 1, 3, 4, 32, 32), samples
 
 
+def predict(model, inputs, samples):
+    return torch.stack([sample.pred_score for sample in model.predict(inputs, samples)])
+
+
 def test_a_step_trains_it_and_the_log_names_it(cfg):
     model, (inputs, samples) = build(cfg).train(), batch()
     losses = model.loss(inputs, samples)
@@ -97,12 +101,12 @@ def test_a_step_trains_it_and_the_log_names_it(cfg):
 def test_testing_can_do_without_it(cfg):
     inputs, samples = batch()
     full, dropped = build(cfg).eval(), build(cfg, drop_modalities=['sound']).eval()
-    one, two = (torch.stack([sample.pred_score for sample in model.predict(inputs, samples)]) for model in (full, dropped))
+    one, two = (predict(model, inputs, samples) for model in (full, dropped))
     assert (one - two).abs().amax(dim=1)[[0, 2]].min() > 1e-4
     torch.testing.assert_close(one[1], two[1])
     video = build(cfg, modalities=dict(cfg['modalities'], sound=None)).eval()
     video.load_state_dict(dropped.state_dict(), strict=False)
-    torch.testing.assert_close(two, torch.stack([sample.pred_score for sample in video.predict(inputs, samples)]))
+    torch.testing.assert_close(two, predict(video, inputs, samples))
 
 
 def test_plots_get_its_name_and_colour_from_it(cfg):

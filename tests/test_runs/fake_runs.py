@@ -5,11 +5,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
-
 from mmdfer.evaluation import save_predictions
 from mmdfer.runs.metrics import add_evaluation, to_evaluation
 from mmdfer.runs.settings import begin_settings, read_settings
+from mmengine.config import Config
 
 CLASSES = ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
 CONFIG = '''
@@ -74,7 +73,7 @@ def fake_run(folder: Path, root: Path | str = '/nowhere', fold: int | None = 1, 
         for epoch, figures in enumerate(validations, 1):
             add_evaluation(folder, to_evaluation(figures, 'epoch', epoch, len(labels)))
         begin_settings(folder, Config.fromstring(text, '.py'), resumed=False)
-        content.update(unit='epoch', config=stem, dataset='dfew', classes=list(classes),
+        content.update(unit='epoch', config=stem, dataset='dfew', classes=list(classes), folds=[1, 2, 3, 4, 5],
                        settings=read_settings(folder).digest)
     scalars = folder / '20250101_000000' / 'vis_data' / 'scalars.json'
     scalars.parent.mkdir(parents=True)

@@ -3,9 +3,16 @@ import json
 import os
 
 import pytest
-
 from mmdfer.runs.metrics import (
-    Evaluation, add_evaluation, best, find_figure, forget_after, read_evaluations, result_figures, to_evaluation)
+    Evaluation,
+    add_evaluation,
+    best,
+    find_figure,
+    forget_after,
+    read_evaluations,
+    result_figures,
+    to_evaluation,
+)
 
 
 def journal(folder, *uars):

@@ -1,9 +1,11 @@
 """Runs in one table: folds as their mean, the papers' figures beside, and rows that LaTeX reads."""
 import json
 import re
+import subprocess
+import sys
 
 import pytest
-
+from mmdfer.apis.launching import child_environment
 from mmdfer.runs.published import comparable, paper_row, published, read_papers
 from mmdfer.runs.summary import summarize
 from mmdfer.visualization.report import Table, escape_latex, latex_rows
@@ -50,7 +52,8 @@ def test_latex_rows_hold_the_figures(runs):
     lines = [line for line in (runs / 'rows.tex').read_text().splitlines() if line and not line.startswith('%')]
     assert lines[0] == r'\multicolumn{6}{l}{DFEW} \\' and len(lines) == 3
     cells = lines[1].removesuffix(r' \\').split(' & ')
-    assert cells == [r'fe\_adapter\_vitb\_dfew', '6.63', f'${100 * model["uar"]:.2f} \\pm {100 * model["uar_std"]:.2f}$',
+    assert cells == [r'fe\_adapter\_vitb\_dfew', '6.63',
+                     f'${100 * model["uar"]:.2f} \\pm {100 * model["uar_std"]:.2f}$',
                      f'${100 * model["war"]:.2f} \\pm {100 * model["war_std"]:.2f}$', '60.89', '73.67']
     assert lines[2].startswith(r'small\_one \& co & 6.63 & ') and lines[2].endswith(r' & -- & -- \\')
 
@@ -122,3 +125,16 @@ def test_cells_read_well_and_sort_by_their_number(cell, text, value):
 def test_markdown_keeps_columns_apart():
     table = Table(('name', 'figure'), [['a|b', '1']], foot=[['all', '2']])
     assert table.markdown() == '| name | figure |\n| --- | ---: |\n| a\\|b | 1 |\n| **all** | **2** |'
+
+
+def test_a_table_of_runs_needs_neither_torch_nor_mmengine(runs):
+    """Hundreds of runs are read with NumPy alone; their pictures, where asked for, with matplotlib."""
+    code = '''
+import sys
+from mmdfer.runs.summary import summarize
+summarize(sys.argv[1:2], out=sys.argv[2])
+print(*sorted({'torch', 'mmengine', 'mmcv', 'cv2'} & set(sys.modules)), file=sys.stderr)
+'''
+    done = subprocess.run([sys.executable, '-c', code, str(runs), str(runs / 'out' / 'all.json')],
+                          env=child_environment(), capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == '' and 'PE-CLIP' in (runs / 'out' / 'all.html').read_text()

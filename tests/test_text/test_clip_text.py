@@ -93,9 +93,8 @@ def test_visual_prompts_stand_behind_the_patches_and_have_no_position():
     (lambda text, vision: clip.our_text('ViT-B/8'), "arch='ViT-B/8' is not known: choose one of ViT-B/32"),
     (lambda text, vision: clip.our_text(dict(embed_dims=64)), 'lacks num_layers, num_heads'),
     (lambda text, vision: clip.our_text(None), 'arch=None reads the sizes from a file'),
-    (lambda text, vision: clip.our_text(
-        adapters=[dict(type='STAdapter', slot='before_attn', width=4)]).encode_text(tokenize('a')),
-     'does not work on texts'),
+    (lambda text, vision: clip.our_text(adapters=dict(st=dict(type='STAdapter', slot='before_attn', width=4))),
+     'sees patches alone, and CLIPTextEncoder has no patches'),
 ])
 def test_what_does_not_fit_is_refused_by_name(call, message):
     with pytest.raises(ValueError, match=message):
@@ -103,15 +102,16 @@ def test_what_does_not_fit_is_refused_by_name(call, message):
 
 
 def test_adapters_train_alone_and_get_gradients_through_the_frozen_tower():
-    text = clip.our_text(adapters=[dict(type='BottleneckAdapter', slot='ffn_out', blocks='2-3', reduction=8)])
+    ta = dict(type='BottleneckAdapter', slot='ffn_out', blocks='2-3', reduction=8)
+    text = clip.our_text(adapters=dict(ta=ta))
     text.train()
     tunable = {name for name, parameter in text.named_parameters() if parameter.requires_grad}
-    adapters = 'layers.1.adapters.ffn_out', 'layers.2.adapters.ffn_out'
+    adapters = 'layers.1.adapters.ta', 'layers.2.adapters.ta'
     assert tunable and all(name.startswith(adapters) for name in tunable)
     assert not text.layers[0].training and text.layers[1].adapters.training
     text.encode_text(tokenize(TEXTS)).square().sum().backward()
     assert all((parameter.grad is not None) == parameter.requires_grad for parameter in text.parameters())
-    assert text.layers[1].adapters.ffn_out[0].up.weight.grad.abs().sum() > 0
+    assert text.layers[1].adapters.ta.up.weight.grad.abs().sum() > 0
 
 
 def counted(text):
@@ -144,14 +144,14 @@ def test_features_are_computed_once_until_weights_change():
 
 
 def test_a_tower_that_trains_is_computed_at_each_step():
-    text, calls = counted(clip.our_text(adapters=[dict(type='BottleneckAdapter', slot='ffn_out')]))
+    text, calls = counted(clip.our_text(adapters=dict(ta=dict(type='BottleneckAdapter', slot='ffn_out'))))
     tokens = tokenize(TEXTS)
     assert text.cached_text_features(tokens).requires_grad and text.cached_text_features(tokens).requires_grad
     assert len(calls) == 2
     with torch.no_grad():
         first = text.cached_text_features(tokens)
         assert torch.equal(text.cached_text_features(tokens), first) and len(calls) == 3
-        text.layers[0].adapters.ffn_out[0].up.bias[0] += 1
+        text.layers[0].adapters.ta.up.bias[0] += 1
         assert (text.cached_text_features(tokens) - first).abs().max() > 1e-3
 
 

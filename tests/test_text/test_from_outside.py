@@ -1,4 +1,4 @@
-"""A text source, a prompt learner, a kind of vision prompts and a reduction of one's own: each one file, named in a config."""
+"""A text source, a prompt learner, vision prompts and a reduction of one's own: each one file, named in a config."""
 import sys
 
 import pytest
@@ -134,7 +134,8 @@ def test_a_reduction_of_ones_own_counts(build):
     ("prompts=dict(type='ShiftedText')", "prompts: type='ShiftedText' is not known: did you mean 'ShiftedTexts'"),
     ("reduce='maximum'", "reduce='maximum' is not known: did you mean 'max'"),
     ("prompts=dict(context=2, position='midle')", "prompts: position='midle' is not known: did you mean 'middle'"),
-    ("vision_width=5, prompts=dict(vision='counted')", "prompts: vision='counted' is not known: did you mean 'coupled' or 'counting'"),
+    ("vision_width=5, prompts=dict(vision='counted')",
+     "prompts: vision='counted' is not known: did you mean 'coupled' or 'counting'"),
 ])
 def test_a_name_that_does_not_exist_gets_the_nearest(build, settings, told):
     with pytest.raises(ValueError, match=told):

@@ -18,7 +18,8 @@ HEADS = {
     'linear': dict(type='LinearVideoHead', in_channels=32),
     'I3D': dict(type='I3DHead', in_channels=32, spatial_type=None),
     'mmpretrain': dict(type='mmpretrain.LinearClsHead', in_channels=32),
-    'contexts of classes': dict(type='CLIPTextHead', text_encoder=ENCODER, prompts=dict(context=2, class_specific=True)),
+    'contexts of classes': dict(type='CLIPTextHead', text_encoder=ENCODER,
+                                prompts=dict(context=2, class_specific=True)),
 }
 TEXTS = dict(shared=dict(type='CLIPTextHead', text_encoder=ENCODER, prompts=dict(context=2)),
              finecliper=dict(type='FineCLIPERHead', text_encoder=ENCODER, negative_encoder=ENCODER,
@@ -78,7 +79,8 @@ def test_names_of_the_same_emotions_are_the_same_classes(tmp_path):
 
 
 @pytest.mark.parametrize('theirs, told', [
-    (('angry', 'happy', 'neutral', 'fear'), 'classes angry, happy, neutral, fear; the data have .*missing sad; extra fear'),
+    (('angry', 'happy', 'neutral', 'fear'),
+     'classes angry, happy, neutral, fear; the data have .*missing sad; extra fear'),
     (('angry', 'happy', 'neutral'), 'missing sad'),
     (('angry', 'happy', 'neutral', 'sad', 'fear'), 'extra fear'),
 ])
@@ -96,8 +98,9 @@ def test_texts_move_to_other_classes(tmp_path, name):
     theirs, ours = class_names('mafw'), class_names('dfew')
     trained, fresh = build(TEXTS[name], theirs, seed=1), build(TEXTS[name], ours, seed=2)
     load_weights(fresh, file(trained, theirs, 'full', tmp_path), ours)
-    nouns = ('happiness', 'sadness', 'neutral', 'anger', 'surprise', 'disgust', 'fear')
-    torch.testing.assert_close(scores(fresh), scores(trained)[:, [theirs.index(noun) for noun in nouns]], rtol=1e-4, atol=1e-4)
+    places = [theirs.index(noun) for noun in (
+        'happiness', 'sadness', 'neutral', 'anger', 'surprise', 'disgust', 'fear')]
+    torch.testing.assert_close(scores(fresh), scores(trained)[:, places], rtol=1e-4, atol=1e-4)
 
 
 def test_a_file_that_does_not_know_its_classes_loads_if_the_count_fits(tmp_path):

@@ -276,3 +276,16 @@ def test_mmengine_reads_addresses_and_files_of_any_wrapper_by_the_same_reader(tm
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.mark.parametrize('length', [0x80, 0x180, 0x280])
+def test_a_safetensors_header_whose_length_begins_as_a_pickle_does(length, tmp_path):
+    """Its first bytes are then 80 00, 80 01, 80 02, the second of which a pickle's protocol may be, too."""
+    path, padding = tmp_path / 'a.safetensors', 0
+    while True:
+        save_file({'a': torch.ones(2)}, path, metadata={'note': 'x' * padding})
+        if int.from_bytes(path.read_bytes()[:8], 'little') >= length:
+            break
+        padding += 1
+    assert path.read_bytes()[:8] == length.to_bytes(8, 'little')
+    assert torch.equal(read_checkpoint(path)['state_dict']['a'], torch.ones(2))

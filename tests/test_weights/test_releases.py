@@ -13,7 +13,8 @@ from mmdfer.apis.convert_release import convert_release
 from mmdfer.apis.counting import build_shapes
 from mmdfer.backbones.adapter_vit import architecture
 from mmdfer.datasets import class_names
-from mmdfer.registry import MODELS
+from mmdfer.registry import MODELS, find_set
+from mmdfer.run_config import flow_classes
 from mmdfer.text import tokenize
 from mmdfer.text.clip_text import text_architecture
 from mmdfer.weights import load_weights, read_checkpoint
@@ -181,6 +182,8 @@ def our_logits(target, clips):
     meta = read_checkpoint(target)['meta']
     cfg = Config.fromfile(ROOT / meta['config'])
     cfg.merge_from_dict(typed(meta['settings']))
+    if 'texts' in cfg.model.cls_head:
+        assert flow_classes(cfg) == tuple(meta['classes'])
     cfg.model.backbone.arch = dict(architecture(cfg.model.backbone.arch), num_layers=BLOCKS)
     if 'text_encoder' in cfg.model.cls_head:
         encoder = cfg.model.cls_head.text_encoder
@@ -253,6 +256,22 @@ def test_logits_of_dfer_clip_with_the_class_texts_that_its_buffers_hold(tmp_path
 
 
 @pytest.mark.slow
+@torch.no_grad()
+def test_a_release_in_an_order_of_its_own_is_named_in_that_order(tmp_path):
+    """DFER-CLIP lists MAFW's classes in another order than MAFW does."""
+    texts = [f'a face of number {index}.' for index in range(11)]
+    state, _ = dfer_clip_state(texts)
+    state['prompt_learner.ctx'] = torch.zeros(11, 8, 512)
+    torch.save(dict(state_dict=state), tmp_path / 'in.pth')
+    convert_release('dfer_clip', tmp_path / 'in.pth', tmp_path / 'out.safetensors', dataset='mafw')
+    order = find_set('mafw').class_orders()['dfer_clip']
+    assert sorted(order) == sorted(class_names('mafw')) and order != class_names('mafw')
+    assert tuple(read_checkpoint(tmp_path / 'out.safetensors')['meta']['classes']) == order
+    written = yaml.safe_load((tmp_path / 'out.texts.yaml').read_text())
+    assert [tokenize(written[name]).tolist() for name in order] == [tokenize(text).tolist() for text in texts]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize('name, kind', [
     ('st_adapter_vitb16_12x384', 'st_adapter'), ('st_adapter_vitb16_24x384', 'st_adapter'), ('aim_vitb16_k400', 'aim'),
     ('dfer_clip_vitb32_dfew', 'dfer_clip'),
@@ -268,6 +287,8 @@ def test_every_tensor_of_a_release_has_its_place_in_the_config(name, kind):
     release = RELEASES[kind][0](state, name)
     cfg = Config.fromfile(ROOT / release.config)
     cfg.merge_from_dict({f'model.{key}': value for key, value in release.settings.items()})
+    if kind == 'dfer_clip':
+        flow_classes(cfg)                           # the others are of Kinetics
     model = build_shapes(cfg.model)
     expected = {key: value.shape for key, value in model.state_dict().items()}
     assert {key: value.shape for key, value in release.state.items()} == expected

@@ -6,7 +6,7 @@ from torch import nn
 
 from mmdfer.backbones import AdapterViT
 from mmdfer.registry import MODELS
-from mmdfer.weights import (CheckpointError, frozen_digest, is_tunable_file, load_weights, save_tunable,
+from mmdfer.weights import (CheckpointError, adapter_places, frozen_digest, is_tunable_file, load_weights, save_tunable,
                             tunable_names)
 
 ARCH = dict(embed_dims=24, num_layers=2, num_heads=4, feedforward_channels=48)
@@ -63,6 +63,25 @@ def test_other_frozen_weights_are_refused(tmp_path):
     with pytest.raises(CheckpointError, match='other frozen weights.*--image-checkpoint.*image.pth'):
         load_weights(other, tmp_path / 't.safetensors')
     assert all(torch.equal(before[name], tensor) for name, tensor in other.state_dict().items())
+
+
+def test_adapters_that_stood_elsewhere_are_refused(tmp_path):
+    """Names do not tell the slot: the file does."""
+
+    def model(slot):
+        torch.manual_seed(0)
+        return AdapterViT(ARCH, img_size=16, patch_size=8, adapters=dict(fe=dict(type='FEAdapter', slot=slot, width=4)))
+    save_tunable(model('before_attn'), tmp_path / 't.safetensors', {})
+    load_weights(model('before_attn'), tmp_path / 't.safetensors')
+    state = model('before_attn').state_dict()
+    meta = dict(adapter_places=adapter_places(model('before_attn')))
+    torch.save(dict(state_dict=state, meta=meta), tmp_path / 'full.pth')
+    for name in ('t.safetensors', 'full.pth'):
+        with pytest.raises(CheckpointError, match='layers.0.adapters.fe was trained in before_attn, the config has it '
+                                                  'in after_ffn'):
+            load_weights(model('after_ffn'), tmp_path / name)
+    torch.save(state, tmp_path / 'bare.pth')                 # tells nothing
+    load_weights(model('after_ffn'), tmp_path / 'bare.pth')
 
 
 @pytest.mark.parametrize('kwargs, message', [

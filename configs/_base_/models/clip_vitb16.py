@@ -11,13 +11,12 @@ model = dict(
         proj_dim=512,
         norm_cfg=dict(type='LN', eps=1e-5),
         layer_cfg=dict(act_cfg=dict(type='mmpretrain.QuickGELU')),
-        adapters=[],
+        adapters=dict(),
         freeze=True),
     cls_head=dict(
         type='CLIPTextHead',
-        num_classes=7,
-        text_encoder=dict(type='CLIPTextEncoder', arch='ViT-B/16', context_length=77, adapters=[], freeze=True),
-        texts=dict(dataset='dfew', source='noun', templates=['a photo of a face with an expression of {}.']),
+        text_encoder=dict(type='CLIPTextEncoder', arch='ViT-B/16', context_length=77, adapters=dict(), freeze=True),
+        texts=dict(source='noun', templates=['a photo of a face with an expression of {}.']),
         temperature=0.01),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',

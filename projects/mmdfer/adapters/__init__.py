@@ -1,4 +1,5 @@
-"""Adapters: modules ``forward(x, grid) -> x`` on tokens (B·T, L, C) that know nothing of blocks or configs."""
+"""Adapters: modules ``forward(x, grid) -> delta`` on tokens (B·T, L, C) that know nothing of blocks or configs."""
+from .base import Adapter, adapters_of, adapters_off, add_delta, auxiliary_losses
 from .bottleneck import BottleneckAdapter
 from .fe_adapter import FEAdapter
 from .grid import TokenGrid
@@ -8,6 +9,7 @@ from .temporal_dynamic_adapter import TemporalDynamicAdapter
 from .tma import TemporalModelingAdapter
 
 __all__ = [
-    'BottleneckAdapter', 'FEAdapter', 'STAdapter', 'SharedAdapter', 'TemporalDynamicAdapter', 'TemporalModelingAdapter',
-    'TokenGrid', 'share_adapters'
+    'Adapter', 'BottleneckAdapter', 'FEAdapter', 'STAdapter', 'SharedAdapter', 'TemporalDynamicAdapter',
+    'TemporalModelingAdapter', 'TokenGrid', 'adapters_of', 'adapters_off', 'add_delta', 'auxiliary_losses',
+    'share_adapters'
 ]

@@ -1,10 +1,13 @@
 """The plain bottleneck on each token: Houlsby's, AdaptFormer's, AIM's and PE-CLIP's adapters are settings of it."""
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
 from ..registry import MODELS
+from .base import Adapter
 from .grid import TokenGrid
 
 ACTIVATIONS = {'gelu': nn.GELU, 'relu': nn.ReLU}
@@ -30,30 +33,27 @@ def bottleneck_width(name: str, dim: int, width: int | None, reduction: int | No
 
 
 @MODELS.register_module()
-class BottleneckAdapter(nn.Module):
-    """(x +) scale · act(x W_down) W_up on every token (B·T, L, C).
+class BottleneckAdapter(Adapter):
+    """scale · act(x W_down) W_up, what is added to every token (B·T, L, C).
 
     The papers' adapters that are settings of it, each in its slot:
 
     =========== ========================================================================================
-    AIM         ``temporal_attn`` with ``skip=False``, ``attn_out``, ``parallel_ffn`` with ``skip=False,
-                scale=0.5``
+    AIM         ``temporal_attn``, ``attn_out``, ``parallel_ffn`` with ``scale=0.5``
     PE-CLIP     ShA ``attn_out`` and TA ``ffn_out``, both with ``reduction=8, zero_init=False``
     Houlsby     ``attn_out`` and ``ffn_out`` with ``width=64``
-    AdaptFormer ``parallel_ffn`` with ``width=64, act='relu', skip=False, scale=0.1``
+    AdaptFormer ``parallel_ffn`` with ``width=64, act='relu', scale=0.1``
     =========== ========================================================================================
 
     Args:
         dim: token width C.
         width: bottleneck width r; or give ``reduction``, r = C / reduction.
         reduction: see ``width``. Defaults to 4, as in AIM, when neither is given.
-        skip: add the input. Slots that add the result to the stream themselves (``temporal_attn``,
-            ``parallel_ffn``) want ``False``.
-        scale: factor of the branch, e.g. AIM's s = 0.5 at the MLP.
-        zero_init: start W_up at zero (AIM), so that a new adapter is the identity (zero without skip);
-            ``False`` keeps PyTorch's default (PE-CLIP's release).
+        scale: factor of the delta, e.g. AIM's s = 0.5 at the MLP.
+        zero_init: start W_up at zero (AIM), and with it the delta; ``False`` keeps PyTorch's default
+            (PE-CLIP's release).
         act: ``'gelu'`` or ``'relu'``.
-        drop_path: probability of a clip to go without the branch in training (stochastic depth). AIM's
+        drop_path: probability of a clip to go without the delta in training (stochastic depth). AIM's
             release drops token positions of the whole batch instead.
 
     Raises:
@@ -61,9 +61,9 @@ class BottleneckAdapter(nn.Module):
             unknown activation.
     """
 
-    def __init__(self, dim: int, width: int | None = None, reduction: int | None = None, skip: bool = True,
-                 scale: float = 1.0, zero_init: bool = True, act: str = 'gelu', drop_path: float = 0.) -> None:
-        super().__init__()
+    def __init__(self, dim: int, width: int | None = None, reduction: int | None = None, scale: float = 1.0,
+                 zero_init: bool = True, act: str = 'gelu', drop_path: float = 0.) -> None:
+        super().__init__(zero_init)
         width = bottleneck_width('BottleneckAdapter', dim, width, reduction, default=4)
         if act not in ACTIVATIONS:
             raise ValueError(f'BottleneckAdapter: act={act!r} is not known: choose one of {", ".join(ACTIVATIONS)}')
@@ -73,19 +73,15 @@ class BottleneckAdapter(nn.Module):
         self.act = ACTIVATIONS[act]()
         self.up = nn.Linear(width, dim)
         self.drop_path = DropPath(drop_path)
-        self.skip, self.scale = skip, scale
-        self.zero_init = zero_init
+        self.scale = scale
         self.init_weights()
 
-    def init_weights(self) -> None:
-        """Make the adapter the identity again (zero without skip), if it starts as that."""
-        if self.zero_init:
-            nn.init.zeros_(self.up.weight)
-            nn.init.zeros_(self.up.bias)
+    def zeroed(self) -> Iterable[nn.Parameter]:
+        return self.up.parameters()
 
     def forward(self, x: Tensor, grid: TokenGrid) -> Tensor:
-        branch = self.scale * self.up(self.act(self.down(x)))
+        delta = self.scale * self.up(self.act(self.down(x)))
         if self.training and self.drop_path.drop_prob:
             # (B·T, L, C) -> (B, T, L, C): all frames of a clip go together
-            branch = self.drop_path(branch.unflatten(0, (-1, grid.frames))).flatten(0, 1)
-        return x + branch if self.skip else branch
+            delta = self.drop_path(delta.unflatten(0, (-1, grid.frames))).flatten(0, 1)
+        return delta

@@ -27,6 +27,11 @@ class TokenGrid:
     def tokens(self) -> int:
         return self.leading + self.patches + self.trailing
 
+    @property
+    def span(self) -> slice:
+        """Where the patches stand among the L tokens."""
+        return slice(self.leading, self.leading + self.patches)
+
     def check(self, x: Tensor) -> None:
         """Refuse tokens that are not (B·T, L, C) of this grid.
 
@@ -37,25 +42,8 @@ class TokenGrid:
             raise ValueError(f'tokens {tuple(x.shape)} do not fit {self}: expected (B·{self.frames}, {self.tokens}, '
                              'C)')
 
-    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens (B·T, L, C) as leading, patch and trailing tokens.
-
-        Raises:
-            ValueError: if the number of tokens is not this grid's.
-        """
-        self.check(x)
-        end = self.leading + self.patches
-        return x[:, :self.leading], x[:, self.leading:end], x[:, end:]
-
     def to_volume(self, patches: Tensor) -> Tensor:
-        """Patch tokens (B·T, H·W, C) as a video volume (B, C, T, H, W); H, W in patches.
-
-        Raises:
-            ValueError: for tokens without patches, such as a text's.
-        """
-        if not self.patches:
-            raise ValueError(f'no patches among the tokens of {self}: an adapter that sees a video volume does not work '
-                             'on texts; choose one that acts on each token, such as BottleneckAdapter')
+        """Patch tokens (B·T, H·W, C) as a video volume (B, C, T, H, W); H, W in patches."""
         clips = patches.shape[0] // self.frames
         # (B·T, H·W, C) -> (B, T, H, W, C) -> (B, C, T, H, W)
         return patches.reshape(clips, self.frames, self.height, self.width, -1).permute(0, 4, 1, 2, 3)

@@ -1,29 +1,33 @@
 """ShA: PE-CLIP's adapter after the attention, one a block, or one for both modalities of a layer."""
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import Tensor, nn
 
 from ..registry import MODELS
+from .base import Adapter
 from .bottleneck import BottleneckAdapter
 from .grid import TokenGrid
 
 
 @MODELS.register_module()
-class SharedAdapter(nn.Module):
-    """x + W_up GELU(W_down x) on every token (B·T, L, C), with a core that another tower can share.
+class SharedAdapter(Adapter):
+    """W_up GELU(W_down x), what is added to every token x (B·T, L, C), with a core that another tower can share.
 
     As built it is the release's ShA: a set of its own in each block of each encoder, nothing shared, equal
     to ``BottleneckAdapter(reduction=8, zero_init=False)``. After :meth:`share_with` it computes
-    x + out(core(into(x))) with the core of the other adapter, as the paper's words have it; ``into`` and
+    out(core(into(x))) with the core of the other adapter, as the paper's words have it; ``into`` and
     ``out`` are projections between the two token widths, where they differ. :func:`share_adapters` does
-    so for two whole towers.
+    so for two whole towers. The slot ``attn_out`` adds it to the attention, as the release does;
+    ``attn_map`` puts it in the attention's place, as the paper's Eq. 6 is printed.
 
     Args:
         dim: token width C.
         width: bottleneck width r; or give ``reduction``, r = C / reduction.
         reduction: see ``width``. Defaults to 8, as in the paper, when neither is given.
-        zero_init: start W_up at zero, so that a new adapter is the identity, shared or not; by default
-            PyTorch's own start, as in the release.
+        zero_init: start W_up at zero, and with it the delta, shared or not; by default PyTorch's own start,
+            as in the release.
 
     Raises:
         ValueError: as ``BottleneckAdapter``.
@@ -31,19 +35,17 @@ class SharedAdapter(nn.Module):
 
     def __init__(self, dim: int, width: int | None = None, reduction: int | None = None,
                  zero_init: bool = False) -> None:
-        super().__init__()
+        super().__init__(zero_init)
         if width is None and reduction is None:
             reduction = 8
         self.dim = dim
-        self.core = BottleneckAdapter(dim, width, reduction, skip=False, zero_init=zero_init)
+        self.core = BottleneckAdapter(dim, width, reduction, zero_init=zero_init)
         self.into: nn.Module = nn.Identity()
         self.out: nn.Module = nn.Identity()
 
-    def init_weights(self) -> None:
-        """Make the adapter the identity again, if it starts as that."""
-        self.core.init_weights()
-        if isinstance(self.out, nn.Linear):
-            nn.init.zeros_(self.out.bias)
+    def zeroed(self) -> Iterable[nn.Parameter]:
+        bias = [self.out.bias] if isinstance(self.out, nn.Linear) else []
+        return *(self.core.zeroed() if self.core.zero_init else ()), *bias
 
     def share_with(self, other: SharedAdapter) -> None:
         """Use the core of another adapter from now on; one's own is dropped.
@@ -59,7 +61,7 @@ class SharedAdapter(nn.Module):
             self.to(own)
 
     def forward(self, x: Tensor, grid: TokenGrid) -> Tensor:
-        return x + self.out(self.core(self.into(x), grid))
+        return self.out(self.core(self.into(x), grid))
 
 
 def share_adapters(owner: nn.Module, guest: nn.Module) -> int:

@@ -1,6 +1,8 @@
 """ST-Adapter: a depthwise Conv3d bottleneck (NeurIPS 2022)."""
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import nn
 
 from ..registry import MODELS
@@ -9,25 +11,24 @@ from .volume_adapter import VolumeAdapter, check_width
 
 @MODELS.register_module()
 class STAdapter(VolumeAdapter):
-    """X + DWConv3d(X W_down) W_up on patch tokens: no activation, norm or scale.
+    """DWConv3d(X W_down) W_up, what is added to patch tokens X: no activation, norm or scale.
 
-    The convolution starts at zero, and so do the linears' biases, as in the release: a new adapter is the
-    identity.
+    The convolution starts at zero, and so do the linears' biases, as in the release.
 
     Args:
         dim: token width C.
         width: bottleneck width.
         kernel_size: taps in (T, H, W), odd; the release mixes in time alone, (3, 1, 1).
+        zero_init: start the convolution and the biases at zero.
     """
 
-    def __init__(self, dim: int, width: int = 384, kernel_size: int | tuple[int, int, int] = (3, 1, 1)) -> None:
+    def __init__(self, dim: int, width: int = 384, kernel_size: int | tuple[int, int, int] = (3, 1, 1),
+                 zero_init: bool = True) -> None:
         check_width('STAdapter', width)
         kernel = (kernel_size, ) * 3 if isinstance(kernel_size, int) else tuple(kernel_size)
         conv = nn.Conv3d(width, width, kernel, padding=tuple(k // 2 for k in kernel), groups=width)
-        super().__init__(dim, width, conv, nn.Identity())
+        super().__init__(dim, width, conv, nn.Identity(), zero_init)
         self.init_weights()
 
-    def init_weights(self) -> None:
-        """Make the adapter the identity again."""
-        for parameter in (self.conv.weight, self.conv.bias, self.down.bias, self.up.bias):
-            nn.init.zeros_(parameter)
+    def zeroed(self) -> Iterable[nn.Parameter]:
+        return self.conv.weight, self.conv.bias, self.down.bias, self.up.bias

@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
 from ..registry import MODELS
+from .base import Adapter
 from .bottleneck import bottleneck_width
 from .grid import TokenGrid
 
@@ -15,12 +17,12 @@ SCALINGS = ('none', 'input', 'recurrent', 'post_up')
 
 
 @MODELS.register_module()
-class TemporalDynamicAdapter(nn.Module):
-    """TDA(u) = u + g · W_up GELU(h) on every token (B·T, L, C), the class token too.
+class TemporalDynamicAdapter(Adapter):
+    """g · W_up GELU(h), what is added to every token u (B·T, L, C), the class token too.
 
     z = LN(u), g = ReLU(w·z + b), one gate a token, and h = GRU(W_down z), one layer in one direction along
     the T frames of one clip, a sequence for each of its L token positions. W_up starts at zero, weight and
-    bias, so a new adapter is the identity.
+    bias.
 
     The release runs its GRU along all B·T frames of a mini-batch, so that a clip's prediction depends on
     the clips before it. ``across_batch=True`` does the same, to compare with its figures; with one clip in
@@ -32,17 +34,18 @@ class TemporalDynamicAdapter(nn.Module):
         reduction: see ``width``. Defaults to 8, as in the paper, when neither is given.
         recurrence: ``'gru'``, ``'lstm'``, ``'rnn'``, or ``'none'`` for h = W_down z. The paper's vanilla row
             has neither norm nor gate: ``BottleneckAdapter`` with ``reduction=8``.
-        scaling: where the gate multiplies: ``'post_up'`` (the branch), ``'recurrent'`` (the GRU's output),
+        scaling: where the gate multiplies: ``'post_up'`` (the delta), ``'recurrent'`` (the GRU's output),
             ``'input'`` (its input), or ``'none'`` for no gate.
         across_batch: run along the whole batch, as the release does; warns.
+        zero_init: start W_up at zero.
 
     Raises:
         ValueError: for an unknown recurrence or scaling, and as ``BottleneckAdapter`` for the width.
     """
 
     def __init__(self, dim: int, width: int | None = None, reduction: int | None = None, recurrence: str = 'gru',
-                 scaling: str = 'post_up', across_batch: bool = False) -> None:
-        super().__init__()
+                 scaling: str = 'post_up', across_batch: bool = False, zero_init: bool = True) -> None:
+        super().__init__(zero_init)
         for name, value, choices in (('recurrence', recurrence, RECURRENCES), ('scaling', scaling, SCALINGS)):
             if value not in choices:
                 raise ValueError(f'TemporalDynamicAdapter: {name}={value!r} is not known: choose one of '
@@ -62,13 +65,10 @@ class TemporalDynamicAdapter(nn.Module):
                           'predictions that do not')
         self.init_weights()
 
-    def init_weights(self) -> None:
-        """Make the adapter the identity again."""
-        nn.init.zeros_(self.up.weight)
-        nn.init.zeros_(self.up.bias)
+    def zeroed(self) -> Iterable[nn.Parameter]:
+        return self.up.parameters()
 
     def forward(self, x: Tensor, grid: TokenGrid) -> Tensor:
-        grid.check(x)
         z = self.norm(x)
         gate = None if self.gate is None else torch.relu(self.gate(z))          # (B·T, L, 1)
 
@@ -76,7 +76,7 @@ class TemporalDynamicAdapter(nn.Module):
             return gate * value if self.scaling == place else value
 
         h = scaled(self._run(scaled(self.down(z), 'input'), grid), 'recurrent')  # (B·T, L, r)
-        return x + scaled(self.up(self.act(h)), 'post_up')
+        return scaled(self.up(self.act(h)), 'post_up')
 
     def _run(self, h: Tensor, grid: TokenGrid) -> Tensor:
         """The recurrence along time, (B·T, L, r) -> (B·T, L, r)."""

@@ -1,31 +1,32 @@
 """Bottlenecks that see a clip's patch tokens as a video volume: down, mix in time and space, up."""
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
+from .base import Adapter
 from .grid import TokenGrid
 
 
-class VolumeAdapter(nn.Module):
-    """X + act(conv(X W_down)) W_up on patch tokens; every other token passes unchanged.
+class VolumeAdapter(Adapter):
+    """act(conv(X W_down)) W_up, what is added to patch tokens X (B·T, H·W, C).
 
     The parent of FE-Adapter and ST-Adapter, which differ in the convolution, the activation and in which
-    weights start at zero. Input and output are tokens (B·T, L, C).
+    weights start at zero.
     """
 
-    def __init__(self, dim: int, width: int, conv: nn.Module, act: nn.Module) -> None:
-        super().__init__()
+    tokens = 'patches'
+
+    def __init__(self, dim: int, width: int, conv: nn.Module, act: nn.Module, zero_init: bool = True) -> None:
+        super().__init__(zero_init)
         self.down = nn.Linear(dim, width)
         self.conv = conv
         self.act = act
         self.up = nn.Linear(width, dim)
 
     def forward(self, x: Tensor, grid: TokenGrid) -> Tensor:
-        leading, patches, trailing = grid.split(x)
-        volume = grid.to_volume(self.down(patches))             # (B·T, N, C) -> (B, r, T, H, W)
-        mixed = grid.to_tokens(self.act(self.conv(volume)))     # -> (B·T, N, r)
-        return torch.cat([leading, patches + self.up(mixed), trailing], dim=1)
+        volume = grid.to_volume(self.down(x))                   # (B·T, H·W, C) -> (B, r, T, H, W)
+        mixed = grid.to_tokens(self.act(self.conv(volume)))     # -> (B·T, H·W, r)
+        return self.up(mixed)
 
 
 def check_width(name: str, width: int, groups: int = 1) -> None:

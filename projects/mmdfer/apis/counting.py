@@ -1,7 +1,6 @@
 """What a config's model costs: its parameters, and for one clip the FLOPs and what a training step keeps."""
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -19,9 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..backbones.freezing import count_parameters
 from ..run_config import flow_classes
-
-_ADAPTER = re.compile(r'^(?:(\w+)\.)?(?:.*\.)?adapters\.(\w+)\.')
-_LORA = re.compile(r'^(?:(\w+)\.)?(?:.*\.)?(\w+)\.lora_\w+\.')
+from ..weights import added
 
 
 def count_config(cfg: Config, full: bool = False) -> dict:
@@ -74,7 +71,7 @@ def build_shapes(model_cfg: dict) -> nn.Module:
     large model is there in a second.
     """
     try:
-        with torch.device('meta'):
+        with torch.device('meta'), no_initialisers():           # which take most of the time there
             return MODELS.build(model_cfg)
     except (RuntimeError, NotImplementedError):
         with no_initialisers():
@@ -99,28 +96,37 @@ def count_model(model: nn.Module) -> dict:
     """Parameters of a model; a shared one counts once.
 
     Returns:
-        ``tunable``, ``tunable_adapters`` (those below an ``adapters`` module, and LoRA's), ``total``, and
-        ``modules``: ``tunable`` and ``total`` of each top-level module and, as ``<module>.adapters.<slot>``
-        and ``<module>.lora.<layer>``, of the adapters in each slot and of LoRA, which the top-level module's
-        row includes.
+        ``tunable``, ``tunable_adapters`` (adapters and LoRA), ``total``, and ``modules``: ``tunable`` and
+        ``total`` of each top-level module and, as ``<module>.adapters.<name>`` and ``<module>.lora.<layer>``, of
+        the adapters of each name and of LoRA, which the top-level module's row includes. ``unread``: parameters
+        of each adapter whose gradient is zero, since nothing reads what it adds.
     """
     modules: dict[str, dict[str, int]] = {}
     tunable, total = count_parameters(model)
     tunable_adapters = 0
     for name, parameter in model.named_parameters():
-        rows = [name.split('.')[0]]
-        for kind, pattern in (('adapters', _ADAPTER), ('lora', _LORA)):
-            found = pattern.match(name)
-            if found:
-                place = re.sub(r'_?\d+', '', found[2])         # one row for all blocks, where a name has the number
-                rows.append('.'.join(filter(None, (found[1], kind, place))))
-                tunable_adapters += parameter.numel() * parameter.requires_grad
-                break
+        rows, addition = [name.split('.')[0]], added(name)
+        if addition is not None and addition.kind in ('adapters', 'lora'):
+            top = rows[0] if rows[0] not in addition else ''
+            rows.append('.'.join(filter(None, (top, *addition))))
+            tunable_adapters += parameter.numel() * parameter.requires_grad
         for row in rows:
             entry = modules.setdefault(row, dict(tunable=0, total=0))
             entry['tunable'] += parameter.numel() * parameter.requires_grad
             entry['total'] += parameter.numel()
-    return dict(tunable=tunable, tunable_adapters=tunable_adapters, total=total, modules=modules)
+    return dict(tunable=tunable, tunable_adapters=tunable_adapters, total=total, modules=modules, unread=unread(model))
+
+
+def unread(model: nn.Module) -> dict[str, int]:
+    """Tunable parameters of each adapter that gets no gradient, by the adapter's name in the model."""
+    found = {}
+    for path, module in model.named_modules():
+        for name in module.unread_adapters() if hasattr(module, 'unread_adapters') else ():
+            size = sum(parameter.numel() for parameter in module.get_submodule(name).parameters()
+                       if parameter.requires_grad)
+            if size:
+                found[f'{path}.{name}' if path else name] = size
+    return found
 
 
 def clip_shape(cfg: Config) -> tuple[int, ...]:
@@ -248,6 +254,10 @@ def format_report(report: dict) -> str:
              for row in rows]
     lines.append(f'tunable: {tunable / 1e6:.3f} M, of these in adapters: {report["tunable_adapters"] / 1e6:.3f} M; '
                  f'total: {total / 1e6:.3f} M')
+    if report.get('unread'):
+        names, size = ', '.join(report['unread']), sum(report['unread'].values())
+        lines.append(f'without a gradient: {size / 1e6:.3f} M in {names}, which change patch tokens behind the last '
+                     'attention while the head reads the class token')
     if 'flops' in report:
         lines.append(f'one input {tuple(report["input"])}: {report["flops"] / 1e9:.4g} GFLOPs forward (a multiply-add '
                      f'is two), {report["activation_bytes"] / 2 ** 20:.4g} MiB kept for backward (float32)')

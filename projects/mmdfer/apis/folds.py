@@ -13,11 +13,12 @@ from pathlib import Path
 from mmengine.config import Config
 
 from .. import run_config as config
-from . import options
 from ..runs.fold_results import check_settings, read_fold, summarize_folds
 from ..runs.layout import fold_folder
 from ..runs.result import figures_of, is_finished
 from ..runs.settings import settings_of
+from . import options
+from .launching import ALONE, Launch
 from .processes import Places, Training
 
 OURS = ('--fold', '--resume')
@@ -70,7 +71,7 @@ def parse_folds(text: str | None, known: Sequence[int]) -> tuple[int, ...]:
 
 
 def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: str | None = None,
-               select: str | None = None, to_train: bool = True) -> FoldPlan:
+               select: str | None = None, to_train: bool = True, launch: Launch = ALONE) -> FoldPlan:
     """Read the config under the options of ``mmdfer train`` and settle folds, folder and figure.
 
     Args:
@@ -81,6 +82,7 @@ def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: st
             validation part, ``work_dirs/<config>_inner``.
         select: the figure to quote. Defaults to ``'inner'`` with a validation part, else to ``'last'``.
         to_train: look for the data and compare with runs that are there; without, folds are only summarised.
+        launch: how each fold is started.
 
     Raises:
         ValueError: for an option that belongs to single runs, a set without folds, a fold that does not exist,
@@ -94,6 +96,7 @@ def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: st
     if select == 'inner' and '--inner-val' not in names:
         rest = ['--inner-val', '0.1', *rest]
     args = _train_args(path, rest)
+    args.launcher = launch.launcher_of_processes
     cfg = config.load_config(path, args.cfg_options)
     own, known = cfg.get('work_dir'), config.set_folds(cfg)
     if not known:
@@ -119,12 +122,13 @@ def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: st
 
 def _check_that_figures_are_kept(cfg: Config) -> None:
     evaluators = cfg.get('val_evaluator') or []
-    if 'RecallMetric' not in [one.get('type') for one in (evaluators if isinstance(evaluators, list) else [evaluators])]:
+    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
+    if 'RecallMetric' not in [one.get('type') for one in evaluators]:
         raise ValueError("val_evaluator: UAR and WAR of the folds need dict(type='RecallMetric')")
     hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or [])]
     if 'PredictionsHook' not in [hook.get('type') for hook in hooks if hook]:
-        raise ValueError("custom_hooks: the summary of the folds needs dict(type='PredictionsHook'), which keeps what was "
-                         'said of each clip')
+        raise ValueError("custom_hooks: the summary of the folds needs dict(type='PredictionsHook'), which keeps what "
+                         'was said of each clip')
 
 
 def _train_args(path: str, rest: Sequence[str]) -> argparse.Namespace:

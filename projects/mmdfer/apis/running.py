@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -24,7 +23,8 @@ from ..engine import ClassesHook
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..files import write_json
-from ..run_config import current_fold, flow_classes, inner_share, towers
+from ..recognizers.auxiliary import check_auxiliary_losses
+from ..run_config import current_fold, flow_classes, inner_share, set_folds, towers
 from ..runs.folder import run_records
 from ..runs.layout import BEST_CHECKPOINT, CHOSEN, CONFUSION, CURVES, TEST, TEST_METRICS
 from ..runs.loading import load_into
@@ -56,15 +56,16 @@ def train_run(cfg: Config, name: str | None = None) -> tuple[Runner, dict]:
     """Train by mmengine's runner, draw the curves and the confusion matrix, and write ``result.json`` last.
 
     What lies in ``work_dir`` afterwards is told in :mod:`mmdfer.runs.layout`. A config that validates on a part of the
-    training clips (``run_config.set_inner``) is tested once, at the epoch that was best there; the figures of the result
-    are then those of this test.
+    training clips (``run_config.set_inner``) is tested once, at the epoch that was best there; the figures of the
+    result are then those of this test.
 
     Args:
         cfg: a run's config with ``work_dir`` set.
         name: the run's name in tables. Defaults to the config's file stem.
 
     Returns:
-        The runner, and the content of ``result.json`` (main process; others get an empty dict), see :mod:`mmdfer.runs.result`.
+        The runner, and the content of ``result.json`` (main process; others get an empty dict), see
+        :mod:`mmdfer.runs.result`.
 
     Raises:
         ValueError: if the config's parts do not fit, or another process trains in ``work_dir``.
@@ -104,6 +105,7 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     runner.register_hook(_BeginHook(cfg), priority='HIGHEST')
     if not any(isinstance(hook, MetricsHook) for hook in runner.hooks):
         runner.register_hook(MetricsHook())
+    check_auxiliary_losses(bare_model(runner))
     start = time.time()
     runner.train()
     tunable, total = count_parameters(bare_model(runner))
@@ -119,9 +121,9 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
         inner = dict(share=share, **figures['best'])
         chosen = to_evaluation(tested, figures['unit'], inner['epoch']).figures()
         figures = dict(chosen, unit=figures['unit'], best=chosen, inner=inner)
-    classes = set_classes(cfg)
-    result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), title=set_title(cfg), classes=classes,
-                  fold=current_fold(cfg), settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
+    result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), title=set_title(cfg),
+                  classes=set_classes(cfg), fold=current_fold(cfg), folds=list(set_folds(cfg)),
+                  settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
                   seconds=round(time.time() - start, 1), processes=get_world_size(), work_dir=cfg.work_dir,
                   rss_mib=peak_rss(), **figures)
     _draw(cfg.work_dir, evaluator, name)
@@ -160,7 +162,7 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
         ValueError: without a checkpoint, if a part of the model would be random.
     """
     cfg, folder = copy.deepcopy(cfg), out or os.path.join(cfg.work_dir, TEST)
-    cfg.load_from, cfg.resume, cfg.runner_type, cfg.work_dir = None, False, 'Runner', folder     # sharded runs save whole
+    cfg.load_from, cfg.resume, cfg.runner_type, cfg.work_dir = None, False, 'Runner', folder    # sharded: whole files
     runner = build_runner(cfg)
     if checkpoint is None:
         _start_untrained(cfg, bare_model(runner))
@@ -186,8 +188,8 @@ def _start_untrained(cfg: Config, model) -> None:
     """
     tunable, _ = count_parameters(model)
     if tunable:
-        raise ValueError(f'no checkpoint is given, and the model has {tunable:,} parameters to train: give the file that '
-                         'training left')
+        raise ValueError(f'no checkpoint is given, and the model has {tunable:,} parameters to train: give the file '
+                         'that training left')
     if not all(tower.get('init_cfg') for tower in towers(cfg.model)):
         raise ValueError('the towers have random weights: give a CLIP model by --clip-checkpoint')
     model.init_weights()
@@ -206,8 +208,8 @@ def _warn_about_random_backbone(cfg: Config, runner: Runner) -> None:
         frozen = tower.get('freeze', tower.type != 'ImageViT')
         given = [part.get(key) for part in (tower, tower.get('backbone') or {}) for key in ('init_cfg', 'pretrained')]
         if frozen and not any(given):
-            runner.logger.warning('a frozen tower has random weights: give an image model by --image-checkpoint, or a CLIP '
-                                  'model by --clip-checkpoint')
+            runner.logger.warning('a frozen tower has random weights: give an image model by --image-checkpoint, or a '
+                                  'CLIP model by --clip-checkpoint')
             return
 
 

@@ -47,8 +47,8 @@ def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) 
     """
     kind = MODELS.get((cfg.model.get('cls_head') or {}).get('type', ''))
     if kind is None or not issubclass(kind, FineCLIPERHead):
-        raise ValueError(f'{cfg.filename}: its head is no FineCLIPERHead, which alone weighs modalities against positive and '
-                         'negative texts')
+        raise ValueError(f'{cfg.filename}: its head is no FineCLIPERHead, which alone weighs modalities against '
+                         'positive and negative texts')
     model = build_model(cfg, checkpoint, device)
     seen = [name for name, modality in model.modalities.items() if not modality.drop]
     rows, weights, without = defaultdict(list), defaultdict(list), defaultdict(list)
@@ -101,7 +101,8 @@ def modality_table(found: dict) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def draw_similarity(cfg: Config, checkpoint: str, out: str | os.PathLike, clips: int = 7, title: str | None = None) -> list[str]:
+def draw_similarity(cfg: Config, checkpoint: str, out: str | os.PathLike, clips: int = 7,
+                    title: str | None = None) -> list[str]:
     """Measure a model and write ``similarity.npz`` and its pictures into a folder.
 
     Args:

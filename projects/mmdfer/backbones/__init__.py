@@ -1,6 +1,7 @@
 """Frozen image transformers over the frames of a clip with adapter slots, and our modules in stock backbones."""
 from .adapted import adapted_backbone
 from .adapter_block import SLOTS, AdapterBlock
+from .adapter_configs import AdapterConfigs, named_adapters
 from .adapter_vit import AdapterViT
 from .d2_resnet3d import D2ResNet3d
 from .image_vit import ImageViT
@@ -8,5 +9,6 @@ from .injection import inject_adapters
 from .tower import AdapterTower
 
 __all__ = [
-    'SLOTS', 'AdapterBlock', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT', 'adapted_backbone', 'inject_adapters'
+    'SLOTS', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT',
+    'adapted_backbone', 'inject_adapters', 'named_adapters'
 ]

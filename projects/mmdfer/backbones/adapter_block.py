@@ -4,36 +4,47 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from mmengine.model import ModuleDict, ModuleList
+import torch
+from mmengine.model import ModuleDict
 from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from ..adapters import TokenGrid
+from ..adapters import Adapter, TokenGrid, add_delta
+from ..weights import rename_in_place
+from .adapter_configs import check_slot
 
 # In the order in which x meets them.
-SLOTS = ('before_attn', 'temporal_attn', 'attn_out', 'after_attn', 'before_ffn', 'parallel_ffn', 'ffn_out',
-         'after_ffn')
+SLOTS = ('before_attn', 'temporal_attn', 'attn_map', 'attn_out', 'after_attn', 'before_ffn', 'ffn_out', 'parallel_ffn',
+         'after_ffn', 'parallel_block')
+# Where several adapters read the same input and their deltas sum; elsewhere one reads what the one before it left.
+BESIDE = ('temporal_attn', 'parallel_ffn', 'parallel_block')
+# Where patches can still reach the class token: by the block's own attention.
+AHEAD_OF_ATTENTION = ('before_attn', 'temporal_attn')
 
 
 class AdapterBlock(TransformerEncoderLayer):
     """mmpretrain's pre-norm encoder layer plus adapter slots, on tokens (B·T, L, C).
 
-    ============= ==================================================
-    slot          what happens there
-    ============= ==================================================
-    before_attn   x = A(x)
-    temporal_attn x += A(attn over T of ln1 x), the same attention
-    attn_out      x += A(attn(ln1 x))
-    after_attn    x = A(x), after the attention's residual
-    before_ffn    x = A(x), before ln2
-    parallel_ffn  x += ffn(ln2 x) + A(ln2 x)
-    ffn_out       x += A(ffn(ln2 x))
-    after_ffn     x = A(x), at the block's end
-    ============= ==================================================
+    ============== =====================================================================================
+    slot           what happens there
+    ============== =====================================================================================
+    before_attn    x += A(x)
+    temporal_attn  x += A(attn over T of ln1 x), the same attention
+    attn_map       x += A(attn(ln1 x)), in the place of the attention's branch; not the identity at the start
+    attn_out       y = attn(ln1 x); x += y + A(y)
+    after_attn     x += A(x), after the attention's residual
+    before_ffn     x += A(x), before ln2
+    ffn_out        y = ffn(ln2 x); x += y + A(y)
+    parallel_ffn   x += ffn(z) + A(z), z = ln2 x
+    after_ffn      x += A(x), at the block's end
+    parallel_block x = block(x) + A(x), x as it enters the block
+    ============== =====================================================================================
 
-    Several adapters in one slot run one after the other. Without adapters the block computes exactly what
-    its parent does.
+    In ``temporal_attn``, ``parallel_ffn`` and ``parallel_block`` several adapters read the same input and their
+    deltas sum; in the other slots they run one after the other. An adapter that sees patches alone adds to them
+    alone; in ``attn_map`` the other tokens keep the attention's branch. Without adapters the block computes
+    exactly what its parent does.
 
     Args:
         args, kwargs: mmpretrain's.
@@ -46,40 +57,74 @@ class AdapterBlock(TransformerEncoderLayer):
             self.attn.scaled_dot_product_attention = partial(scaled_dot_product_attention, is_causal=True)
         self.ffn.add_identity = False           # the residual is added here, after ``ffn_out``
         self.adapters = ModuleDict()
+        self.slots: dict[str, list[str]] = {}   # names of the adapters in each
 
-    def add_adapter(self, slot: str, adapter: nn.Module) -> None:
+    def add_adapter(self, slot: str, adapter: Adapter, name: str) -> None:
         """Put an adapter into a slot, behind those already there.
 
         Raises:
-            ValueError: for a slot that does not exist.
+            ValueError: for a slot that does not exist, or a name that is taken.
         """
-        if slot not in SLOTS:
-            raise ValueError(f'slot={slot!r} is not a slot of AdapterBlock: choose one of {", ".join(SLOTS)}')
-        if slot not in self.adapters:
-            self.adapters[slot] = ModuleList()
-        self.adapters[slot].append(adapter)
+        check_slot(slot, SLOTS, name)
+        if name in self.adapters:
+            raise ValueError(f'adapter {name!r}: the block has one of this name already')
+        self.adapters[name] = adapter
+        self.slots.setdefault(slot, []).append(name)
 
     def forward(self, x: Tensor, grid: TokenGrid) -> Tensor:
-        x = self._adapt('before_attn', x, grid)
-        if 'temporal_attn' in self.adapters:
-            x = x + self._adapt('temporal_attn', self._attend_over_time(x, grid), grid)
-        x = x + self._adapt('attn_out', self.attn(self.ln1(x)), grid)
-        x = self._adapt('before_ffn', self._adapt('after_attn', x, grid), grid)
+        entering = x
+        x = self._in_turn('before_attn', x, grid)
+        if self._adapters('temporal_attn'):
+            x = self._beside('temporal_attn', x, self._attend_over_time(x, grid), grid)
+        x = x + self._in_turn('attn_out', self._mapped(self.attn(self.ln1(x)), grid), grid)
+        x = self._in_turn('before_ffn', self._in_turn('after_attn', x, grid), grid)
         z = self.ln2(x)
-        branch = self._adapt('ffn_out', self.ffn(z), grid)
-        if 'parallel_ffn' in self.adapters:
-            branch = branch + self._adapt('parallel_ffn', z, grid)
-        return self._adapt('after_ffn', x + branch, grid)
+        branch = self._beside('parallel_ffn', self._in_turn('ffn_out', self.ffn(z), grid), z, grid)
+        x = self._in_turn('after_ffn', x + branch, grid)
+        return self._beside('parallel_block', x, entering, grid)
 
-    def _adapt(self, slot: str, x: Tensor, grid: TokenGrid) -> Tensor:
-        if slot in self.adapters:
-            for adapter in self.adapters[slot]:
-                x = adapter(x, grid)
+    def _adapters(self, slot: str) -> list[Adapter]:
+        adapters = (self.adapters[name] for name in self.slots.get(slot, ()))
+        return [adapter for adapter in adapters if adapter.enabled]
+
+    def _in_turn(self, slot: str, x: Tensor, grid: TokenGrid) -> Tensor:
+        """x += A1(x); x += A2(x); ..."""
+        for adapter in self._adapters(slot):
+            x = add_delta(x, adapter, x, grid)
         return x
+
+    def _beside(self, slot: str, x: Tensor, source: Tensor, grid: TokenGrid) -> Tensor:
+        """x += A1(source) + A2(source) + ..."""
+        for adapter in self._adapters(slot):
+            x = add_delta(x, adapter, source, grid)
+        return x
+
+    def _mapped(self, y: Tensor, grid: TokenGrid) -> Tensor:
+        """... A2(A1(y)), of patches alone where an adapter sees no other tokens."""
+        for adapter in self._adapters('attn_map'):
+            if adapter.tokens == 'all':
+                y = adapter(y, grid)
+            else:
+                patches = adapter(y[:, grid.span], grid)
+                y = torch.cat([y[:, :grid.span.start], patches, y[:, grid.span.stop:]], dim=1)
+        return y
 
     def _attend_over_time(self, x: Tensor, grid: TokenGrid) -> Tensor:
         # (B·T, L, C) -> (B·L, T, C) -> (B·T, L, C)
         return grid.from_sequences(self.attn(grid.to_sequences(self.ln1(x))), x.shape[1])
+
+    def adapter_places(self) -> dict[str, str]:
+        """The slot of each adapter."""
+        return {f'adapters.{name}': slot for slot, names in self.slots.items() for name in names}
+
+    def old_names(self) -> dict[str, str]:
+        """Beginnings of parameters' names in files of older versions, which went by slot and number."""
+        return {f'adapters.{slot}.{number}.': f'adapters.{name}.' for slot, names in self.slots.items()
+                for number, name in enumerate(names)}
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
+        rename_in_place(state_dict, prefix, self.old_names())
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 def parse_blocks(blocks: str | int | Iterable[int], depth: int) -> list[int]:
@@ -101,9 +146,9 @@ def parse_blocks(blocks: str | int | Iterable[int], depth: int) -> list[int]:
         return list(range(depth))
     chosen: set[int] = set()
     for part in blocks.split(','):
-        first, _, last = part.partition('-')
+        begin, _, end = part.partition('-')
         try:
-            first, last = int(first), int(last or first)
+            first, last = int(begin), int(end or begin)
         except ValueError:
             raise ValueError(f'blocks={blocks!r}: cannot read {part!r}; {expected}') from None
         if not 1 <= first <= last <= depth:

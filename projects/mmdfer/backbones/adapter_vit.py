@@ -14,6 +14,7 @@ from ..adapters import TokenGrid
 from ..registry import MODELS
 from ..weights import load_vit
 from .adapter_block import AdapterBlock
+from .adapter_configs import AdapterConfigs
 from .temporal_embedding import embed_time, new_temporal_embedding
 from .tower import AdapterTower
 
@@ -47,21 +48,22 @@ def architecture(arch: str | dict) -> dict:
 class AdapterViT(AdapterTower, VisionTransformer):
     """mmpretrain's ViT over frames: (B, 3, T, H, W) -> class tokens of the frames (B, T, D).
 
-    Adapters are listed in the config, each with the slot and the blocks it goes to; other keys are the
-    adapter's own arguments. A ``drop_path`` is the last block's and rises linearly from 0 over the blocks::
+    Adapters stand in the config by name, each with the slot and the blocks it goes to; other keys are the
+    adapter's own arguments, and ``None`` in a name's place leaves an adapter out. A ``drop_path`` is the last
+    block's and rises linearly from 0 over the blocks::
 
-        adapters=[dict(type='FEAdapter', slot='before_attn', blocks='all', width=116)]
+        adapters=dict(fe=dict(type='FEAdapter', slot='before_attn', blocks='all', width=116))
 
     With ``freeze`` everything but the adapters, LoRA and the temporal embedding keeps its weights, stays in
     eval mode whatever the model's mode, and blocks before the first adapter keep no graph. Parameter names
-    are those of mmpretrain's ``VisionTransformer``, with ``layers.<i>.adapters.<slot>.<k>`` beside them.
+    are those of mmpretrain's ``VisionTransformer``, with ``layers.<i>.adapters.<name>`` beside them.
     ``init_cfg=dict(type='Pretrained', checkpoint=...)`` reads any format that :func:`mmdfer.weights.load_vit`
     knows and refuses a file of another architecture.
 
     Args:
         arch: ``'tiny'``, ``'small'``, ``'base'``, ``'large'`` (timm's sizes), or a dict with
             ``embed_dims``, ``num_layers``, ``num_heads`` and ``feedforward_channels``.
-        adapters: adapter configs; empty for the plain image model on each frame.
+        adapters: adapter configs by name; empty for the plain image model on each frame. A list is read, too.
         freeze: train adapters and the like alone. ``False`` trains everything.
         lora: arguments of LoRA in every block's attention, e.g. ``dict(rank=8, targets=['qkv'])``; see
             :func:`mmdfer.backbones.lora.add_lora`. Needs ``freeze``.
@@ -79,10 +81,12 @@ class AdapterViT(AdapterTower, VisionTransformer):
         kwargs: mmpretrain's own arguments, such as ``img_size``, ``patch_size``, ``pre_norm``.
 
     Raises:
-        ValueError: for an unknown architecture, adapter slot or block.
+        ValueError: for an unknown architecture, adapter, slot or block.
     """
 
-    def __init__(self, arch: str | dict = 'base', adapters: Sequence[dict] = (), freeze: bool = True,
+    reads_class_token = True
+
+    def __init__(self, arch: str | dict = 'base', adapters: AdapterConfigs = (), freeze: bool = True,
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
                  num_segments: int = 1, proj_dim: int | None = None, lora: dict | None = None,
                  temporal_embedding: int = 0, tune_final_norm: bool = False, average_frames: bool = False,
@@ -175,4 +179,5 @@ class AdapterViT(AdapterTower, VisionTransformer):
         tokens, trailing = self.drop_after_pos(tokens), 0
         if prompts is not None:
             tokens, trailing = torch.cat([tokens, self.expand_prompts(prompts, tokens)], dim=1), prompts.shape[-2]
-        return self.pre_norm(tokens), TokenGrid(frames, *resolution, leading=self.num_extra_tokens, trailing=trailing)
+        height, width = resolution
+        return self.pre_norm(tokens), TokenGrid(frames, height, width, self.num_extra_tokens, trailing)

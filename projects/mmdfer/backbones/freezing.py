@@ -1,16 +1,23 @@
-"""What is tunable and what is frozen, declared once."""
+"""What is tunable and what is frozen: gradients, modes, counts and logs follow :mod:`mmdfer.weights.added`."""
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from mmengine.logging import print_log
 from torch import nn
 
+from ..weights import is_added
 
-def freeze_except(module: nn.Module, is_tunable: Callable[[str], bool]) -> None:
-    """Let gradients reach only the parameters whose name ``is_tunable`` accepts."""
+
+def freeze_but_added(module: nn.Module, also_tunable: tuple[str, ...] = ()) -> None:
+    """Let gradients reach only what a module has beyond the stock one, and parameters of these names' beginnings."""
     for name, parameter in module.named_parameters():
-        parameter.requires_grad_(is_tunable(name))
+        parameter.requires_grad_(is_added(name) or name.startswith(also_tunable))
+
+
+def train_added(module: nn.Module, mode: bool) -> None:
+    """Set the mode of what a module has beyond the stock one, and of nothing else."""
+    for name, part in module.named_modules():
+        if is_added(f'{name}.weight.'):             # the container of adapters, too
+            part.training = mode
 
 
 def count_parameters(module: nn.Module) -> tuple[int, int]:

@@ -8,12 +8,11 @@ from mmengine.model import ModuleList
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..adapters import TokenGrid, share_adapters
-from ..registry import MODELS
-from ..weights import is_added
-from .adapter_block import AdapterBlock, parse_blocks
-from .freezing import freeze_except, log_parameters
-from .lora import NamedLoRALinear, add_lora
+from ..adapters import Adapter, TokenGrid, share_adapters
+from .adapter_block import AHEAD_OF_ATTENTION, BESIDE, AdapterBlock, parse_blocks
+from .adapter_configs import AdapterConfigs, build_adapter, named_adapters, without_skip
+from .freezing import freeze_but_added, log_parameters, train_added
+from .lora import add_lora
 
 
 class AdapterTower:
@@ -27,41 +26,65 @@ class AdapterTower:
     embed_dims: int
     freeze: bool
     with_cp: bool
+    #: Whether there are patches among the tokens, for adapters that see no others.
+    has_patches = True
+    #: Whether nothing but the class token is read of the last block.
+    reads_class_token = False
 
-    def adopt_adapters(self, adapters: Sequence[dict], freeze: bool, with_cp: bool = False, lora: dict | None = None,
+    def adopt_adapters(self, adapters: AdapterConfigs, freeze: bool, with_cp: bool = False, lora: dict | None = None,
                        also_tunable: tuple[str, ...] = ()) -> None:
         """Put adapters into the slots and blocks that their configs name, freeze the rest, log the counts.
 
         Args:
-            adapters: their configs. A ``drop_path`` is the last block's and rises linearly from 0.
+            adapters: their configs by name, or a list. A ``drop_path`` is the last block's and rises linearly
+                from 0.
             freeze: train what :func:`mmdfer.weights.is_added` names alone.
             with_cp: recompute blocks in the backward pass.
             lora: arguments of :func:`mmdfer.backbones.lora.add_lora` for every block's attention.
             also_tunable: beginnings of the names of further parameters that train although ``freeze`` is set.
 
         Raises:
-            ValueError: for a config without a slot, an unknown slot, a block that does not exist, or LoRA in
-                a tower that trains whole.
+            ValueError: for a config without a slot, an unknown slot or type, a block that does not exist, an
+                adapter of patches in a tower without any, or LoRA in a tower that trains whole.
         """
         self.freeze, self.with_cp = freeze, with_cp
         if lora:
             self._add_lora(lora)
-        for cfg in adapters:
-            self._add_adapters(dict(cfg))
+        self._add_adapters(named_adapters(adapters))
         if freeze:
-            freeze_except(self, lambda name: is_added(name) or name.startswith(also_tunable))
+            freeze_but_added(self, also_tunable)
         log_parameters(type(self).__name__, self)
 
-    def _add_adapters(self, cfg: dict) -> None:
-        kind = cfg.get('type')
-        if 'slot' not in cfg:
-            raise ValueError(f'adapter {kind!r} has no slot: add e.g. slot="before_attn"')
-        slot, blocks = cfg.pop('slot'), cfg.pop('blocks', 'all')
-        for index in parse_blocks(blocks, len(self.layers)):
-            own = dict(cfg, dim=self.embed_dims)
-            if 'drop_path' in cfg:
-                own['drop_path'] = cfg['drop_path'] * index / max(len(self.layers) - 1, 1)
-            self.layers[index].add_adapter(slot, MODELS.build(own))
+    def _add_adapters(self, configs: dict[str, dict]) -> None:
+        built: dict[str, list[tuple[AdapterBlock, Adapter, str]]] = {}
+        for name, cfg in configs.items():
+            cfg = without_skip(cfg, name, BESIDE)
+            slot, blocks = cfg.pop('slot'), cfg.pop('blocks', 'all')
+            for index in parse_blocks(blocks, len(self.layers)):
+                own = dict(cfg)
+                if 'drop_path' in cfg:
+                    own['drop_path'] = cfg['drop_path'] * index / max(len(self.layers) - 1, 1)
+                adapter = build_adapter(own, self.embed_dims, name)
+                if adapter.tokens == 'patches' and not self.has_patches:
+                    raise ValueError(f'adapter {name!r}: a {cfg["type"]} sees patches alone, and {type(self).__name__} '
+                                     'has no patches among its tokens: choose one that acts on each token, such as '
+                                     'BottleneckAdapter')
+                built.setdefault(slot, []).append((self.layers[index], adapter, name))
+        # Slot by slot, as older versions ordered parameters: a resumed run's optimizer goes by that order.
+        for slot, places in built.items():
+            for block, adapter, name in places:
+                block.add_adapter(slot, adapter, name)
+
+    def unread_adapters(self) -> list[str]:
+        """Adapters whose deltas nothing reads, so that they get no gradient.
+
+        They see patches alone and stand behind the last attention, in a tower that reads the class token.
+        """
+        if not self.reads_class_token:
+            return []
+        last, index = self.layers[-1], len(self.layers) - 1
+        behind = (name for slot, names in last.slots.items() if slot not in AHEAD_OF_ATTENTION for name in names)
+        return [f'layers.{index}.adapters.{name}' for name in behind if last.adapters[name].tokens == 'patches']
 
     def _add_lora(self, cfg: dict) -> None:
         if not self.freeze:
@@ -73,11 +96,7 @@ class AdapterTower:
         """As usual, but frozen parts stay in eval mode."""
         super().train(mode and not self.freeze)
         if self.freeze:
-            for block in self.layers:
-                block.adapters.train(mode)
-            for module in self.modules():
-                if isinstance(module, NamedLoRALinear):
-                    module.train(mode)
+            train_added(self, mode)
         return self
 
     def tie_frozen(self, guest: AdapterTower) -> int:

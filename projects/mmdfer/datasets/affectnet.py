@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
@@ -89,7 +90,7 @@ class AffectNetDataset(StaticFERDataset):
         rows, names = [], []
         classes = len(self.METAINFO['classes'])
         for line, (name, *box, label) in stream_columns(str(path), (*HEADER[:5], 'expression'), HEADER):
-            row = dict(img_path=str(images / name), gt_label=_expression(label, f'{path}:{line}'))
+            row: dict[str, Any] = dict(img_path=str(images / name), gt_label=_expression(label, f'{path}:{line}'))
             if row['gt_label'] < classes:       # others have no image or box to rely on
                 row['face_box'] = _box(box, f'{path}:{line}')
                 names.append(name)

@@ -96,15 +96,15 @@ class Clip:
         Raises:
             BadClipError: for a frame or video that does not decode.
         """
-        source, indices = self._frames(), np.asarray(list(indices), int).reshape(-1)
+        source, wanted = self._frames(), np.asarray(list(indices), int).reshape(-1)
         several = getattr(source, 'frames', None)
         if several is not None:
-            return several(indices)
+            return several(wanted)
         read: dict[int, np.ndarray] = {}
-        for index in indices.tolist():
+        for index in wanted.tolist():
             if index not in read:
                 read[index] = source.frame(index, min_size)
-        return [read[index] for index in indices.tolist()]
+        return [read[index] for index in wanted.tolist()]
 
     def close(self) -> None:
         """Let go of the file, its reader and what they hold in memory."""

@@ -174,15 +174,15 @@ def check_sizes(kind: type[DeclaredSet]) -> None:
         wrong = [value for value in sizes.values() if not isinstance(value, int) or value < 1]
         if wrong:
             refuse(kind, f'SIZES[{name!r}]', f'{wrong[0]!r} is no number of clips')
-    for (name, split), sizes in kind.CLASS_SIZES.items():
+    for (name, split), counts in kind.CLASS_SIZES.items():
         attribute = f'CLASS_SIZES[{name!r}, {split!r}]'
         check_place(kind, 'CLASS_SIZES', name, (split, ), setups)
-        if len(sizes) != len(kind.METAINFO['classes']):
-            refuse(kind, attribute, f'has {len(sizes)} numbers; expected one for each of the '
+        if len(counts) != len(kind.METAINFO['classes']):
+            refuse(kind, attribute, f'has {len(counts)} numbers; expected one for each of the '
                    f'{len(kind.METAINFO["classes"])} classes')
         whole = kind.SIZES.get(name, {}).get(split)
-        if whole is not None and sum(sizes) != whole:
-            refuse(kind, attribute, f'adds up to {sum(sizes)}, but SIZES says {whole}')
+        if whole is not None and sum(counts) != whole:
+            refuse(kind, attribute, f'adds up to {sum(counts)}, but SIZES says {whole}')
     check_total(kind, [name for name, setup in setups.items() if not setup.group])
 
 

@@ -11,13 +11,12 @@ from mmengine.logging import print_log
 
 from .declaration import refuse
 from .dfer_dataset import DFERDataset
-from .dialects import Dialect
 from .errors import DatasetError
-from .list_files import ListFile, read_list_file
+from .lists import Dialect, ListFile, read_list_file
 
 
 class ListedDataset(DFERDataset):
-    """A set read from a list in any dialect (:mod:`mmdfer.datasets.dialects`), which the log names.
+    """A set read from a list in any dialect (:mod:`mmdfer.datasets.lists`), which the log names.
 
     A set of one's own needs no more than a class with these attributes and those of
     :class:`~mmdfer.datasets.declaration.DeclaredSet`.

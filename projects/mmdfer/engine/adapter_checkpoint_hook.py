@@ -13,7 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop, find_latest_checkpoint
 from ..files import write_link, write_text
 from ..registry import HOOKS
 from ..version import __version__
-from ..weights import check_resumable, frozen_digest, save_tunable
+from ..weights import adapter_places, check_resumable, frozen_digest, save_tunable
 from .sharding import is_sharded
 from .tunable_ema import evaluated_weights
 
@@ -24,8 +24,9 @@ class AdapterCheckpointHook(CheckpointHook):
 
     Each full checkpoint ``epoch_N.pth`` keeps what a resumed run needs. ``last.safetensors`` and, with
     ``save_best``, ``best.safetensors`` hold the tunable parameters with the config and provenance, and
-    ``best.pth`` is a link to the best full checkpoint. A model without frozen parts has no such second file. A run that is resumed validates first when it was
-    stopped between the checkpoint of an epoch and that epoch's validation, so that no result is missing.
+    ``best.pth`` is a link to the best full checkpoint. A model without frozen parts has no such second file. A run that
+    is resumed validates first when it was stopped between the checkpoint of an epoch and that epoch's validation, so
+    that no result is missing.
 
     Args:
         save_best: metric to keep the best checkpoint of, higher being better. Defaults to ``'uar'``.
@@ -88,7 +89,7 @@ class AdapterCheckpointHook(CheckpointHook):
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         # The hook saves an epoch's checkpoint once more after a better validation; FlexibleRunner then counts it as one
         # epoch and iteration later, which a resumed run would leave out.
-        checkpoint['meta'].update(self._position)
+        checkpoint['meta'].update(self._position, adapter_places=adapter_places(_bare(runner.model)))
 
     def _save_checkpoint(self, runner) -> None:
         super()._save_checkpoint(runner)
@@ -109,7 +110,8 @@ class AdapterCheckpointHook(CheckpointHook):
             backbone = runner.cfg.get('model', {}).get('backbone', {})
             with evaluated_weights(runner):
                 save_tunable(_bare(runner.model), os.path.join(self.out_dir, f'{name}.safetensors'), dict(
-                    classes=trained_classes(runner), cfg=runner.cfg.pretty_text, mmdfer_version=__version__, seed=runner.seed,
+                    classes=trained_classes(runner), cfg=runner.cfg.pretty_text,
+                    mmdfer_version=__version__, seed=runner.seed,
                     step=step, unit='epoch' if self.by_epoch else 'iter',
                     metrics={key: float(value) for key, value in metrics.items() if isinstance(value, (int, float))},
                     image_checkpoint=(backbone.get('init_cfg') or {}).get('checkpoint'),

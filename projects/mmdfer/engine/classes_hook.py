@@ -14,10 +14,10 @@ from ..weights import CheckpointError, classes_of_file, fit_classes
 class ClassesHook(Hook):
     """Bring what ``load_from`` loads into the order of the data's classes, and refuse what is of others.
 
-    Classes of the run are the config's ``run_classes`` (:func:`mmdfer.run_config.flow_classes`). A checkpoint of the same
-    classes in another order is permuted; resuming one is refused, since the optimizer's state would stay behind. One of
-    other classes is refused where weights go by class, unless the config says ``fresh_classes=True``: these then keep
-    their own start. Before a loop runs, class texts are compared with the classes of its data set.
+    Classes of the run are the config's ``run_classes`` (:func:`mmdfer.run_config.flow_classes`). A checkpoint of the
+    same classes in another order is permuted; resuming one is refused, since the optimizer's state would stay behind.
+    One of other classes is refused where weights go by class, unless the config says ``fresh_classes=True``: these then
+    keep their own start. Before a loop runs, class texts are compared with the classes of its data set.
     """
 
     priority = 'VERY_HIGH'              # before hooks that read the checkpoint's weights
@@ -33,9 +33,9 @@ class ClassesHook(Hook):
                              bool(runner.cfg.get('fresh_classes')) and not runner._resume)
         moved = any(fitted.get(name) is not tensor for name, tensor in bare.items())
         if moved and runner._resume:
-            raise CheckpointError(f'{file}: has the classes in the order {listed(theirs)}, the data have {listed(ours)}: a run is '
-                                  'resumed with the data that it began with; to begin a new one from its weights, use load_from '
-                                  'without resume')
+            raise CheckpointError(f'{file}: has the classes in the order {listed(theirs)}, the data have '
+                                  f'{listed(ours)}: a run is resumed with the data that it began with; to begin a new '
+                                  'one from its weights, use load_from without resume')
         if moved:
             checkpoint['state_dict'] = fitted
 
@@ -56,9 +56,9 @@ class ClassesHook(Hook):
             if data is None or texts is None or (training and not getattr(head, 'trains_on_labels', True)):
                 continue
             if list(texts) != list(data):
-                raise ValueError(f'{name or type(head).__name__}: its texts are of the classes {listed(texts)}, the data have '
-                                 f'{listed(data)} ({difference(texts, data)}): leave the texts\' classes out of the config, '
-                                 'they come from the data')
+                raise ValueError(f'{name or type(head).__name__}: its texts are of the classes {listed(texts)}, the '
+                                 f'data have {listed(data)} ({difference(texts, data)}): leave the texts\' classes out '
+                                 'of the config, they come from the data')
 
 
 def _bare(model: nn.Module) -> nn.Module:

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ..registry import HOOKS
+from ..weights import with_current_names
 
 
 @HOOKS.register_module()
@@ -134,6 +135,10 @@ class TunableEMAHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         if not runner._resume:
             return                                          # loaded to begin anew: the averages are what to begin with
+        if 'ema_state_dict' in checkpoint:                  # a file of an older version may have older names
+            model = _bare(runner)
+            checkpoint['state_dict'] = with_current_names(model, checkpoint['state_dict'])
+            checkpoint['ema_state_dict'] = with_current_names(model, checkpoint['ema_state_dict'], 'module.')
         ema, state = checkpoint.get('ema_state_dict'), checkpoint['state_dict']
         if ema is None:
             runner.logger.warning('the checkpoint holds no ema_state_dict: averaging begins with its parameters')
@@ -161,5 +166,8 @@ def evaluated_weights(runner) -> Iterator[None]:
 
 
 def _tunable(runner) -> dict[str, Tensor]:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    return {name: parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return {name: parameter.detach() for name, parameter in _bare(runner).named_parameters() if parameter.requires_grad}
+
+
+def _bare(runner) -> nn.Module:
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model

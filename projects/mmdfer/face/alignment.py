@@ -25,7 +25,11 @@ def alignment(landmarks: np.ndarray, edge: int = EDGE) -> np.ndarray:
         landmarks: (68, 2) in pixels of the frame.
         edge: of the crop.
     """
-    parts = np.array([landmarks[part].mean(axis=0) for part in (*EYES, MOUTH)], float)
+    return alignment_of_points(np.array([landmarks[part].mean(axis=0) for part in (*EYES, MOUTH)], float), edge)
+
+
+def alignment_of_points(parts: np.ndarray, edge: int = EDGE) -> np.ndarray:
+    """The same from the eyes and the mouth alone, (3, 2)."""
     # As complex numbers a turn and a scale are one factor: w = a·z + b, by least squares.
     z, w = (points @ (1, 1j) for points in (parts, PLACES * edge))
     (a, b), *_ = np.linalg.lstsq(np.stack([z, np.ones_like(z)], axis=1), w, rcond=None)
@@ -34,10 +38,14 @@ def alignment(landmarks: np.ndarray, edge: int = EDGE) -> np.ndarray:
 
 def aligned_crop(frame: np.ndarray, landmarks: np.ndarray, edge: int = EDGE) -> np.ndarray:
     """The upright face of a frame (H, W, 3) with landmarks (68, 2), as a picture (edge, edge, 3)."""
-    box = square(np.concatenate([landmarks.min(axis=0), landmarks.max(axis=0)]), 1.5)
-    part, shown = cut(frame, box, 2 * edge)             # reduced first: a warp alone would skip pixels
-    points = to_crop(landmarks, shown, part.shape[1])
-    matrix = alignment(points, edge)
+    parts = np.array([landmarks[part].mean(axis=0) for part in (*EYES, MOUTH)], float)
+    return aligned_by_points(frame, parts, np.concatenate([landmarks.min(axis=0), landmarks.max(axis=0)]), edge)
+
+
+def aligned_by_points(frame: np.ndarray, parts: np.ndarray, box: np.ndarray, edge: int = EDGE) -> np.ndarray:
+    """The upright face of a frame (H, W, 3) with eyes and mouth at (3, 2) and a box (4,) around it, (edge, edge, 3)."""
+    part, shown = cut(frame, square(box, 1.5), 2 * edge)            # reduced first: a warp alone would skip pixels
+    matrix = alignment_of_points(to_crop(parts, shown, part.shape[1]), edge)
     matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5    # OpenCV's pixel centres are integers
     return cv2.warpAffine(part, matrix, (edge, edge), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 

@@ -1,26 +1,27 @@
 """Faces and their meshes by MediaPipe's own models, which come with the package and need no network."""
-from __future__ import annotations
 
-import os
-import sys
-from contextlib import contextmanager
+from __future__ import annotations
 
 import numpy as np
 
 from ..registry import FACE_FINDERS
 from .analysis import FaceFinder
 from .boxes import cut, iou, square
+from .detection import FaceDetector
+from .finding import turned_back
+from .mediapipe_graphs import face_mesher, quiet, solutions
 from .mesh import MESH_POINTS, SURFACE
 
-LEAST_SCORE = 0.5
-MESH_MARGIN = 1.0       # detection boxes reach from the brows to the chin
+MESH_MARGIN = 1.0  # detection boxes reach from the brows to the chin
 MESH_CROP = 384
 LEAST_OVERLAP = 0.3
+SAME_PLACE = 0.5  # intersection over union with the face before, whose turn is taken then
+TURN_CHECKED_EVERY = 15
 
 
 @FACE_FINDERS.register_module()
 class MediaPipeFaces(FaceFinder):
-    """Face boxes of a frame, and the mesh of one of them. Every frame is looked at by itself.
+    """Face boxes of a frame, and the mesh of one of them, whichever way up it is.
 
     Raises:
         ImportError: without MediaPipe 0.10.21, the last release that carries the models.
@@ -29,73 +30,50 @@ class MediaPipeFaces(FaceFinder):
     BACKEND = 'MediaPipe'
 
     def __init__(self) -> None:
-        solutions, version = _solutions()
-        self.name = f'MediaPipe {version} face mesh'
-        with _quiet():
-            # The full-range model finds small faces, the short-range one faces that fill the frame.
-            self.detectors = [solutions.face_detection.FaceDetection(model_selection=model,
-                                                                     min_detection_confidence=LEAST_SCORE)
-                              for model in (1, 0)]
-            self.mesher = solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=2, refine_landmarks=True,
-                                                       min_detection_confidence=LEAST_SCORE)
-
-            for graph in (*self.detectors, self.mesher):
-                graph.process(np.zeros((64, 64, 3), np.uint8))      # a graph's first picture writes too
+        self.name = f'MediaPipe {solutions()[1]} face mesh'
+        self.detector = FaceDetector()
+        self.mesher = face_mesher(faces=2, refined=True)
         self._meshed = False
+        self._turn, self._box, self._age = 0, None, 0
 
     def detect(self, frame: np.ndarray) -> np.ndarray:
-        """Boxes (n, 4) of the faces in a frame (H, W, 3), RGB; in its pixels."""
-        height, width = frame.shape[:2]
-        for detector in self.detectors:
-            found = detector.process(frame).detections
-            if found:
-                shares = [face.location_data.relative_bounding_box for face in found]
-                boxes = [(box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height) for box in shares]
-                return np.array(boxes) * (width, height, width, height)
-        return np.empty((0, 4))
+        """Boxes (n, 4) of the faces in a frame (H, W, 3), RGB, in its pixels; turned ones if none is upright."""
+        faces = self.detector.find_alone(frame)
+        return np.stack([face.box for face in faces]) if faces else np.empty((0, 4))
 
     def mesh(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray | None:
         """The mesh (478, 3) of the face in a box of :meth:`detect`, in pixels of the frame; ``None`` for no face."""
         crop, shown = cut(frame, square(box, MESH_MARGIN), MESH_CROP)
-        if self._meshed:
-            found = self.mesher.process(crop).multi_face_landmarks or []
-        else:
-            with _quiet():
-                found = self.mesher.process(crop).multi_face_landmarks or []
-            self._meshed = bool(found)
-        edges = shown[2:] - shown[:2]
+        turn = self._turn_of(frame, box)
+        found = self._meshes(np.ascontiguousarray(np.rot90(crop, turn)))
+        scale = (shown[2:] - shown[:2]) / crop.shape[1::-1]
         best, best_overlap = None, LEAST_OVERLAP
-        for face in found:
-            points = np.array([(point.x, point.y, point.z) for point in face.landmark])
-            assert len(points) == MESH_POINTS
-            points = points * (*edges, edges[0]) + (*shown[:2], 0)
+        for points in found:
+            height, width = np.rot90(crop, turn).shape[:2]
+            flat = turned_back(points[:, :2] * (width, height), turn, crop.shape[:2]) * scale + shown[:2]
+            points = np.concatenate([flat, points[:, 2:] * (shown[2] - shown[0])], axis=1)
             surface = points[:SURFACE, :2]
             overlap = iou(box, np.concatenate([surface.min(axis=0), surface.max(axis=0)])[None])[0]
             if overlap > best_overlap:
                 best, best_overlap = points, overlap
         return best
 
+    def _meshes(self, crop: np.ndarray) -> list[np.ndarray]:
+        """Meshes (478, 3) in shares of a crop."""
+        if self._meshed:
+            found = self.mesher.process(crop).multi_face_landmarks or []
+        else:
+            with quiet():
+                found = self.mesher.process(crop).multi_face_landmarks or []
+            self._meshed = bool(found)
+        meshes = [np.array([(point.x, point.y, point.z) for point in face.landmark]) for face in found]
+        return [mesh for mesh in meshes if mesh.shape == (MESH_POINTS, 3)]
 
-def _solutions():
-    os.environ.setdefault('GLOG_minloglevel', '3')
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-    try:
-        import mediapipe
-        return mediapipe.solutions, mediapipe.__version__
-    except (ImportError, AttributeError):
-        raise ImportError('faces are found by MediaPipe 0.10.21, which is not there: pip install '
-                          '"mmdfer[face]"') from None
-
-
-@contextmanager
-def _quiet():
-    """Keep the lines that MediaPipe's graphs write to stderr at their start away from the user."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, 'wb') as null:
-        os.dup2(null.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+    def _turn_of(self, frame: np.ndarray, box: np.ndarray) -> int:
+        """By how many quarters the face is turned; that of the face before it in the same place, for some frames."""
+        self._age += 1
+        same = self._box is not None and iou(box, self._box[None])[0] >= SAME_PLACE
+        if not same or self._age >= TURN_CHECKED_EVERY:
+            self._turn, self._age = self.detector.turn_of(frame, box), 0
+        self._box = box
+        return self._turn

@@ -91,10 +91,10 @@ def find_maps(clip: str, root: str | None = None) -> Path | None:
         clip: its folder of frames, or its video; a packed clip's may be gone.
         root: folder of the maps, if it is not beside the clips.
     """
-    clip = Path(os.path.abspath(clip))
-    names = dict.fromkeys((clip.name, clip.stem, clip.stem.zfill(5)))       # a list of DFEW writes 00001 as 1
+    path = Path(os.path.abspath(clip))
+    names = dict.fromkeys((path.name, path.stem, path.stem.zfill(5)))       # a list of DFEW writes 00001 as 1
     inside = Path()
-    for parent in list(clip.parents)[:5]:
+    for parent in list(path.parents)[:5]:
         folder = parent.with_name(parent.name + SUFFIX) if root is None else Path(root)
         for name in names:
             if (folder / inside / f'{name}.npz').is_file():

@@ -59,8 +59,8 @@ class CLIPTextHead(BaseHead):
         super().__init__(num_classes, in_channels, average_clips=average_clips, topk=topk, **kwargs)
         self.reduction = TEXT_REDUCTIONS.find(reduce, f'{type(self).__name__}: reduce')()
         if in_channels != encoder.proj_dim and not projection:
-            raise ValueError(f'CLIPTextHead: features have in_channels={in_channels}, the texts {encoder.proj_dim}: set '
-                             'projection=True to train a map between them')
+            raise ValueError(f'CLIPTextHead: features have in_channels={in_channels}, the texts {encoder.proj_dim}: '
+                             'set projection=True to train a map between them')
         self.text_encoder, self.classes = encoder, texts.get('classes')
         self.prompt_learner = self._build_prompts(encoder, texts, prompts or {}, vision_width)
         self.temporal = MODELS.build(temporal) if temporal is not None else None
@@ -71,8 +71,8 @@ class CLIPTextHead(BaseHead):
                        vision_width: int | None = None) -> FixedPrompts:
         spoken = class_texts(**texts)
         if len(spoken) != self.num_classes:
-            raise ValueError(f'CLIPTextHead: texts are of {len(spoken)} classes, num_classes={self.num_classes}: make them '
-                             'equal')
+            raise ValueError(f'CLIPTextHead: texts are of {len(spoken)} classes, num_classes={self.num_classes}: make '
+                             'them equal')
         learner = PROMPT_LEARNERS.find(prompts.get('type', 'PromptLearner'), 'prompts: type')
         return learner(spoken, encoder.embed_dims, vision_width=vision_width, feature_width=encoder.proj_dim,
                        context_length=encoder.context_length,
@@ -107,8 +107,8 @@ class CLIPTextHead(BaseHead):
             ValueError: for features of another rank or width.
         """
         if x.ndim not in (2, 3) or x.shape[-1] != self.in_channels:
-            raise ValueError(f'CLIPTextHead expects features (B, T, {self.in_channels}) or (B, {self.in_channels}), got '
-                             f'{tuple(x.shape)}: set in_channels to the width of the backbone')
+            raise ValueError(f'CLIPTextHead expects features (B, T, {self.in_channels}) or (B, {self.in_channels}), '
+                             f'got {tuple(x.shape)}: set in_channels to the width of the backbone')
         if x.ndim == 3:
             x = x.mean(dim=1) if self.temporal is None else self.temporal(x)
         return unit(x if self.projection is None else self.projection(x))
@@ -153,6 +153,6 @@ def texts_of(samples: Sequence, key: str = 'caption') -> list[str]:
     """
     missing = [sample.metainfo.get('video_id', '?') for sample in samples if not sample.metainfo.get(key)]
     if missing:
-        raise ValueError(f'{len(missing)} of {len(samples)} clips have no {key} (such as {missing[:3]}): use a data set '
-                         f'with captions and pack them by PackActionInputs(meta_keys=(..., "{key}"))')
+        raise ValueError(f'{len(missing)} of {len(samples)} clips have no {key} (such as {missing[:3]}): use a data '
+                         f'set with captions and pack them by PackActionInputs(meta_keys=(..., "{key}"))')
     return [sample.metainfo[key] for sample in samples]

@@ -44,8 +44,8 @@ class FineCLIPERHead(CLIPTextHead):
                  negative_encoder: dict | None = None, negative_texts: dict | None = None, **kwargs) -> None:
         super().__init__(num_classes, text_encoder, texts, **kwargs)
         if kwargs.get('prompts') or not self.reduction.one_feature:
-            raise ValueError("FineCLIPERHead: leave out prompts and reduce='max'; a class is one direction here, from its "
-                             'negative to its positive text')
+            raise ValueError("FineCLIPERHead: leave out prompts and reduce='max'; a class is one direction here, from "
+                             'its negative to its positive text')
         self.negative_encoder = None
         if negative_encoder is not None:
             self.negative_encoder = MODELS.build(negative_encoder)

@@ -27,8 +27,9 @@ class LinearVideoHead(BaseHead):
         ValueError: without a number of classes.
     """
 
-    def __init__(self, num_classes: int | None = None, in_channels: int = 768, dropout: float = 0., init_std: float = 0.02,
-                 average_clips: str | None = 'prob', topk: tuple[int, ...] = (1, ), **kwargs) -> None:
+    def __init__(self, num_classes: int | None = None, in_channels: int = 768, dropout: float = 0.,
+                 init_std: float = 0.02, average_clips: str | None = 'prob', topk: tuple[int, ...] = (1, ),
+                 **kwargs) -> None:
         num_classes = required_classes(num_classes, type(self).__name__)
         super().__init__(num_classes, in_channels, average_clips=average_clips, topk=topk, **kwargs)
         self.dropout = nn.Dropout(dropout)

@@ -1,42 +1,40 @@
 """Forward and backward of D2Conv3D: project, then gather.
 
-An im2col would write 27·C columns a voxel and multiply them by the weight. The other order is
-cheaper: multiply every input voxel by the weight of every tap first (one GEMM), then let each
-output voxel sum the rows it reads. That sum is an `embedding_bag` with a share for each row, and
-its result has O numbers a voxel, not 27·C. It runs over a slab of taps and a few clips at once,
-so that the projected table stays small; backward works the table out again.
+An im2col would write 27·C columns a voxel and multiply them by the weight. The other order is cheaper: multiply
+every input voxel by the weight of every tap first (one GEMM), then let each output voxel sum the rows it reads. That
+sum is an ``embedding_bag`` with a share for each row, and its result has O numbers a voxel, not 27·C. It runs over a
+slab of taps and a few clips at once, so that the projected table stays small; backward works the table out again.
 
-The gradient of the projected table is the transposed sum: sorted by the row they read, the same
-entries make an `embedding_bag` over the gradient of the output. Nothing is added atomically, so
-the result is the same in every run.
+The gradient of the projected table is the transposed sum: sorted by the row they read, the same entries make an
+``embedding_bag`` over the gradient of the output. Nothing is added atomically, so the result is the same in every run.
 
-Symbols: R input voxels, N output voxels, K taps of a slab, E entries of a voxel,
-C channels in, O channels out.
+Symbols: R input voxels, N output voxels, K taps of a slab, E entries of a voxel, C channels in, O channels out.
 """
+from __future__ import annotations
+
 import math
-from typing import Iterator, Optional
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ._projection import (project, project_to_input, project_to_weight, tap_matrices,
-                          tap_matrices_to_weight)
+from ._projection import project, project_to_input, project_to_weight, tap_matrices, tap_matrices_to_weight
 from ._sampling import Geometry, SamplingGrid, Slab
 
-# Elements of a projected table. On a CPU it should stay within the caches, and be small enough for
-# the allocator to keep its pages; on an accelerator it should fill the device.
+# Elements of a projected table. On a CPU it should stay within the caches, and be small enough for the allocator to
+# keep its pages; on an accelerator it should fill the device.
 TABLE_ELEMENTS = {'cpu': 1 << 21}
 TABLE_ELEMENTS_DEFAULT = 1 << 26
 
 
 class D2Conv3dFunction(torch.autograd.Function):
-    """The checked arguments of `d2conv3d` in, (B, O, T', H', W') out."""
+    """The checked arguments of ``d2conv3d`` in, (B, O, T', H', W') out."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, size: Tensor, weight: Tensor, bias: Optional[Tensor],
-                modulation: Optional[Tensor], geometry: Geometry) -> Tensor:
+    def forward(ctx, x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None, modulation: Tensor | None,
+                geometry: Geometry) -> Tensor:
         ctx.save_for_backward(x, size, weight, modulation)
         ctx.geometry = geometry
         matrices = tap_matrices(weight, geometry.groups)
@@ -55,7 +53,7 @@ class D2Conv3dFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Optional[Tensor], ...]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, size, weight, modulation = ctx.saved_tensors
         need_x, need_size, need_weight, need_bias, need_modulation, _ = ctx.needs_input_grad
         matrices = tap_matrices(weight, ctx.geometry.groups)
@@ -74,13 +72,12 @@ class D2Conv3dFunction(torch.autograd.Function):
                 scales[:, slab.step, slab.taps] = tap_gradient(projected, slab, rows)
 
         def through_rows(slab: Slab, clips: slice, table: Tensor, matrix: Tensor) -> None:
-            spread = scatter(grad[clips].flatten(0, 3), slab.index, slab.weight,
-                             len(table) * matrix.shape[2]).to(x.dtype)
+            length = len(table) * matrix.shape[2]
+            spread = scatter(grad[clips].flatten(0, 3), slab.index, slab.weight, length).to(x.dtype)
             if need_x:
                 grad_x[clips].flatten(0, 3).add_(project_to_input(spread, matrix))
             if need_weight:
-                grad_matrices[slab.step][:, :, slab.taps] += (
-                    project_to_weight(spread, table, matrix))
+                grad_matrices[slab.step][:, :, slab.taps] += project_to_weight(spread, table, matrix)
 
         with torch.autocast(x.device.type, enabled=False):
             clips_at_once, taps_at_once = chunk_sizes(x, weight)
@@ -105,13 +102,12 @@ def gather(table: Tensor, index: Tensor, share: Tensor) -> Tensor:
 
 
 def scatter(rows: Tensor, index: Tensor, share: Tensor, length: int) -> Tensor:
-    """The transpose of `gather`: (N, O), (N, E), (N, E) -> (length, O)."""
+    """The transpose of ``gather``: (N, O), (N, E), (N, E) -> (length, O)."""
     key, order = index.flatten().sort(stable=True)
     count = torch.bincount(key, minlength=length)
     first = (count.cumsum(0) - count).int()
     source = order.div(index.shape[1], rounding_mode='floor').int()
-    return F.embedding_bag(source, rows, first, per_sample_weights=share.flatten()[order],
-                           mode='sum')
+    return F.embedding_bag(source, rows, first, per_sample_weights=share.flatten()[order], mode='sum')
 
 
 def slope_gradient(table: Tensor, slab: Slab, grad: Tensor) -> Tensor:
@@ -148,12 +144,13 @@ def chunk_sizes(x: Tensor, weight: Tensor) -> tuple[int, int]:
 
 
 def chunks(length: int, step: int) -> Iterator[slice]:
+    """0 to ``length`` in slices of at most ``step``."""
     for start in range(0, length, step):
         yield slice(start, start + step)
 
 
-def from_channels_last(rows: Optional[Tensor], like: Tensor) -> Optional[Tensor]:
-    """(B, T, H, W, C) -> (B, C, T, H, W), in the dtype and memory format of `like`."""
+def from_channels_last(rows: Tensor | None, like: Tensor) -> Tensor | None:
+    """(B, T, H, W, C) -> (B, C, T, H, W), in the dtype and memory format of ``like``."""
     if rows is None:
         return None
     image = rows.to(like.dtype).permute(0, 4, 1, 2, 3)
@@ -165,7 +162,7 @@ def _zeros_channels_last(image: Tensor, dtype: torch.dtype) -> Tensor:
     return image.new_zeros(image.shape[0], *image.shape[2:], image.shape[1], dtype=dtype)
 
 
-def _sampling_grid(clips: slice, x: Tensor, size: Tensor, modulation: Optional[Tensor],
-                   geometry: Geometry, slopes: bool = False) -> SamplingGrid:
+def _sampling_grid(clips: slice, x: Tensor, size: Tensor, modulation: Tensor | None, geometry: Geometry,
+                   slopes: bool = False) -> SamplingGrid:
     scale = None if modulation is None else modulation[clips]
     return SamplingGrid(size[clips], scale, x.shape[2:], geometry, slopes)

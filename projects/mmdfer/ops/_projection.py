@@ -2,6 +2,8 @@
 
 Symbols: R input voxels, K taps, G groups, C channels in, c = C/G, O channels out, o = O/G.
 """
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,7 @@ def tap_matrices(weight: Tensor, groups: int) -> Tensor:
 
 
 def tap_matrices_to_weight(matrices: Tensor, like: Tensor) -> Tensor:
-    """The inverse of `tap_matrices`, in the shape and dtype of `like`."""
+    """The inverse of ``tap_matrices``, in the shape and dtype of ``like``."""
     return matrices.permute(1, 4, 2, 0, 3).reshape(like.shape).to(like.dtype)
 
 
@@ -43,7 +45,7 @@ def project_to_input(grad: Tensor, matrix: Tensor) -> Tensor:
 
 
 def project_to_weight(grad: Tensor, table: Tensor, matrix: Tensor) -> Tensor:
-    """Gradient of the matrix: (R·K, O), (R, C) -> (G, c, K, o). Overwrites `grad`."""
+    """Gradient of the matrix: (R·K, O), (R, C) -> (G, c, K, o). Overwrites ``grad``."""
     groups, inner, taps, outer = matrix.shape
     if inner == 1:
         product = grad.unflatten(0, (-1, taps)).mul_(_by_output(table, outer)).sum(0)  # (K, O)

@@ -1,12 +1,15 @@
 """Where the taps of a D2Conv3D fall, and with which weights they are read.
 
-The taps of one voxel form a product grid, so a position is worked out once an axis and shared by
-all taps that meet there. A tap beside the centre lies between two cells of its axis, the middle
-tap lies on the voxel's own cell. A 3x3x3 kernel so reads 5·5·5 = 125 cells, not 27·8 = 216.
+The taps of one voxel form a product grid, so a position is worked out once an axis and shared by all taps that meet
+there. A tap beside the centre lies between two cells of its axis, the middle tap lies on the voxel's own cell. A 3×3×3
+kernel so reads 5·5·5 = 125 cells, not 27·8 = 216.
 
 Symbols: N output voxels, E entries (cells read) of one axis, P entries of the height-width plane.
 """
-from typing import Callable, Iterator, NamedTuple, Optional
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,31 +29,37 @@ class Geometry(NamedTuple):
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
         """(T, H, W) of the input to (T', H', W') of the output."""
-        return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in
-                     zip(shape, self.kernel, self.stride, self.padding, self.dilation))
+        t, h, w = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in
+                   zip(shape, self.kernel, self.stride, self.padding, self.dilation))
+        return t, h, w
 
 
 class Axis(NamedTuple):
     """The cells that the taps of one axis read.
 
-    index (N, E): cell, int32, clamped into the axis. weight (N, E): its share, 0 outside.
-    slope (N, E): derivative of the share by the size, None where the size is fixed.
-    taps: the tap of every entry, ascending.
+    Args:
+        index: cell, (N, E) of int32, clamped into the axis.
+        weight: its share, (N, E), 0 outside.
+        slope: derivative of the share by the size, (N, E); ``None`` where the size is fixed.
+        taps: the tap of every entry, ascending.
     """
     index: Tensor
     weight: Tensor
-    slope: Optional[Tensor]
+    slope: Tensor | None
     taps: list[int]
 
 
 class Slab(NamedTuple):
     """All reads of some taps that share one step in time, (N, E) each.
 
-    step: the tap in time. taps: which of the kh·kw taps of a frame.
-    index: row of the projected table, which holds these taps for every voxel of the input.
-    weight: share, modulation included. share: the same without modulation.
-    slopes: derivative of `weight` by each channel of the size map.
-    tap_sizes: how many entries each tap has for each entry in time.
+    Args:
+        step: the tap in time.
+        taps: which of the kh·kw taps of a frame.
+        index: row of the projected table, which holds these taps for every voxel of the input.
+        weight: share, modulation included.
+        share: the same without modulation.
+        slopes: derivative of ``weight`` by each channel of the size map.
+        tap_sizes: how many entries each tap has for each entry in time.
     """
     step: int
     taps: slice
@@ -61,12 +70,12 @@ class Slab(NamedTuple):
     tap_sizes: list[int]
 
 
-def axis_entries(size: Optional[Tensor], axis: int, length: int, geometry: Geometry,
-                 grid: tuple[int, ...], like: Tensor) -> Axis:
-    """Entries of one axis: tap b is read at `index·stride - padding + dilation·(k//2) + b·size`.
+def axis_entries(size: Tensor | None, axis: int, length: int, geometry: Geometry, grid: tuple[int, ...],
+                 like: Tensor) -> Axis:
+    """Entries of one axis: tap b is read at ``index·stride - padding + dilation·(k//2) + b·size``.
 
     Args:
-        size: (B, T', H', W') dilation of every voxel on this axis, None for 1 everywhere.
+        size: (B, T', H', W') dilation of every voxel on this axis, ``None`` for 1 everywhere.
         axis: 0 for t, 1 for h, 2 for w.
         length: cells of the input on this axis.
         geometry: of the convolution.
@@ -109,15 +118,15 @@ class SamplingGrid:
     """The reads of a convolution, handed out in slabs of taps.
 
     Args:
-        size: (B, S, T', H', W'), S as in `SIZE_MAPS`.
-        modulation: (B, K, T', H', W') or None.
+        size: (B, S, T', H', W'), S as in ``SIZE_MAPS``.
+        modulation: (B, K, T', H', W') or ``None``.
         shape: (T, H, W) of the input.
         geometry: of the convolution.
         slopes: whether the slabs carry derivatives by the size.
     """
 
-    def __init__(self, size: Tensor, modulation: Optional[Tensor], shape: tuple[int, ...],
-                 geometry: Geometry, slopes: bool = False) -> None:
+    def __init__(self, size: Tensor, modulation: Tensor | None, shape: tuple[int, ...], geometry: Geometry,
+                 slopes: bool = False) -> None:
         self.channel_of_axis = AXIS_CHANNELS[size.shape[1]]
         self.plane_taps = geometry.kernel[1] * geometry.kernel[2]
         grid = (size.shape[0], *size.shape[2:])
@@ -133,8 +142,7 @@ class SamplingGrid:
             scale = modulation.permute(0, 2, 3, 4, 1)
             self.modulation = scale.reshape(-1, geometry.kernel[0], self.plane_taps)
 
-    def _join_plane(self, high: Axis, wide: Axis, shape: tuple[int, ...], geometry: Geometry,
-                    slopes: bool) -> None:
+    def _join_plane(self, high: Axis, wide: Axis, shape: tuple[int, ...], geometry: Geometry, slopes: bool) -> None:
         """Products of the two axes of a frame, (N, P), the entries of one tap side by side."""
         entries = sorted((i * geometry.kernel[2] + j, a, b) for a, i in enumerate(high.taps)
                          for b, j in enumerate(wide.taps))
@@ -151,7 +159,7 @@ class SamplingGrid:
             self.plane_slopes = [slope_h + slope_w] if shared else [slope_h, slope_w]
 
     def slabs(self, width: int) -> Iterator[Slab]:
-        """All taps, at most `width` of one step in time at once."""
+        """All taps, at most ``width`` of one step in time at once."""
         for step in range(self.time.taps[-1] + 1):
             for start in range(0, self.plane_taps, width):
                 yield self._slab(step, slice(start, min(start + width, self.plane_taps)))

@@ -1,13 +1,15 @@
-"""Dynamic dilated 3D convolution (D2Conv3D) in plain PyTorch, for CPU and CUDA.
+"""Dynamic dilated 3D convolution (D²Conv3D) in plain PyTorch, for CPU and CUDA.
 
-Schmidt et al., "D2Conv3D: Dynamic Dilated Convolutions for Object Segmentation in Videos",
-WACV 2022. Every output voxel has its own dilation on each axis:
+Schmidt et al., "D2Conv3D: Dynamic Dilated Convolutions for Object Segmentation in Videos", WACV 2022. Every output
+voxel has its own dilation on each axis::
 
     y(p) = sum over taps b of  W(b) · m(p, b) · x(c(p) + b · size(p))
 
 with c(p) the input cell under p, trilinear interpolation, and 0 outside the clip.
 """
-from typing import Optional, Sequence, Union
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -17,20 +19,20 @@ from torch import Tensor, nn
 from ._autograd import D2Conv3dFunction
 from ._sampling import SIZE_MAPS, Geometry
 
-Triple = Union[int, Sequence[int]]
+Triple = int | Sequence[int]
 
-def d2conv3d(x: Tensor, size: Tensor, weight: Tensor, bias: Optional[Tensor] = None,
-             modulation: Optional[Tensor] = None, stride: Triple = 1, padding: Triple = 0,
-             dilation: Triple = 1, groups: int = 1) -> Tensor:
+
+def d2conv3d(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None = None, modulation: Tensor | None = None,
+             stride: Triple = 1, padding: Triple = 0, dilation: Triple = 1, groups: int = 1) -> Tensor:
     """3D convolution with a dilation of its own for every output voxel and axis.
 
-    Tap b in ``dilation · {-(k//2)..k//2}`` is read at ``centre + b · size``. With ``size = 1`` this
-    is ``F.conv3d``. Nothing is differentiable twice.
+    Tap b in ``dilation · {-(k//2)..k//2}`` is read at ``centre + b · size``. With ``size = 1`` this is
+    ``F.conv3d``. Nothing is differentiable twice.
 
     Args:
         x: (B, C, T, H, W).
-        size: (B, S, T', H', W') at the resolution of the output. S = 1: one map for h and w;
-            2: h and w; 3: t, h and w. An axis without a map has size 1. Values are not checked.
+        size: (B, S, T', H', W') at the resolution of the output. S = 1: one map for h and w; 2: h and w; 3: t, h
+            and w. An axis without a map has size 1. Values are not checked.
         weight: (O, C / groups, kt, kh, kw), odd kernels only.
         bias: (O,).
         modulation: (B, kt·kh·kw, T', H', W'), a scale for each tap, meant to lie in [0, 1].
@@ -38,15 +40,14 @@ def d2conv3d(x: Tensor, size: Tensor, weight: Tensor, bias: Optional[Tensor] = N
         groups: as in ``F.conv3d``.
 
     Returns:
-        (B, O, T', H', W') in the dtype of x (under autocast, in autocast's). Positions and shares
-        are worked out in float32, or in float64 if x is.
+        (B, O, T', H', W') in the dtype of x (under autocast, in autocast's). Positions and shares are worked out
+        in float32, or in float64 if x is.
 
     Raises:
         ValueError: if a shape, dtype, device or number does not fit.
     """
     if weight.ndim != 5:
-        raise ValueError('weight must be (O, C / groups, kt, kh, kw), got '
-                         f'{tuple(weight.shape)}.')
+        raise ValueError(f'weight must be (O, C / groups, kt, kh, kw), got {tuple(weight.shape)}')
     geometry = _check_geometry(weight.shape[2:], stride, padding, dilation, groups)
     x, weight, bias = _autocast(x, weight, bias)
     _check_tensors(x, size, weight, bias, modulation, geometry)
@@ -59,8 +60,8 @@ def d2conv3d(x: Tensor, size: Tensor, weight: Tensor, bias: Optional[Tensor] = N
 class _SizePredictor(nn.Module):
     """The convolution that predicts sizes and modulation; zero at the start.
 
-    It is no `nn.Conv3d` on purpose: initialisers that walk a model and draw new weights for every
-    convolution (`ResNet3d.init_weights` of MMAction2 does) would undo the zeros.
+    It is no ``nn.Conv3d`` on purpose: initialisers that walk a model and draw new weights for every convolution
+    (``ResNet3d.init_weights`` of MMAction2 does) would undo the zeros.
     """
 
     def __init__(self, conv: nn.Conv3d, out_channels: int) -> None:
@@ -71,6 +72,7 @@ class _SizePredictor(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        """Predict a size of 1 everywhere again."""
         nn.init.zeros_(self.weight)
         nn.init.zeros_(self.bias)
 
@@ -83,20 +85,20 @@ class _SizePredictor(nn.Module):
 
 @MODELS.register_module()
 class D2Conv3d(nn.Conv3d):
-    """`nn.Conv3d` whose dilation is predicted for every voxel from its own input.
+    """``nn.Conv3d`` whose dilation is predicted for every voxel from its own input.
 
-    ``size = ELU(raw) + 1`` and, if asked for, ``modulation = sigmoid(raw)``, where raw comes from a
-    plain convolution with the kernel, stride, padding and dilation of the layer, ``groups = 1`` and
-    zero weights, so a new layer is the plain convolution. With modulation a new layer is **half**
-    the plain convolution, since sigmoid(0) = 0.5; the authors' release ("v2") starts there too.
+    ``size = ELU(raw) + 1`` and, if asked for, ``modulation = sigmoid(raw)``, where raw comes from a plain
+    convolution with the kernel, stride, padding and dilation of the layer, ``groups = 1`` and zero weights, so a
+    new layer is the plain convolution. With modulation a new layer is **half** the plain convolution, since
+    sigmoid(0) = 0.5; the authors' release ("v2") starts there too.
 
-    Weight and bias have the names and shapes of `nn.Conv3d`, so its checkpoints, inflation from 2D
-    and initialisers work. In MMAction2: ``conv_cfg=dict(type='D2Conv3d')``.
+    Weight and bias have the names and shapes of ``nn.Conv3d``, so its checkpoints, inflation from 2D and
+    initialisers work. In MMAction2: ``conv_cfg=dict(type='D2Conv3d')``.
 
     Args:
-        in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias: as in
-            `nn.Conv3d`; kernels are odd, padding is given in numbers.
-        size_map: 'x' (one size for h and w), 'xy' (h and w) or 'xyz' (t, h and w, the paper's).
+        in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias: as in ``nn.Conv3d``;
+            kernels are odd, padding is given in numbers.
+        size_map: ``'x'`` (one size for h and w), ``'xy'`` (h and w) or ``'xyz'`` (t, h and w, the paper's).
         modulation: predict a scale for each tap and voxel as well.
 
     Raises:
@@ -104,10 +106,10 @@ class D2Conv3d(nn.Conv3d):
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Triple, stride: Triple = 1,
-                 padding: Triple = 0, dilation: Triple = 1, groups: int = 1, bias: bool = True,
-                 size_map: str = 'xyz', modulation: bool = False) -> None:
+                 padding: Triple = 0, dilation: Triple = 1, groups: int = 1, bias: bool = True, size_map: str = 'xyz',
+                 modulation: bool = False) -> None:
         if size_map not in SIZE_MAPS:
-            raise ValueError(f'size_map must be one of {list(SIZE_MAPS)}, got {size_map!r}.')
+            raise ValueError(f'size_map must be one of {list(SIZE_MAPS)}, got {size_map!r}')
         kernel = _triple(kernel_size, 'kernel_size', 1)
         geometry = _check_geometry(kernel, stride, padding, dilation, groups)
         _check_channels(in_channels, out_channels, groups)
@@ -116,8 +118,8 @@ class D2Conv3d(nn.Conv3d):
         taps = kernel[0] * kernel[1] * kernel[2]
         self.size_predictor = _SizePredictor(self, SIZE_MAPS[size_map] + modulation * taps)
 
-    def predict(self, x: Tensor) -> tuple[Tensor, Optional[Tensor]]:
-        """(B, C, T, H, W) -> size (B, S, T', H', W') and modulation (B, K, T', H', W') or None."""
+    def predict(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(B, C, T, H, W) -> size (B, S, T', H', W') and modulation (B, K, T', H', W') or ``None``."""
         raw = self.size_predictor(x)
         if raw.dtype != torch.float64:
             raw = raw.float()
@@ -127,90 +129,87 @@ class D2Conv3d(nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T, H, W) -> (B, O, T', H', W')."""
-        _check_clip(x, self.in_channels, Geometry(self.kernel_size, self.stride, self.padding,
-                                                  self.dilation, self.groups))
+        geometry = Geometry(self.kernel_size, self.stride, self.padding, self.dilation, self.groups)
+        _check_clip(x, self.in_channels, geometry)
         size, modulation = self.predict(x)
-        return d2conv3d(x, size, self.weight, self.bias, modulation, self.stride, self.padding,
-                        self.dilation, self.groups)
+        return d2conv3d(x, size, self.weight, self.bias, modulation, *geometry[1:])
 
     def extra_repr(self) -> str:
         return f'{super().extra_repr()}, size_map={self.size_map!r}, modulation={self.modulation}'
 
 
 def _triple(value: Triple, name: str, least: int) -> tuple[int, int, int]:
-    values = (value,) * 3 if isinstance(value, int) else value
+    values = (value, ) * 3 if isinstance(value, int) else value
     valid = (isinstance(values, Sequence) and not isinstance(values, str) and len(values) == 3
              and all(isinstance(v, int) and v >= least for v in values))
     if not valid:
-        raise ValueError(f'{name} must be an int of at least {least}, or three of them for '
-                         f'(t, h, w), got {value!r}.')
-    return tuple(values)
+        raise ValueError(f'{name} must be an int of at least {least}, or three of them for (t, h, w), got {value!r}')
+    t, h, w = values
+    return t, h, w
 
 
-def _check_geometry(kernel: Sequence[int], stride: Triple, padding: Triple, dilation: Triple,
-                    groups: int) -> Geometry:
+def _check_geometry(kernel: Sequence[int], stride: Triple, padding: Triple, dilation: Triple, groups: int) -> Geometry:
     if any(k % 2 == 0 for k in kernel):
-        raise ValueError(f'D2Conv3D needs odd kernels, since sizes scale around a middle tap; got '
-                         f'{tuple(kernel)}. Use e.g. 3 instead of 2 or 4.')
-    return Geometry(tuple(kernel), _triple(stride, 'stride', 1), _triple(padding, 'padding', 0),
+        raise ValueError(f'D2Conv3D needs odd kernels, since sizes scale around a middle tap; got {tuple(kernel)}: use '
+                         'e.g. 3 instead of 2 or 4')
+    t, h, w = kernel
+    return Geometry((t, h, w), _triple(stride, 'stride', 1), _triple(padding, 'padding', 0),
                     _triple(dilation, 'dilation', 1), groups)
 
 
 def _check_channels(in_channels: int, out_channels: int, groups: int) -> None:
     if groups < 1 or in_channels % groups or out_channels % groups:
         raise ValueError(f'groups must divide in_channels and out_channels; got groups={groups}, '
-                         f'in_channels={in_channels}, out_channels={out_channels}.')
+                         f'in_channels={in_channels}, out_channels={out_channels}')
 
 
 def _check_clip(x: Tensor, channels: int, geometry: Geometry) -> None:
     if x.ndim != 5 or x.shape[1] != channels:
-        raise ValueError(f'x must be (B, {channels}, T, H, W), got {tuple(x.shape)}. Add a batch '
-                         'dimension to a single clip, and put channels before time.')
+        raise ValueError(f'x must be (B, {channels}, T, H, W), got {tuple(x.shape)}: add a batch dimension to a single '
+                         'clip, and put channels before time')
     if min(geometry.output_shape(x.shape[2:])) < 1:
-        raise ValueError(f'A clip of (T, H, W) = {tuple(x.shape[2:])} is too small for kernel '
-                         f'{geometry.kernel}, dilation {geometry.dilation} and padding '
-                         f'{geometry.padding}. Raise the padding or feed a larger clip.')
+        raise ValueError(f'a clip of (T, H, W) = {tuple(x.shape[2:])} is too small for kernel {geometry.kernel}, '
+                         f'dilation {geometry.dilation} and padding {geometry.padding}: raise the padding or feed a '
+                         'larger clip')
 
 
-def _check_tensors(x: Tensor, size: Tensor, weight: Tensor, bias: Optional[Tensor],
-                   modulation: Optional[Tensor], geometry: Geometry) -> None:
+def _check_tensors(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None, modulation: Tensor | None,
+                   geometry: Geometry) -> None:
     _check_clip(x, weight.shape[1] * geometry.groups, geometry)
     _check_channels(x.shape[1], weight.shape[0], geometry.groups)
     output = geometry.output_shape(x.shape[2:])
     if size.ndim != 5 or size.shape[1] not in SIZE_MAPS.values():
-        raise ValueError('size must be (B, S, T\', H\', W\') with S = 1 (h and w together), 2 '
-                         f'(h, w) or 3 (t, h, w), got {tuple(size.shape)}.')
+        raise ValueError("size must be (B, S, T', H', W') with S = 1 (h and w together), 2 (h, w) or 3 (t, h, w), got "
+                         f'{tuple(size.shape)}')
     _check_map('size', size, (len(x), size.shape[1], *output))
     if modulation is not None:
         _check_map('modulation', modulation, (len(x), weight[0, 0].numel(), *output))
     if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f'bias must be ({len(weight)},), one number for each output channel, got '
-                         f'{tuple(bias.shape)}.')
+        raise ValueError(f'bias must be ({len(weight)},), one number for each output channel, got {tuple(bias.shape)}')
     given = {'x': x, 'size': size, 'weight': weight, 'bias': bias, 'modulation': modulation}
     given = {name: tensor for name, tensor in given.items() if tensor is not None}
     if len({tensor.device for tensor in given.values()}) > 1:
         places = ', '.join(f'{name} on {tensor.device}' for name, tensor in given.items())
-        raise ValueError(f'All tensors must be on one device, got {places}. Move them with .to().')
+        raise ValueError(f'all tensors must be on one device, got {places}: move them with .to()')
     if not all(tensor.is_floating_point() for tensor in given.values()):
         kinds = ', '.join(f'{name} {tensor.dtype}' for name, tensor in given.items())
-        raise ValueError(f'All tensors must be floating point, got {kinds}.')
+        raise ValueError(f'all tensors must be floating point, got {kinds}')
     if any(given[name].dtype != x.dtype for name in ('weight', 'bias') if name in given):
-        raise ValueError(f'weight and bias must have the dtype of x, {x.dtype}; weight has '
-                         f'{weight.dtype}. Cast one of them, or run under torch.autocast.')
+        raise ValueError(f'weight and bias must have the dtype of x, {x.dtype}; weight has {weight.dtype}: cast one of '
+                         'them, or run under torch.autocast')
 
 
 def _check_map(name: str, tensor: Tensor, expected: tuple[int, ...]) -> None:
     if tensor.shape != expected:
-        raise ValueError(f'{name} must be {expected}, the resolution of the output, got '
-                         f'{tuple(tensor.shape)}. Predict it with the kernel, stride, padding and '
-                         'dilation of the layer.')
+        raise ValueError(f'{name} must be {expected}, the resolution of the output, got {tuple(tensor.shape)}: predict '
+                         'it with the kernel, stride, padding and dilation of the layer')
 
 
-def _autocast(*tensors: Optional[Tensor]) -> tuple[Optional[Tensor], ...]:
+def _autocast(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
     """Cast as autocast casts the arguments of a convolution; without autocast, change nothing."""
     device = tensors[0].device.type
     if not torch.is_autocast_enabled(device):
         return tensors
     dtype = torch.get_autocast_dtype(device)
-    return tuple(tensor.to(dtype) if tensor is not None and tensor.dtype != torch.float64
-                 else tensor for tensor in tensors)
+    return tuple(tensor.to(dtype) if tensor is not None and tensor.dtype != torch.float64 else tensor
+                 for tensor in tensors)

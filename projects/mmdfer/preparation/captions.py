@@ -47,7 +47,7 @@ def caption_clips(clips: Sequence[SetClip], out: str | Path, model: VideoLlava, 
         return _caption_clips(clips, out, model, batch_size, limit, overwrite, journal)
 
 
-def _caption_clips(clips: Sequence[Clip], out: str | Path, model: VideoLlava, batch_size: int, limit: int | None,
+def _caption_clips(clips: Sequence[SetClip], out: str | Path, model: VideoLlava, batch_size: int, limit: int | None,
                    overwrite: bool, journal: CaptionJournal) -> dict[str, int]:
     from ..captions.video_llava import NUM_FRAMES, PROMPT_VERSION
     about = dict(source='video_llava', model=model.name, prompt=PROMPT_VERSION)

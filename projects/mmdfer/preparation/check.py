@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -13,19 +13,20 @@ from tqdm import tqdm
 from ..clip_names import entries_of, is_folder
 from ..datasets import BadClipError, DFERDataset
 from ..datasets.clips import Clip
-from .checking import Listing, find_faults, inspect_clips, read_listings
-from ..visualization import contact_sheet
 from ..files import write_json
 from ..registry import find_set
+from .checking import Listing, find_faults, inspect_clips, read_listings
 
 THUMB = 128
 MOST_ROWS = 24
+Draw = Callable[[Sequence[np.ndarray], str, int, Sequence[str]], Any]
+"""Draws pictures (H, W, 3) into a file, so many a row, with a line below each."""
 
 
 def check_dataset(kind: str | type[DFERDataset], root: str, clip: str | None = None, out: str | None = None,
                   decode: str = 'first', workers: int = 1, published: bool = True, fresh: bool = False,
-                  **options: Any) -> dict:
-    """Check a copy, print what was found, and write ``report.json`` and ``examples.png``.
+                  draw: Draw | None = None, **options: Any) -> dict:
+    """Check a copy, print what was found, and write ``report.json`` and, where it can be drawn, ``examples.png``.
 
     Args:
         kind: the set's class, or its short name, such as ``'dfew'``; ``'folder'`` for class folders.
@@ -36,6 +37,7 @@ def check_dataset(kind: str | type[DFERDataset], root: str, clip: str | None = N
         workers: processes.
         published: compare with the published sizes; not for a part of a set.
         fresh: look into clips anew that an earlier run into ``out`` found whole.
+        draw: draws pictures into a sheet, such as :func:`mmdfer.visualization.contact_sheet`.
         options: of the data set, such as ``label_base`` and ``class_order``.
 
     Returns:
@@ -64,7 +66,7 @@ def check_dataset(kind: str | type[DFERDataset], root: str, clip: str | None = N
     write_json(report, os.path.join(out, 'report.json'))
     print(format_report(report, faults))
     sheet = os.path.join(out, 'examples.png')
-    has_sheet = draw_examples(listings, clips, reports, folder, sheet)
+    has_sheet = draw is not None and draw_examples(listings, clips, reports, folder, sheet, draw)
     print(f'\nreport.json{" and examples.png are" if has_sheet else " is"} in {out}')
     return report
 
@@ -138,7 +140,7 @@ def format_report(report: dict, faults: Sequence) -> str:
 
 
 def draw_examples(listings: Sequence[Listing], clips: Mapping[str, str], reports: Mapping[str, dict], folder: str,
-                  path: str) -> bool:
+                  path: str, draw: Draw) -> bool:
     """A sheet with the middle frames of some readable clips of each class, a row a class; False if there are none."""
     main = listings[0]
     columns = 8 if len(main.classes) <= 12 else 4
@@ -159,7 +161,7 @@ def draw_examples(listings: Sequence[Listing], clips: Mapping[str, str], reports
                      for place in range(columns - len(shown))]
     if not any(by_class.values()):
         return False
-    contact_sheet(images, path, columns, captions)
+    draw(images, path, columns, captions)
     return True
 
 

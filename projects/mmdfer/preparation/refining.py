@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,12 +12,12 @@ from ..captions.outliers import KINDS, length_statistics, outlier_kinds, shared_
 from ..captions.refine import RULES, Rules, refine_text
 from ..captions.review import Decisions, Outlier, review
 from ..clip_names import clip_path_key
-from ..text.tokenizer import count_tokens
 from ..files import write_json
 
 
 def refine_captions(path: str | Path, out: str | Path | None = None, rules: str | Path = RULES,
-                    ask: bool = False, ids: Collection[str] | None = None) -> dict:
+                    ask: bool = False, ids: Collection[str] | None = None, *,
+                    count_tokens: Callable[[str], int]) -> dict:
     """Write the refined captions of a file, a report, and take a person's decisions on outliers.
 
     The file itself is left as it is. Beside ``out``, ``<stem>.report.json`` holds the statistics and the outliers,
@@ -30,6 +30,7 @@ def refine_captions(path: str | Path, out: str | Path | None = None, rules: str 
         rules: a file of rules.
         ask: ask for decisions in the terminal.
         ids: names of the set's clips; captions of others are refused, clips without one counted.
+        count_tokens: what a text encoder makes of a text, such as :func:`mmdfer.text.tokenizer.count_tokens`.
 
     Returns:
         The report.
@@ -45,14 +46,14 @@ def refine_captions(path: str | Path, out: str | Path | None = None, rules: str 
     captions = read_captions(path, ids, empty_ok=True)
     if any('refined' in caption.about for caption in captions.values()):
         raise CaptionFileError(f'{path}: is refined already; give the file it was made from')
-    rules = Rules(rules)
+    read_rules = Rules(rules)
     texts, changes = {}, {}
     for key, caption in tqdm(captions.items(), desc=str(path), unit='caption', leave=False):
-        texts[key], changes[key] = refine_text(caption.caption, rules)
-    outliers = _outliers(captions, texts, changes, rules)
+        texts[key], changes[key] = refine_text(caption.caption, read_rules)
+    outliers = _outliers(captions, texts, changes, read_rules, count_tokens)
     decisions = Decisions(out.with_suffix('.decisions.jsonl'))
     if ask:
-        review(outliers, decisions, lambda text: outlier_kinds(text, rules, count_tokens(text)))
+        review(outliers, decisions, lambda text: outlier_kinds(text, read_rules, count_tokens(text)))
 
     refined, undecided, choices = [], [], Counter()
     by_id = {outlier.id: outlier for outlier in outliers}
@@ -90,8 +91,8 @@ def refined_path(path: Path) -> Path:
     return path.with_name(REFINED_NAME.replace('captions', path.stem, 1))
 
 
-def _outliers(captions: dict[str, Caption], texts: dict[str, str], changes: dict[str, list[str]],
-              rules: Rules) -> list[Outlier]:
+def _outliers(captions: dict[str, Caption], texts: dict[str, str], changes: dict[str, list[str]], rules: Rules,
+              count_tokens: Callable[[str], int]) -> list[Outlier]:
     shared = shared_texts(texts, rules)
     found = []
     for key, caption in captions.items():

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from itertools import groupby
 
 import torch
@@ -9,13 +10,14 @@ from mmaction.models.recognizers import Recognizer3D
 from torch import Tensor, nn
 
 from ..registry import MODELS, nearest
+from .auxiliary import SumsAuxiliaryLosses
 from .modalities import Modality, build_modalities
 
 MAPS = {'parsing': 'parsing_maps', 'landmarks': 'landmark_maps'}
 
 
 @MODELS.register_module()
-class FineCLIPER(Recognizer3D):
+class FineCLIPER(SumsAuxiliaryLosses, Recognizer3D):
     """Representations of a clip for a :class:`mmdfer.heads.FineCLIPERHead` (FineCLIPER, ACM MM 2024).
 
     The paper's four are::
@@ -37,8 +39,8 @@ class FineCLIPER(Recognizer3D):
         modalities: configs by name; ``None`` in a config's place leaves that modality out.
         encoders: configs of encoders that several modalities share, by name.
         drop_modalities: modalities to leave out in testing, to see what each is worth.
-        map_encoder, maps, caption_encoder, truncate_captions: a shorter form of ``modalities``: frames, those of the two
-            ``maps`` through ``map_encoder`` if there is one, and captions through ``caption_encoder`` if there is one.
+        map_encoder, maps, caption_encoder, truncate_captions: a shorter form of ``modalities``: frames, those of the
+            two ``maps`` through ``map_encoder`` if there is one, captions through ``caption_encoder`` if there is one.
         kwargs: of ``Recognizer3D``.
 
     Raises:
@@ -47,22 +49,24 @@ class FineCLIPER(Recognizer3D):
 
     def __init__(self, backbone: dict, cls_head: dict, modalities: Mapping[str, dict | None] | None = None,
                  encoders: Mapping[str, dict] | None = None, drop_modalities: Sequence[str] = (),
-                 map_encoder: dict | None = None, maps: Sequence[str] = tuple(MAPS), caption_encoder: dict | None = None,
-                 truncate_captions: bool = False, **kwargs) -> None:
+                 map_encoder: dict | None = None, maps: Sequence[str] = tuple(MAPS),
+                 caption_encoder: dict | None = None, truncate_captions: bool = False, **kwargs) -> None:
         super().__init__(backbone, cls_head, **kwargs)
         if modalities is None:
             modalities, encoders = modalities_of_parts(map_encoder, maps, caption_encoder, truncate_captions)
         elif map_encoder is not None or caption_encoder is not None:
-            raise ValueError('FineCLIPER: map_encoder and caption_encoder are a shorter form of modalities: give one of both')
+            raise ValueError('FineCLIPER: map_encoder and caption_encoder are a shorter form of modalities: give one '
+                             'of both')
         self.modalities, configs = build_modalities(modalities, encoders, tuple(drop_modalities))
         for name, config in configs.items():
             self.add_module(name, MODELS.build(config))
-        for name in {modality.encoder for modality in self.modalities.values() if modality.shares_frozen} & set(configs):
+        tied = {modality.encoder for modality in self.modalities.values() if modality.shares_frozen}
+        for name in [name for name in configs if name in tied]:
             self.backbone.tie_frozen(getattr(self, name))
 
     def encoder_of(self, modality: Modality) -> nn.Module:
         """The module that makes a modality's features."""
-        return getattr(self, modality.encoder)
+        return getattr(self, str(modality.encoder))
 
     def predict(self, inputs: Tensor, data_samples: list, **kwargs) -> list:
         """Samples with their prediction; MMAction2's own keeps maps and captions from :meth:`extract_feat`."""
@@ -85,8 +89,8 @@ class FineCLIPER(Recognizer3D):
             self._add(features, present, list(group), inputs, data_samples or [None] * len(inputs))
         features = {modality.name: features[modality.name] for modality in used if modality.name in features}
         if not present or not torch.stack(list(present.values())).any(dim=0).all():
-            raise ValueError('FineCLIPER: a clip of the batch has none of the modalities that are used: leave fewer out, or '
-                             'give the set its maps and captions')
+            raise ValueError('FineCLIPER: a clip of the batch has none of the modalities that are used: leave fewer '
+                             'out, or give the set its maps and captions')
         kwargs = dict(present={name: present[name] for name in features})
         return (self.cls_head(features, **kwargs), {}) if stage == 'head' else (features, kwargs)
 
@@ -116,7 +120,8 @@ def modalities_of_parts(map_encoder: dict | None, maps: Sequence[str], caption_e
     for name in maps:
         if name not in MAPS:
             raise ValueError(f'FineCLIPER: maps={list(maps)}: {name!r} is no kind of maps: {nearest(name, MAPS)}')
-    modalities, encoders = dict(video=dict(type='VideoModality')), {}
+    modalities: dict[str, dict[str, Any]] = dict(video=dict(type='VideoModality'))
+    encoders: dict[str, dict] = {}
     if map_encoder is not None and maps:
         encoders['map'] = map_encoder
         modalities.update((name, dict(type='MapModality', key=MAPS[name], encoder='map')) for name in maps)
@@ -127,7 +132,8 @@ def modalities_of_parts(map_encoder: dict | None, maps: Sequence[str], caption_e
 
 def modalities_of(model: Mapping) -> dict[str, Modality]:
     """The modalities of a model's config, without its encoders."""
-    parts = model.get('modalities'), model.get('encoders')
-    if parts[0] is None:
-        parts = modalities_of_parts(model.get('map_encoder'), model.get('maps', tuple(MAPS)), model.get('caption_encoder'))
-    return build_modalities(*parts, tuple(model.get('drop_modalities') or ()))[0]
+    modalities, encoders = model.get('modalities'), model.get('encoders')
+    if modalities is None:
+        modalities, encoders = modalities_of_parts(model.get('map_encoder'), model.get('maps', tuple(MAPS)),
+                                                   model.get('caption_encoder'))
+    return build_modalities(modalities, encoders, tuple(model.get('drop_modalities') or ()))[0]

@@ -33,7 +33,8 @@ class Modality:
     shares_frozen = False               # whether its encoder is of the backbone's make, with the same frozen weights
     has_picture = False                 # whether :meth:`picture` gives any
 
-    def __init__(self, name: str, encoder: str | dict | None = None, drop: bool = False, colour: str | None = None) -> None:
+    def __init__(self, name: str, encoder: str | dict | None = None, drop: bool = False,
+                 colour: str | None = None) -> None:
         self.name, self.drop, self.colour = name, drop, colour or OWN_COLOURS.get(name)
         self.encoder = encoder if encoder is not None else self.default_encoder
 
@@ -140,9 +141,12 @@ def build_modalities(modalities: Mapping[str, dict | None], encoders: Mapping[st
     ``<modality>_encoder``; one that no modality names is left out. A modality that is ``None`` is left out.
 
     Raises:
-        ValueError: for a type, an encoder or a dropped modality that does not exist, and if none goes through the backbone.
+        ValueError: for a type, an encoder or a dropped modality that does not exist, and if none goes through the
+            backbone.
     """
-    built, configs, encoders = {}, {}, encoders or {}
+    built: dict[str, Modality] = {}
+    configs: dict[str, Any] = {}
+    encoders = encoders or {}
     for name, settings in modalities.items():
         if settings is None:
             continue
@@ -152,8 +156,8 @@ def build_modalities(modalities: Mapping[str, dict | None], encoders: Mapping[st
             configs[f'{name}_encoder'], modality.encoder = modality.encoder, f'{name}_encoder'
         elif modality.encoder != BACKBONE:
             if modality.encoder not in encoders:
-                raise ValueError(f'FineCLIPER: modalities.{name}.encoder={modality.encoder!r}: give its config, or a name: '
-                                 f'{nearest(modality.encoder, (BACKBONE, *encoders))}')
+                raise ValueError(f'FineCLIPER: modalities.{name}.encoder={modality.encoder!r}: give its config, or a '
+                                 f'name: {nearest(modality.encoder, (BACKBONE, *encoders))}')
             configs[f'{modality.encoder}_encoder'] = encoders[modality.encoder]
             modality.encoder = f'{modality.encoder}_encoder'
         built[name] = modality

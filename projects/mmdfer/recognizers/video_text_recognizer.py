@@ -6,10 +6,11 @@ from mmaction.models.recognizers import Recognizer3D
 from torch import Tensor
 
 from ..registry import MODELS
+from .auxiliary import SumsAuxiliaryLosses
 
 
 @MODELS.register_module()
-class VideoTextRecognizer(Recognizer3D):
+class VideoTextRecognizer(SumsAuxiliaryLosses, Recognizer3D):
     """``Recognizer3D`` whose backbone gets the head's vision prompts.
 
     Loss, prediction, views, mixing and the modes of ``forward`` are MMAction2's. The head is a

@@ -22,8 +22,8 @@ def build_model(cfg: Config, checkpoint: str, device: str | None = None) -> nn.M
         checkpoint: full checkpoint, or tunable file with the image checkpoint in the config.
         device: e.g. ``'cuda'``; by default CUDA where there is one.
 
-    The classes of the config's data reach the model, and ``cfg.run_classes`` holds them; where the data name none, they are
-    the checkpoint's.
+    The classes of the config's data reach the model, and ``cfg.run_classes`` holds them; where the data name none, they
+    are the checkpoint's.
 
     Raises:
         CheckpointError: if the file does not fit.

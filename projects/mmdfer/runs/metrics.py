@@ -87,7 +87,8 @@ def read_evaluations(folder: str | os.PathLike) -> list[Evaluation]:
             found.append(Evaluation(**entry))
         except (ValueError, TypeError) as error:
             names = ', '.join(one.name for one in fields(Evaluation))
-            raise ValueError(f'{path}:{number}: no line of an evaluation ({error}); expected a JSON object with {names}') from None
+            raise ValueError(f'{path}:{number}: no line of an evaluation ({error}); expected a JSON object with '
+                             f'{names}') from None
     return sorted(found, key=lambda one: one.step)
 
 
@@ -116,8 +117,8 @@ def best(evaluations: Sequence[Evaluation]) -> Evaluation | None:
 
 
 def result_figures(evaluations: Sequence[Evaluation]) -> dict:
-    """The figures of a ``result.json``: ``unit``, ``uar``, ``war`` and ``epoch`` of the last validation, and ``best`` with
-    those of the one with the best UAR; empty where no validation has a UAR."""
+    """The figures of a ``result.json``: ``unit``, ``uar``, ``war`` and ``epoch`` of the last validation, and ``best``
+    with those of the one with the best UAR; empty where no validation has a UAR."""
     measured = [one for one in evaluations if one.uar is not None]
     if not measured:
         return {}

@@ -1,8 +1,8 @@
 """``result.json``: the figures of a run, written when its training has ended; a run without it is not finished.
 
-``name``, ``config``, ``dataset``, ``title``, ``classes``, ``fold``
+``name``, ``config``, ``dataset``, ``title``, ``classes``, ``fold``, ``folds``
     the run's name in tables, its config's name, the short name of its set, what reports call that (a synthetic set is
-    named so), the set's classes, and the fold; null for what a run does not have.
+    named so), the set's classes, the fold, and all folds that the set has; null or empty for what a run does not have.
 ``settings``
     SHA-256 of the settings that made the figures (:func:`mmdfer.runs.settings.digest_of`).
 ``uar``, ``war``, ``epoch``, ``unit``
@@ -16,8 +16,7 @@
 ``seconds``, ``processes``, ``rss_mib``, ``work_dir``
     wall clock of the last start, the processes, peak memory of the main one, and the folder as the run knew it.
 
-Runs from before these entries lack ``config``, ``dataset``, ``title``, ``classes``, ``settings`` and
-``unit``.
+Runs from before lack ``config``, ``dataset``, ``title``, ``classes``, ``folds``, ``settings`` and ``unit``.
 """
 from __future__ import annotations
 

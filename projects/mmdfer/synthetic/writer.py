@@ -17,7 +17,7 @@ import multiprocessing
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -38,7 +38,7 @@ PICTURES = 'static/Image/aligned'
 VIDEO_FPS = 25
 VIDEO_SIZE = 224
 
-Annotation = Dict[str, object]
+Annotation = Dict[str, Any]
 Task = Tuple[Path, List[Item], Options]
 Progress = Callable[[Iterable[List[Annotation]], int], Iterable[List[Annotation]]]
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from ..registry import TEXT_SOURCES, class_names, nearest
 from .sources import OwnFile
@@ -35,7 +36,7 @@ def class_texts(dataset: str | None = None, source: str | dict = 'noun', templat
         ValueError: for an unknown set, source or template, and a file that lacks classes or has others.
     """
     names = tuple(classes) if classes is not None else class_names(_required(dataset))
-    told = OwnFile(file, source) if file is not None else build_source(source)
+    told = OwnFile(file, cast(str, source)) if file is not None else build_source(source)
     if file is not None and classes is None:
         _check_file(told, names)
     sentences = _templates(templates)
@@ -54,8 +55,9 @@ def build_source(source: str | dict):
 
 def _required(dataset: str | None) -> str:
     if dataset is None:
-        raise ValueError('texts: of which classes? They come from the data of a run, by mmdfer.run_config.flow_classes(cfg); '
-                         'without data give classes=[...], or the short name of a set, such as dataset="dfew"')
+        raise ValueError('texts: of which classes? They come from the data of a run, by '
+                         'mmdfer.run_config.flow_classes(cfg); without data give classes=[...], or the short name of a '
+                         'set, such as dataset="dfew"')
     return dataset
 
 
@@ -66,8 +68,8 @@ def _check_file(file: OwnFile, names: Sequence[str]) -> None:
     extra = [name for name in file.content if name not in places.values()]
     if missing or extra:
         told = [f'{word} {", ".join(map(str, which))}' for word, which in (('lacks', missing), ('has', extra)) if which]
-        raise ValueError(f'texts: {file.path}: {" and ".join(told)}; expected a mapping of the classes {", ".join(names)} to '
-                         'texts')
+        raise ValueError(f'texts: {file.path}: {" and ".join(told)}; expected a mapping of the classes '
+                         f'{", ".join(names)} to texts')
 
 
 def _templates(templates: str | Sequence[str]) -> tuple[str, ...]:
@@ -75,6 +77,6 @@ def _templates(templates: str | Sequence[str]) -> tuple[str, ...]:
         templates = TEMPLATES.get(templates, (templates, ))
     missing = [sentence for sentence in templates if '{}' not in sentence]
     if missing or not templates:
-        raise ValueError(f'texts: templates={list(templates)}: each needs {{}} for the class text, or name an ensemble; '
-                         f'{nearest(missing[0] if missing else "", TEMPLATES)}')
+        raise ValueError(f'texts: templates={list(templates)}: each needs {{}} for the class text, or name an '
+                         f'ensemble; {nearest(missing[0] if missing else "", TEMPLATES)}')
     return tuple(templates)

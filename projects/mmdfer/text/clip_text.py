@@ -9,7 +9,7 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from ..adapters import TokenGrid
-from ..backbones import AdapterBlock, AdapterTower
+from ..backbones import AdapterBlock, AdapterConfigs, AdapterTower
 from ..registry import MODELS
 from ..weights import load_clip_text, text_sizes
 from .tokenizer import end_positions
@@ -45,8 +45,8 @@ def text_architecture(arch: str | dict) -> dict:
 
 def _sizes_in_file(init_cfg: dict | None) -> dict:
     if (init_cfg or {}).get('type') != 'Pretrained':
-        raise ValueError('arch=None reads the sizes from a file: give init_cfg=dict(type="Pretrained", checkpoint=...), '
-                         f'or arch as one of {", ".join(TEXT_ARCHITECTURES)}')
+        raise ValueError('arch=None reads the sizes from a file: give init_cfg=dict(type="Pretrained", '
+                         f'checkpoint=...), or arch as one of {", ".join(TEXT_ARCHITECTURES)}')
     return text_sizes(init_cfg['checkpoint'])
 
 
@@ -54,10 +54,10 @@ def _sizes_in_file(init_cfg: dict | None) -> dict:
 class CLIPTextEncoder(AdapterTower, BaseModule):
     """Tokens (N, L) -> text features (N, D), before normalisation (CLIP, Radford et al., ICML 2021).
 
-    Adapters are listed as in :class:`mmdfer.backbones.AdapterViT`. A text is one frame of L tokens that are
-    no patches, so adapters that act on each token work here, and those that see a video volume are refused::
+    Adapters are named as in :class:`mmdfer.backbones.AdapterViT`. A text is one frame of L tokens that are
+    no patches, so adapters that act on each token work here, and those that see patches alone are refused::
 
-        adapters=[dict(type='BottleneckAdapter', slot='ffn_out', reduction=8)]
+        adapters=dict(ta=dict(type='BottleneckAdapter', slot='ffn_out', reduction=8))
 
     ``init_cfg=dict(type='Pretrained', checkpoint=...)`` reads any format that
     :func:`mmdfer.weights.load_clip_text` knows. Prompt learners work on embeddings: ``embed`` gives them,
@@ -70,7 +70,7 @@ class CLIPTextEncoder(AdapterTower, BaseModule):
             ``num_heads``, ``feedforward_channels`` and ``proj_dim``; ``None`` for the sizes of the file in
             ``init_cfg``.
         context_length: positions; 248 for Long-CLIP.
-        adapters: adapter configs; empty for the plain tower.
+        adapters: adapter configs by name; empty for the plain tower.
         freeze: train adapters alone. ``False`` trains everything.
         with_cp: recompute blocks in the backward pass to save memory.
         layer_cfg: further arguments of every block. OpenAI's weights and those trained after them compute with
@@ -81,7 +81,9 @@ class CLIPTextEncoder(AdapterTower, BaseModule):
         ValueError: for an unknown architecture, adapter slot or block, and for none without a file.
     """
 
-    def __init__(self, arch: str | dict | None = 'ViT-B/16', context_length: int = 77, adapters: Sequence[dict] = (),
+    has_patches = False
+
+    def __init__(self, arch: str | dict | None = 'ViT-B/16', context_length: int = 77, adapters: AdapterConfigs = (),
                  freeze: bool = True, with_cp: bool = False, layer_cfg: dict | None = None,
                  vocabulary: int = VOCABULARY, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)

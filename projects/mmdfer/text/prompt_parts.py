@@ -51,8 +51,8 @@ class FromWords:
         tokens = tokenize(self.words, tower.context_length)
         number = int(end_positions(tokens)) - 1
         if number != context.shape[-2]:
-            raise ValueError(f'prompts: init={self.words!r} has {number} tokens, context={context.shape[-2]}: make them '
-                             'equal')
+            raise ValueError(f'prompts: init={self.words!r} has {number} tokens, context={context.shape[-2]}: make '
+                             'them equal')
         context.copy_(tower.embed(tokens.to(context.device))[0, 1:number + 1].expand_as(context))
 
 

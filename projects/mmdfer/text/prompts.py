@@ -131,11 +131,11 @@ class PromptLearner(FixedPrompts):
         own = dict(vision) if isinstance(vision, dict) else dict(type=vision)
         kind = VISION_PROMPTS.find(own.pop('type', None), 'prompts: vision')
         if context == 0 and (depth > 1 or conditional or class_specific or kind.needs_context or init):
-            raise ValueError('prompts: depth, conditional, class_specific, init and coupled vision prompts are settings of '
-                             'a learned context: set context, e.g. context=2')
+            raise ValueError('prompts: depth, conditional, class_specific, init and coupled vision prompts are '
+                             'settings of a learned context: set context, e.g. context=2')
         if (depth > 1 or kind.needs_context) and (position != 'end' or class_specific):
-            raise ValueError("prompts: deep and coupled prompts stand behind the start token, the same for all classes: "
-                             "leave position='end' and class_specific=False")
+            raise ValueError("prompts: deep and coupled prompts stand behind the start token, the same for all "
+                             "classes: leave position='end' and class_specific=False")
         if vision != 'none' and vision_width is None:
             raise ValueError('prompts: vision prompts need vision_width, the width of the image tower')
         super().__init__(texts, width, vision_width, feature_width, context_length, truncate, context)
@@ -175,7 +175,7 @@ class PromptLearner(FixedPrompts):
             self._start = None
 
     @property
-    def conditional(self) -> bool:
+    def conditional(self) -> bool:                      # type: ignore[override]
         """Whether the texts are others for each clip."""
         return self.condition is not None
 

@@ -100,11 +100,11 @@ class OwnFile:
         value = self.content[place]
         if isinstance(value, dict):
             if self.key not in value:
-                raise ValueError(f'texts: {self.path}: {place} has no {self.key!r}, only {", ".join(map(str, value))}; set '
-                                 'source to one of them')
+                raise ValueError(f'texts: {self.path}: {place} has no {self.key!r}, only {", ".join(map(str, value))}; '
+                                 'set source to one of them')
             value = value[self.key]
         texts = [value] if isinstance(value, str) else value
-        if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+        if not isinstance(texts, list) or not texts or not all(map(_is_text, texts)):
             raise ValueError(f'texts: {self.path}: {place} needs a text or a list of texts, got {value!r}')
         return texts
 
@@ -113,6 +113,10 @@ class OwnFile:
         emotion = find_emotion(name)
         alike = [key for key in self.content if emotion is not None and find_emotion(str(key)) == emotion]
         return name if name in self.content else alike[0] if len(alike) == 1 else None
+
+
+def _is_text(value) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def emotions_of(name: str) -> list[Emotion]:

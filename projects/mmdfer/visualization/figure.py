@@ -1,6 +1,7 @@
 """Figures without pyplot: drawing touches no global state of matplotlib and needs no display."""
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: str | Path | None, dpi: int = 150) -> Figure:
+def save(figure: Figure, path: str | os.PathLike | None, dpi: int = 150) -> Figure:
     """Write a figure, making the folder; the file's ending (.png, .pdf, .svg) decides the format. Without a path
     nothing is written.
 
@@ -40,7 +41,7 @@ def save(figure: Figure, path: str | Path | None, dpi: int = 150) -> Figure:
 
 
 def legend_text(text: str) -> str | None:
-    """A text for a legend, which leaves out what is empty or begins with an underscore; a space of no width goes before."""
+    """A text for a legend, which leaves out one that begins with an underscore: a space of no width goes before."""
     return f'\u200b{text}' if text.startswith('_') else text or None
 
 

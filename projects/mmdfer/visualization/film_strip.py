@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 
@@ -22,6 +21,7 @@ def film_strip(frames: Sequence[np.ndarray], count: int = 8, height: int = 96, g
     Raises:
         ValueError: for no frame, or one that is no picture.
     """
+    import cv2
     if not len(frames):
         raise ValueError('frames is empty: a film strip has at least one')
     for index, frame in enumerate(frames):

@@ -1,6 +1,7 @@
 """A clip's frames above its parsing and landmark maps."""
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Mapping, Sequence
 
@@ -41,7 +42,7 @@ def map_strip(frames: Sequence[np.ndarray], maps: Mapping[str, np.ndarray], coun
     return np.concatenate(rows)
 
 
-def strip_sheet(strips: Sequence[np.ndarray], captions: Sequence[str], path: str | Path | None) -> Figure:
+def strip_sheet(strips: Sequence[np.ndarray], captions: Sequence[str], path: str | os.PathLike | None) -> Figure:
     """Draw strips of pictures below each other at their own size, each under its caption.
 
     Args:

@@ -1,14 +1,36 @@
-"""Which parameters a backbone has beyond the stock model: one declaration for freezing, reading and counting."""
+"""What a model has beyond the stock one, told by parameters' names: one declaration for all that depends on it.
+
+Freezing trains it, eval mode of frozen parts leaves it out, files of stock models are read past it, and counts and
+logs have a row for it.
+"""
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
-_ADDED = re.compile(r'(?:^|\.)(?:adapters\.|lora_\w+\.|temporal_embedding$)')
+#: Kinds of additions, and what tells one in a parameter's name; the group is the name that the addition goes by.
+KINDS = {
+    'adapters': re.compile(r'(?:^|\.)adapters\.(\w+)\.'),
+    'lora': re.compile(r'(?:^|\.)(\w+)\.lora_\w+\.'),
+    'temporal_embedding': re.compile(r'(?:^|\.)(temporal_embedding)$'),
+}
+
+
+class Added(NamedTuple):
+    """An addition: its kind, and its name, such as an adapter's in the config."""
+    kind: str
+    name: str
+
+
+def added(name: str) -> Added | None:
+    """The addition that a parameter belongs to; ``None`` for one of the stock model."""
+    for kind, pattern in KINDS.items():
+        found = pattern.search(name)
+        if found:
+            return Added(kind, found[1])
+    return None
 
 
 def is_added(name: str) -> bool:
-    """Whether a parameter belongs to an adapter, to LoRA or to the temporal embedding.
-
-    Files of the stock model do not have it, and with ``freeze`` it is what trains.
-    """
-    return _ADDED.search(name) is not None
+    """Whether a parameter belongs to an adapter, to LoRA or to the temporal embedding."""
+    return added(name) is not None

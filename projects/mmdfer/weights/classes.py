@@ -67,8 +67,8 @@ def fit_classes(state: dict[str, Tensor], theirs: Sequence[str] | None, ours: Se
         The tensors, those that go by class in the order of ``ours``.
 
     Raises:
-        CheckpointError: for other classes, unless no tensor goes by class; for another order in a head that does not say
-            which tensors do.
+        CheckpointError: for other classes, unless no tensor goes by class; for another order in a head that does not
+            say which tensors do.
     """
     if theirs is None or ours is None or tuple(theirs) == tuple(ours):
         return state
@@ -76,30 +76,32 @@ def fit_classes(state: dict[str, Tensor], theirs: Sequence[str] | None, ours: Se
     if places is None:
         return _of_other_classes(state, theirs, ours, axes, path, fresh)
     if axes is None:
-        raise CheckpointError(f'{path}: has the classes of the data in another order ({listed(theirs)}), and the head does not '
-                              'say which of its tensors go by class; give the head a class_axes(), or test with data in '
-                              'that order')
+        raise CheckpointError(f'{path}: has the classes of the data in another order ({listed(theirs)}), and the head '
+                              'does not say which of its tensors go by class; give the head a class_axes(), or test '
+                              'with data in that order')
     permuted = dict(state)
     for name, axis in axes.items():
         if name in state:
             if state[name].shape[axis] != len(theirs):
-                raise CheckpointError(f'{path}: {name} has {state[name].shape[axis]} classes, its meta names {len(theirs)}: '
-                                      'the file contradicts itself')
+                raise CheckpointError(f'{path}: {name} has {state[name].shape[axis]} classes, its meta names '
+                                      f'{len(theirs)}: the file contradicts itself')
             permuted[name] = state[name].index_select(axis, torch.tensor(places, device=state[name].device))
     if places != list(range(len(places))):
-        print_log(f'{path}: its classes are in the order {listed(theirs)}; {len(axes)} tensors were brought into that of the '
-                  f'data, {listed(ours)}', logger='current')
+        print_log(f'{path}: its classes are in the order {listed(theirs)}; {len(axes)} tensors were brought into that '
+                  f'of the data, {listed(ours)}', logger='current')
     return permuted
 
 
 def _of_other_classes(state: dict[str, Tensor], theirs: Sequence[str], ours: Sequence[str], axes: dict[str, int] | None,
                       path: str | os.PathLike, fresh: bool) -> dict[str, Tensor]:
-    told = f'{path}: was trained on the classes {listed(theirs)}; the data have {listed(ours)} ({difference(theirs, ours)})'
+    told = (f'{path}: was trained on the classes {listed(theirs)}; the data have {listed(ours)} '
+            f'({difference(theirs, ours)})')
     if axes == {}:
         print_log(f'{told}: no weight goes by class, the texts are those of the data', logger='current')
         return state
     if fresh and axes is not None:
         print_log(f'{told}: {", ".join(axes)} keep their own start', logger='current')
         return {name: tensor for name, tensor in state.items() if name not in axes}
-    raise CheckpointError(f'{told}. Use the config and data of its classes; to train on from it with a classifier of its own, '
-                          'give load_from and fresh_classes=True (--cfg-options load_from=FILE fresh_classes=True)')
+    raise CheckpointError(f'{told}. Use the config and data of its classes; to train on from it with a classifier of '
+                          'its own, give load_from and fresh_classes=True (--cfg-options load_from=FILE '
+                          'fresh_classes=True)')

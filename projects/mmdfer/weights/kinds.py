@@ -29,11 +29,12 @@ def kind_of(head: bytes) -> str | None:
     """The kind of a weight file that begins so: ``ZIP``, ``PICKLE``, ``SAFETENSORS``, ``INDEX``, or None for another."""
     if head[:4] == b'PK\3\4':
         return ZIP
+    # Before pickles: the length of a header may begin with their first byte.
+    if looks_like_safetensors(head):
+        return SAFETENSORS
     # Protocols from 2 on begin with their number; before, torch's first pickle is the text of its magic number.
     if head[:1] == b'\x80' and head[1:2] and head[1] <= 5 or head[:6] in (b'L11954', b'I11954'):
         return PICKLE
-    if looks_like_safetensors(head):
-        return SAFETENSORS
     # transformers' list of the files that hold a model's parts
     return INDEX if head.lstrip()[:1] == b'{' and b'"weight_map"' in head else None
 

@@ -22,7 +22,6 @@ _PARTS = (
     ('distillation token', re.compile(r'^dist_token$')),
     ('norm of pooled patches', re.compile(r'^ln2\.')),
     ('projection', re.compile(r'^out_proj\.')),
-    ('adapters', re.compile(r'\.adapters\.|\.lora_\w+\.|^temporal_embedding$')),
     ('other', re.compile('')),
 )
 
@@ -41,7 +40,8 @@ def describe_dropped(shapes: dict[str, tuple[int, ...]]) -> str:
     """What a file's unused tensors are, part by part, as in ``head of 1000 outputs (head.weight, head.bias)``."""
     parts: dict[str, list[str]] = {}
     for key in shapes:
-        parts.setdefault(next(name for name, pattern in _PARTS if pattern.search(key)), []).append(key)
+        part = 'adapters' if is_added(key) else next(name for name, pattern in _PARTS if pattern.search(key))
+        parts.setdefault(part, []).append(key)
     told = []
     for name, keys in parts.items():
         matrices = [shapes[key] for key in keys if len(shapes[key]) == 2]

@@ -4,7 +4,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 from .errors import Unreadable, plain
 
@@ -28,7 +29,7 @@ class Record:
 class Stream:
     """The bytes of an open file from where it stands, never more of them than are there."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BufferedIOBase, size: int) -> None:
         self.file, self.size, self.left = file, size, size
 
     def read(self, count: int) -> bytes:

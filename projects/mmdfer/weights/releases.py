@@ -16,12 +16,12 @@ from .states import find_state_dict
 _BLOCK = r'^transformer\.resblocks\.(\d+)\.'
 _LAYER = r'layers.\1.adapters.'
 _ST_ADAPTER = tuple(
-    (rf'{_BLOCK}adapter_pre_{place}\.{theirs}\.', f'{_LAYER}{slot}.0.{ours}.')
-    for place, slot in (('attn', 'before_attn'), ('mlp', 'before_ffn'))
+    (rf'{_BLOCK}adapter_pre_{place}\.{theirs}\.', f'{_LAYER}st_{place}.{ours}.')
+    for place in ('attn', 'mlp')
     for theirs, ours in (('fc1', 'down'), ('conv', 'conv'), ('fc2', 'up')))
 _AIM = tuple(
-    (rf'{_BLOCK}{letter}_Adapter\.D_fc{number}\.', f'{_LAYER}{slot}.0.{ours}.')
-    for letter, slot in (('T', 'temporal_attn'), ('S', 'attn_out'), ('MLP', 'parallel_ffn'))
+    (rf'{_BLOCK}{letter}_Adapter\.D_fc{number}\.', f'{_LAYER}{name}.{ours}.')
+    for letter, name in (('T', 'temporal'), ('S', 'spatial'), ('MLP', 'mlp'))
     for number, ours in ((1, 'down'), (2, 'up')))
 _TEMPORAL_LAYER = r'^temporal_transformer\.layers\.(\d+)\.'
 _TEMPORAL = ((r'^pos_embedding$', 'pos_embed'),
@@ -68,10 +68,10 @@ def _prefixed(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _st_adapter(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
     tower = {key: value for key, value in state.items() if not key.startswith('fc.')}
-    head = {key: state[key].float() for key in ('fc.weight', 'fc.bias') if key in state}
+    head: dict[str, Tensor] = {key: state[key].float() for key in ('fc.weight', 'fc.bias') if key in state}
     ours = dict(_prefixed('backbone.', as_float(settle(rename(tower, (*_ST_ADAPTER, *OPENAI_TOWER))))),
                 **_prefixed('cls_head.', head))
-    both = any('.adapters.before_attn.' in key for key in ours)
+    both = any('.adapters.st_attn.' in key for key in ours)
     name = 'st_adapter_24x384' if both else 'st_adapter_12x384'
     return Release(ours, {'cls_head.num_classes': _classes(ours, path)}, f'configs/baselines/{name}_vitb16_dfew.py')
 

@@ -15,6 +15,9 @@ from ..files import whole_file
 from .classes import classes_of_file, fit_classes
 from .errors import CheckpointError
 from .loading import is_of_kind
+from .old_names import check_old_meaning, with_current_names
+from .places import META as PLACES
+from .places import adapter_places, check_places
 from .reading import read_checkpoint, read_metadata
 from .states import find_state_dict
 
@@ -57,7 +60,7 @@ def save_tunable(model: nn.Module, path: str | os.PathLike, meta: dict, state: d
     """
     names, whole = tunable_names(model), model.state_dict() if state is None else state
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in whole.items() if name in names}
-    meta = dict(meta, format=FORMAT)
+    meta = dict(meta, format=FORMAT, **{PLACES: adapter_places(model)})
     meta.setdefault('frozen_digest', frozen_digest(model, whole))
     with whole_file(path) as partial:
         save_file(state, partial, metadata={'mmdfer': json.dumps(meta)})
@@ -84,11 +87,14 @@ def load_weights(model: nn.Module, path: str | os.PathLike, classes: Sequence[st
     """
     checkpoint = read_checkpoint(path)
     meta = checkpoint.get('meta') or {}
-    state = fit_classes(find_state_dict(checkpoint, path), classes_of_file(meta), classes, model, path)
+    state = find_state_dict(checkpoint, path)
+    check_old_meaning(state, meta, path)
+    state = fit_classes(with_current_names(model, state), classes_of_file(meta), classes, model, path)
     is_tunable_file = meta.get('format') == FORMAT
     expected = {name: tensor for name, tensor in model.state_dict().items()
                 if not is_tunable_file or name in tunable_names(model)}
     _check_architecture(path, state, expected)
+    check_places(model, meta, path)
     if is_tunable_file:
         _check_frozen(path, meta, model)
     model.load_state_dict(state, strict=False)
@@ -118,8 +124,8 @@ def _check_frozen(path, meta: dict, model: nn.Module) -> None:
     source = meta.get('image_checkpoint')
     remedy = (f'give the same file by --image-checkpoint (it was {source})' if source else
               'its frozen weights came from no file, so use the full .pth checkpoint')
-    raise CheckpointError(f'{path}: holds the tunable part alone and was trained on other frozen weights than the model '
-                          f'has now; {remedy}')
+    raise CheckpointError(f'{path}: holds the tunable part alone and was trained on other frozen weights than the '
+                          f'model has now; {remedy}')
 
 
 def is_tunable_file(path: str | os.PathLike) -> bool:

@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from ...datasets import ListedDataset
     from ...preparation.check import check_dataset
     from ...preparation.choosing import choose_set
+    from ...visualization import contact_sheet
     chosen = choose_set(args.set)
     said, order = dict(chosen.options), args.class_order
     if issubclass(chosen.kind, ListedDataset):
@@ -37,5 +38,5 @@ def run(args: argparse.Namespace) -> int:
     elif order:
         said['metainfo'] = dict(classes=order)
     report = check_dataset(chosen.kind, args.root, args.clip, args.out, args.decode, args.workers, not args.part,
-                           args.fresh, **said)
+                           args.fresh, contact_sheet, **said)
     return 1 if report['faults'] else 0

@@ -35,11 +35,12 @@ def run(args: argparse.Namespace) -> None:
     from ...runs.report import leave_report
     from ..folds import plan_folds, run_folds
     from ..processes import Places
-    plan = plan_folds(args.config, args.rest, args.folds, args.work_dir, args.select, not args.no_train)
+    launch = Launch.from_args(args)
+    plan = plan_folds(args.config, args.rest, args.folds, args.work_dir, args.select, not args.no_train, launch)
     if args.no_train:
         summary = summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select)
     else:
-        summary = run_folds(plan, Places(Launch.from_args(args), args.parallel))
+        summary = run_folds(plan, Places(launch, args.parallel))
     print(tell(summary, plan.out))
     if '--no-report' not in args.rest:
         leave_report(plan.out, plan.folds)

@@ -27,10 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from ...preparation import refining
+    from ...text.tokenizer import count_tokens
     ids = None
     if args.set:
         from ...preparation.choosing import choose_set
         from ...preparation.set_clips import set_clips
         chosen = choose_set(args.set[0])
         ids = [clip.name for clip in set_clips(chosen.kind, args.set[1], **chosen.options)[0]]
-    refining.refine_captions(args.captions, args.out, args.rules or refining.RULES, args.review, ids)
+    refining.refine_captions(args.captions, args.out, args.rules or refining.RULES, args.review, ids,
+                             count_tokens=count_tokens)

@@ -3,9 +3,8 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
-
-import cv2
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..class_bars import plot_class_bars
 from ..confusion import plot_confusion_matrix
@@ -55,6 +54,7 @@ def svg_uri(figure: Figure) -> str:
 
 def strip_uri(image: np.ndarray, quality: int = 85) -> str:
     """An (H, W, 3) RGB uint8 picture as a JPEG data URI."""
+    import cv2
     return _uri('image/jpeg', cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
 
 

@@ -1,0 +1,1 @@
+"""A user's own videos: people, windows, streaming, results, annotated video, page."""

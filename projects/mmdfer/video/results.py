@@ -1,0 +1,130 @@
+"""What inference tells of a video, in one versioned form: a mapping for JSON, a table in long form, and its files.
+
+The mapping (:data:`SCHEMA`):
+
+``schema``      the name of this form
+``video``       the file or folder, ``name`` what its results are called
+``duration``    seconds; ``fps`` frames a second on average; ``frames`` their number; ``size`` [width, height]
+``region``      ``faces`` or ``frame``
+``model``       ``name``, ``notice`` (what must be said wherever its figures stand), ``checkpoints``
+``classes``     K names
+``settings``    ``window``, ``stride`` in seconds, ``smoothing`` (``null``, or what was done)
+``tracks``      a list: ``id``, ``label`` of the person, ``start``, ``end``, ``joined`` (seconds at which a person who
+                came back was known by their looks alone), ``frames`` ([time, x1, y1, x2, y2] each, boxes in pixels of
+                the shown frame), ``windows`` and ``clip``
+``windows``     all windows of all tracks: ``track``, ``start``, ``end`` in seconds, ``seen`` (share of its frames in
+                which the person is), ``label``, ``probabilities`` (K)
+``clip``        ``label`` and ``probabilities`` (K): the mean over all windows; ``null`` where nobody was judged
+``no_face``     [start, end] spans in which nobody is seen
+``complete``    whether the video was read to its end, and ``read_until`` how far, in seconds
+``notes``       sentences that a reader must know
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..files import write_json, write_text
+from .stream import Track
+
+if TYPE_CHECKING:
+    import pandas
+
+SCHEMA = 'mmdfer-video-1'
+COLUMNS = ('track', 'start', 'end', 'seen', 'label')
+
+
+class Result(dict):
+    """The mapping of this module's docstring; :meth:`to_frame` gives its windows as a table."""
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A row a window: track, start, end, seen, label, and a column of probabilities for each class.
+
+        Raises:
+            ImportError: without pandas.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError('to_frame() gives a pandas table: pip install "mmdfer[infer]"') from None
+        return pandas.DataFrame([dict(zip(header(self), row, strict=True)) for row in rows(self)], columns=header(self))
+
+
+def header(result: Mapping[str, Any]) -> list[str]:
+    """Columns of the table; a class that is called like another column is marked as a class."""
+    return [*COLUMNS, *(f'class {name}' if name in COLUMNS else name for name in result['classes'])]
+
+
+def rows(result: Mapping[str, Any]) -> list[list[Any]]:
+    """A row a window, in the order of tracks and times."""
+    return [[*(window[key] for key in COLUMNS), *window['probabilities']] for window in result['windows']]
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """The table as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(header(result))
+    writer.writerows(rows(result))
+    return text.getvalue()
+
+
+def judged(probabilities: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    """Probabilities (K,) with the label of the greatest."""
+    return dict(
+        label=classes[int(np.argmax(probabilities))], probabilities=[round(float(value), 6) for value in probabilities]
+    )
+
+
+def smooth(track: Track, seconds: float) -> None:
+    """Each window's probabilities as the mean over the windows whose middle is at most ``seconds / 2`` away."""
+    middles = np.array([(window.start + window.end) / 2 for window, _ in track.windows])
+    scores = np.stack([score for _, score in track.windows]) if len(middles) else np.zeros((0, 0))
+    track.windows = [
+        (window, scores[np.abs(middles - middle) <= seconds / 2].mean(axis=0))
+        for (window, _), middle in zip(track.windows, middles, strict=True)
+    ]
+
+
+def track_entry(track: Track, classes: Sequence[str]) -> dict[str, Any]:
+    """A track as the mapping tells it."""
+    person = track.person
+    windows = [
+        dict(
+            track=track.number,
+            start=round(window.start, 3),
+            end=round(window.end, 3),
+            seen=round(window.seen, 3),
+            **judged(scores, classes),
+        )
+        for window, scores in track.windows
+    ]
+    mean = np.mean([scores for _, scores in track.windows], axis=0) if track.windows else None
+    return dict(
+        id=track.number,
+        label=f'person {track.number + 1}' if person is not None else 'frame',
+        start=round(track.frames[0][0], 3),
+        end=round(track.end, 3),
+        joined=[] if person is None else [round(time, 3) for time in person.joined],
+        frames=[
+            [round(time, 3), *(round(float(edge), 1) for edge in box)]
+            for time, _, box in track.frames
+            if box is not None
+        ],
+        windows=windows,
+        clip=None if mean is None else judged(mean, classes),
+    )
+
+
+def write_result(result: Mapping[str, Any], stem: Path) -> list[Path]:
+    """Write ``<stem>.json`` and ``<stem>.csv``, each whole or not at all."""
+    files = [stem.with_name(f'{stem.name}{suffix}') for suffix in ('.json', '.csv')]
+    write_json(dict(result), files[0])
+    write_text(table(result), files[1])
+    return files

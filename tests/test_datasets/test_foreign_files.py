@@ -3,7 +3,6 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdfer.apis.inference import find_inputs
 from mmdfer.clip_names import FRAME_SUFFIXES, VIDEO_SUFFIXES, clip_key, is_foreign
 from mmdfer.datasets import BadClipError, VideoFolderDataset
 from mmdfer.datasets.clips import Clip, list_frames
@@ -11,6 +10,7 @@ from mmdfer.datasets.dfer_dataset import walk_clips
 from mmdfer.datasets.packed.layout import Source
 from mmdfer.preparation.checking.clips import inspect_clip
 from mmdfer.preparation.set_clips import folder_clips
+from mmdfer.video.sources import find_sources
 
 from ..conftest import write_clip
 
@@ -83,7 +83,7 @@ def test_tools_for_own_folders_pass_over_litter(tmp_path):
     write_video(tmp_path / 'a.mp4')
     write_clip(tmp_path / 'b', 3)
     litter(tmp_path)
-    assert list(find_inputs(str(tmp_path))) == [str(tmp_path / 'a.mp4')]
+    assert [source.path for source in find_sources([str(tmp_path)])] == [str(tmp_path / 'a.mp4'), str(tmp_path / 'b')]
     clips, _ = folder_clips(str(tmp_path))
     assert [clip.path for clip in clips] == [str(tmp_path / 'a.mp4'), str(tmp_path / 'b')]
 

@@ -41,3 +41,10 @@ def test_a_whole_file_goes_on_as_never_stopped(tmp_path, trained, wrap):
     resumed = resume(tmp_path, wrap(content))
     assert resumed.epoch == 3 and len(resumed.model.seen) == 1
     assert torch.equal(resumed.model.head.weight, whole.model.head.weight)
+
+
+def test_a_configs_text_in_a_file_is_not_run(tmp_path, trained):
+    """mmengine runs ``meta['config']``, of its older files, when it resumes."""
+    content = dict(trained[1], meta=dict(trained[1]['meta'], config=f"open({str(tmp_path / 'ran')!r}, 'w')"))
+    assert resume(tmp_path, content).epoch == 3
+    assert not (tmp_path / 'ran').exists()

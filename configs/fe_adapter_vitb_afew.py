@@ -5,4 +5,4 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(adapters=[dict(type='FEAdapter', slot='before_attn', blocks='all', width=116)]))
+    backbone=dict(adapters=dict(fe=dict(type='FEAdapter', slot='before_attn', blocks='all', width=116))))

@@ -1,15 +1,15 @@
-"""FineCLIPER's configs: the paper's tunable counts, rows that differ as they are called, and zero-shot pairs that fit."""
+"""FineCLIPER's configs: the paper's tunable counts, rows that differ as they say, and zero-shot pairs that fit."""
 import pytest
 import torch
 
-from mmdfer.config_rows import find_row, read_rows, row_files, row_names
-from mmdfer.run_config import load_config, towers
 from mmdfer.apis.counting import count_config
-from mmdfer.runs.published import paper_row
 from mmdfer.apis.running import load_into
+from mmdfer.config_rows import find_row, read_rows, row_files, row_names
 from mmdfer.datasets import class_names
 from mmdfer.labels import find_emotion
 from mmdfer.registry import MODELS
+from mmdfer.run_config import load_config, towers
+from mmdfer.runs.published import paper_row
 
 ROWS = {row.row: row for row in read_rows(row_files()['finecliper']).rows}
 ZERO_SHOT = [row for row in row_names() if row.startswith('finecliper_zeroshot/')]
@@ -26,7 +26,8 @@ def bottleneck(dim, width, count, layers=12):
     return layers * count * (2 * dim * width + width + dim)
 
 
-@pytest.mark.parametrize('name, millions', [('base', 13.4), ('parsing_landmarks', 18.8), ('captions', 14.2), ('all', 19.6)])
+@pytest.mark.parametrize('name, millions', [
+    ('base', 13.4), ('parsing_landmarks', 18.8), ('captions', 14.2), ('all', 19.6)])
 def test_tunable_counts_are_near_the_papers(name, millions):
     """Video 3 adapters of width 128, P and N two each of 128, maps 3 of 96 for both kinds, captions one of 64."""
     base = bottleneck(768, 128, 3) + 2 * bottleneck(512, 128, 2) + 16 * 768        # the embedding of 16 frames
@@ -98,7 +99,7 @@ def test_what_was_trained_on_mafw_loads_for_dfew(tmp_path):
         cfg = load_config(f'finecliper_zeroshot/{name}')
         for tower in towers(cfg.model):
             is_text = tower.type == 'CLIPTextEncoder'
-            tower.update(arch=dict(small, proj_dim=32)) if is_text else tower.update(arch=small, img_size=32, proj_dim=32)
+            tower.update(dict(arch=dict(small, proj_dim=32)) if is_text else dict(arch=small, img_size=32, proj_dim=32))
         models.append(MODELS.build(cfg.model))
     trained, target = models
     trained.init_weights()

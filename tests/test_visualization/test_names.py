@@ -1,10 +1,12 @@
 """Names of runs and classes stand in pictures, pages, Markdown and LaTeX as they are written."""
 import html
 import re
+import warnings
 
 import numpy as np
 import pytest
 from matplotlib.text import Text
+from mmdfer.visualization import figure as figure_module
 from mmdfer.visualization import plot_class_bars, plot_confusion_matrix, plot_curves
 from mmdfer.visualization.figure import legend_text
 from mmdfer.visualization.report import Table, escape_latex, latex_rows
@@ -34,6 +36,16 @@ def test_pictures_take_no_name_for_a_formula(ending, tmp_path):
         assert not any(text.get_parse_math() for text in figure.findobj(Text))
     assert set(classes) <= set(drawn(figures[1])) and AWKWARD[1] in drawn(figures[2])
     assert all((tmp_path / f'{name}.{ending}').stat().st_size > 5000 for name in 'abc')
+
+
+def test_a_name_in_another_script_is_drawn_in_a_font_that_has_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(figure_module, 'SCRIPTS', ('No Such Font', 'STIXGeneral'))           # which has the letter ᶁ
+    figure_module.other_fonts.cache_clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        plot_class_bars({'a': np.ones(2)}, ['ᶁ', 'b'], tmp_path / 'a.png')
+    monkeypatch.undo()
+    figure_module.other_fonts.cache_clear()
 
 
 def test_a_legend_names_every_run():

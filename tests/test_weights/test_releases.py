@@ -67,7 +67,8 @@ def linear(s, name, x):
 def heads_attend(q, k, v, heads, causal=False):
     """Softmax attention (N, L, C), head by head."""
     outputs = []
-    for q, k, v in zip(q.chunk(heads, -1), k.chunk(heads, -1), v.chunk(heads, -1)):
+    whole = q.chunk(heads, -1), k.chunk(heads, -1), v.chunk(heads, -1)
+    for q, k, v in zip(*whole, strict=True):        # noqa: B020
         scores = q @ k.transpose(1, 2) * q.shape[-1]**-0.5
         if causal:
             scores = scores + torch.full(scores.shape[1:], -torch.inf).triu(1)
@@ -159,7 +160,7 @@ def clip_text_features(s, embeddings, ends):
     for block in (f'transformer.resblocks.{index}' for index in range(BLOCKS)):
         x = x + attend(s, block, norm(s, f'{block}.ln_1', x), causal=True)
         x = x + mlp(s, block, norm(s, f'{block}.ln_2', x))
-    return torch.stack([row[end] for row, end in zip(norm(s, 'ln_final', x), ends)]) @ s['text_projection']
+    return torch.stack([row[end] for row, end in zip(norm(s, 'ln_final', x), ends, strict=True)]) @ s['text_projection']
 
 
 def dfer_clip_logits(state, clips, ends):

@@ -10,11 +10,11 @@ from statistics import mean, stdev
 
 from mmengine.config import Config
 
-from ..config_reading import place_beside_frames, row_config
+from ..config_reading import row_config
 from ..config_rows import Row, read_rows, row_files
 from ..files import write_json, write_text
 from ..names import nearest
-from ..run_config import load_config
+from ..run_config import complete_config, load_config
 from ..runs.fold_results import check_settings
 from ..runs.result import is_finished, read_result
 from ..runs.settings import settings_of
@@ -158,7 +158,7 @@ def plan_trials(table: str, out: str, rest: Sequence[str] = (), only: Sequence[s
             trials.append(trial)
             for seed in seeds:
                 check_settings(os.path.join(out, runs[trial.row], f'seed_{seed}'),
-                               dict(settings, **{'randomness.seed': repr(seed)}))
+                               dict(settings, **{'randomness.seed': repr(seed)}), '--out')
     return Plan(tuple(trials), runs, out, tuple(seeds), tuple(rest), demo)
 
 
@@ -184,11 +184,7 @@ def _written(trial: Trial, out: str, demo: bool) -> Trial:
 
 
 def _own_config(trial: Trial) -> Config:
-    if trial.config:
-        return load_config(trial.config)
-    cfg = row_config(*trial.data)
-    place_beside_frames(cfg)
-    return cfg
+    return load_config(trial.config) if trial.config else complete_config(row_config(*trial.data))
 
 
 def run_trials(plan: Plan, launch: Launch = ALONE) -> list[dict]:

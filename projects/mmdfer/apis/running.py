@@ -31,7 +31,7 @@ from ..runs.loading import load_into
 from ..runs.lock import locked
 from ..runs.metrics import read_evaluations, result_figures, to_evaluation
 from ..runs.recording import MetricsHook, PredictionsHook
-from ..runs.result import forget_result, write_result
+from ..runs.result import forget_outcome, write_result
 from ..runs.samples import set_classes, set_name, set_title
 from ..runs.settings import begin_settings, config_name, digest_of, read_settings, settings_of
 from ..visualization import plot_confusion_matrix, plot_curves
@@ -94,7 +94,7 @@ class _BeginHook(Hook):
         if not is_main_process():
             return
         if runner.iter == 0:
-            forget_result(runner.work_dir)
+            forget_outcome(runner.work_dir)
         changed = begin_settings(runner.work_dir, self._cfg, resumed=runner.iter > 0)
         if changed:
             runner.logger.warning(f'the run goes on with other settings than it began with: {changed}')

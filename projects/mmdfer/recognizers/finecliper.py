@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from itertools import groupby
+from typing import Any
 
 import torch
 from mmaction.models.recognizers import Recognizer3D
@@ -100,11 +100,12 @@ class FineCLIPER(SumsAuxiliaryLosses, Recognizer3D):
 
     def _add(self, features: dict, present: dict, group: list[Modality], inputs: Tensor, samples: list) -> None:
         """Features of modalities with one encoder, which sees them as one batch."""
-        batches, found = zip(*(modality.read(inputs, samples, self) for modality in group))
+        batches, found = zip(*(modality.read(inputs, samples, self) for modality in group), strict=True)
         if not self.training and not any(bool(there.any()) for there in found):
             return                                      # in training DDP wants every parameter in every step
         encoded = group[0].encode(self.encoder_of(group[0]), torch.cat(batches) if len(batches) > 1 else batches[0])
-        for modality, feature, there in zip(group, encoded.split([len(batch) for batch in batches]), found):
+        features_of = encoded.split([len(batch) for batch in batches])
+        for modality, feature, there in zip(group, features_of, found, strict=True):
             views = 1 if modality.per_view else inputs.shape[1]
             features[modality.name] = feature.repeat_interleave(views, dim=0)
             present[modality.name] = there.repeat_interleave(views)

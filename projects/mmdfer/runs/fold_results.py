@@ -25,12 +25,13 @@ from .result import figures_of, is_finished
 from .settings import differences, read_settings
 
 
-def check_settings(folder: str, entries: dict[str, str]) -> None:
+def check_settings(folder: str, entries: dict[str, str], option: str = '--work-dir') -> None:
     """Refuse a folder that holds a run, finished or not, of other settings than the ones to run.
 
     Args:
         folder: where the run is to be.
         entries: of :func:`~mmdfer.runs.settings.settings_of`.
+        option: the option that would put the run elsewhere.
 
     Raises:
         ValueError: naming what differs.
@@ -44,7 +45,7 @@ def check_settings(folder: str, entries: dict[str, str]) -> None:
     differing = differences(entries, there.entries)
     if differing:
         raise ValueError(f'{folder} holds a run with other settings: {differing}. Remove the folder, or give another '
-                         '--work-dir')
+                         f'{option}')
 
 
 def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Sequence[int] | None = None,

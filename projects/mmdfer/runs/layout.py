@@ -52,6 +52,9 @@ CONFUSION = 'confusion.png'
 CONSOLE = 'console.log'
 LOCK = 'run.lock'
 FOLDS = 'folds.json'
+REPORT = ('report.html', 'report.md', 'report.json')
+OUTCOME = (RESULT, *REPORT, CURVES, CONFUSION)
+"""What tells of a finished run, and of none that has been begun anew."""
 UNITS = ('epoch', 'iter')
 
 

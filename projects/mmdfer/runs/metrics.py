@@ -16,6 +16,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from numbers import Real
 from pathlib import Path
 
 from ..files import write_text
@@ -57,7 +58,7 @@ def find_figure(metrics: Mapping[str, float], name: str) -> float | None:
 def to_evaluation(metrics: Mapping[str, float], unit: str, step: int, clips: int | None = None) -> Evaluation:
     """What an evaluator returned as :class:`Evaluation`; entries that are no finite number are left out."""
     numbers = {key: float(value) for key, value in metrics.items()
-               if isinstance(value, (int, float)) and math.isfinite(value)}
+               if isinstance(value, Real) and math.isfinite(value)}
     uar, war = find_figure(numbers, 'uar'), find_figure(numbers, 'war')
     recalls, others = {}, {}
     for key, value in numbers.items():

@@ -22,8 +22,8 @@ REQUIRES = [
     'torch>=2.11', 'torchvision', 'mmengine>=0.10.7,<1', 'mmcv-lite==2.1.0', 'mmpretrain==1.2.0',
     f'mmaction2==1.2.0; {DECORD}', 'av>=14,<19',
     'opencv-python>=4.9,<5', 'opencv-contrib-python>=4.9,<5',       # one module, two names: MMEngine's and MMAction2's
-    'numpy>=1.26', 'scipy', 'scikit-learn', 'pillow', 'einops', 'importlib-metadata', 'safetensors', 'matplotlib',
-    'jinja2', 'pyyaml', 'tensorboard', 'tqdm',
+    'numpy>=1.26', 'scipy', 'scikit-learn', 'pillow', 'simplejpeg', 'einops', 'importlib-metadata', 'safetensors',
+    'matplotlib', 'jinja2', 'pyyaml', 'tensorboard', 'tqdm',
 ]
 EXTRAS = {
     'face': [f'mediapipe==0.10.21; {MEDIAPIPE}'],

@@ -55,6 +55,24 @@ def test_faults_are_printed_and_counted(dfew, tmp_path, capsys):
     assert report['clips']['listed'] == 70 and report['clips']['present'] == 69
 
 
+def test_every_damaged_frame_is_named(dfew, tmp_path, capsys):
+    root = shutil.copytree(dfew, tmp_path / 'DFEW')
+    clips = root / 'Clip/clip_224x224'
+    hurt = dict.fromkeys(['00002/00001.jpg', '00002/00002.jpg', *(f'{number:05d}/00002.jpg' for number in range(10, 40))])
+    for name in hurt:
+        data = (clips / name).read_bytes()
+        start = data.index(b'\xff\xda') + 14
+        (clips / name).write_bytes(data[:start + 4] + bytes(16) + data[start + 20:])
+    (clips / '00050/00001.jpg').write_bytes((clips / '00050/00001.jpg').read_bytes()[:-40])
+    report = check_dataset('dfew', str(root), decode='all', out=str(tmp_path / 'out'), published=False)
+    found = {fault['kind']: fault for fault in report['faults']}
+    assert list(found['damaged frame']['examples']) == list(hurt) and found['damaged frame']['count'] == 31
+    assert list(found['cut frame']['examples']) == ['00050/00001.jpg']
+    assert '31 clips, 32 frames: ' in found['damaged frame']['message']
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in hurt)
+
+
 @pytest.mark.parametrize('kind, root, message', [
     ('dfew', '/no/such', '/no/such: no such folder'),
     ('fer39k', '.', "'fer39k' is no data set known here: did you mean 'ferv39k'. choose one of"),

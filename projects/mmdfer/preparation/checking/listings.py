@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...clip_names import entries_of, is_folder
 from ...datasets.declaration import DeclaredSet, Setup
 from ...datasets.dfer_dataset import DFERDataset
 from ...datasets.errors import DatasetError
@@ -113,8 +114,7 @@ def _lists(kind: type[ListedDataset], root: str, options: Mapping) -> Iterator[t
 
 
 def _folders(kind: type[VideoFolderDataset], root: str, options: Mapping) -> Iterator[tuple[Listing, DFERDataset]]:
-    with os.scandir(root) as entries:
-        splits = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith('.'))
+    splits = sorted(entry.name for entry in entries_of(root) if is_folder(entry))
     if not splits:
         raise DatasetError(f'{root}: holds no folder; expected <split>/<class>/<video or folder of frames>')
     for split in splits:

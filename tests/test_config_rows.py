@@ -34,8 +34,11 @@ def test_a_row_is_its_base_on_the_set_that_is_asked_for():
 
 
 def content(**row):
-    return dict(title='Mine', base=dict(dfew='fe_adapter_vitb_dfew', mafw='fe_adapter_vitb_mafw'), groups=[
-        dict(name='g', rows=[dict(dict(row='wide', name='wider', change={'model.backbone.adapters.fe.width': 200}), **row)])])
+    return dict(
+        title='Mine', base=dict(dfew='fe_adapter_vitb_dfew', mafw='fe_adapter_vitb_mafw'), groups=[
+            dict(name='g',
+                 rows=[dict(dict(row='wide', name='wider', change={'model.backbone.adapters.fe.width': 200}), **row)])
+        ])
 
 
 def write(path, told):
@@ -86,10 +89,14 @@ def config():
 
 def test_a_change_takes_the_whole_place_of_what_was_there():
     cfg = config()
-    change_config(cfg, {'model.head.width': 4, 'model.blending': {'alpha': 1}, 'schedulers.0.end': 5, 'model.share': True,
-                        'model.head.names.b': {'type': 'B'}, 'model.head.names.a': None}, 'row')
-    assert cfg == dict(model=dict(type='M', head=dict(width=4, names=dict(a=None, b=dict(type='B'))), blending=dict(alpha=1),
-                                  share=True), schedulers=[dict(type='S', end=5)])
+    change_config(
+        cfg, {
+            'model.head.width': 4, 'model.blending': {'alpha': 1}, 'schedulers.0.end': 5, 'model.share': True,
+            'model.head.names.b': {'type': 'B'}, 'model.head.names.a': None
+        }, 'row')
+    assert cfg == dict(
+        model=dict(type='M', head=dict(width=4, names=dict(a=None, b=dict(type='B'))), blending=dict(alpha=1),
+                   share=True), schedulers=[dict(type='S', end=5)])
 
 
 def test_the_rows_own_values_stay_as_they_are():

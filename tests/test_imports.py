@@ -72,7 +72,8 @@ model = dict(type={kind!r}, arch='tiny', img_size=32)
 
 @pytest.mark.slow
 @pytest.mark.parametrize('first, scope, kind', [
-    ('', 'mmaction', 'AdapterViT'),                                             # a plain script: the config's line alone
+    # a plain script: the config's line alone
+    ('', 'mmaction', 'AdapterViT'),
     ('from mmengine.registry import HOOKS; HOOKS.get("IterTimerHook")', 'mmaction', 'AdapterViT'),    # after a look-up
     ('import mmdfer', 'mmpretrain', 'mmaction.AdapterViT'),                     # before anything of OpenMMLab
 ])

@@ -252,8 +252,9 @@ def warn_about_two_mmcvs() -> bool:
 
 def install() -> None:
     """Have every mend done as soon as what it mends is imported; safe to call again."""
-    explain_missing('mmaction', 'MMAction2 is not there: pip install mmaction2==1.2.0; with --no-deps on machines that decord, '
-                    'which it asks for, has no wheel for (ARM)')
+    explain_missing(
+        'mmaction', 'MMAction2 is not there: pip install mmaction2==1.2.0; with --no-deps on machines that decord, '
+        'which it asks for, has no wheel for (ARM)')
     around_import('torchvision', mend_torchvision_schemas)
     for mend in (mend_pkg_resources, mend_checkpoint_history, mend_atomic_writes):
         after_import('mmengine', mend)

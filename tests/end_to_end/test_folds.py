@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import accuracy_score, recall_score
+
 from mmdfer import run_config as config
 from mmdfer.apis import options
 from mmdfer.apis.running import train
 from mmdfer.evaluation import load_predictions
 from mmdfer.runs.fold_results import summarize_folds
 from mmdfer.runs.metrics import read_evaluations
-from sklearn.metrics import accuracy_score, recall_score
 
 from ..conftest import ROOT, write_dfew
 

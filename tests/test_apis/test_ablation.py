@@ -76,7 +76,8 @@ def test_shrinking_widths_and_reductions():
     small = shrink(dict(a=dict(width=116), b=dict(width=336, groups=336), c=dict(width=120, groups=4)), 12, 4, 24 / 116)
     assert [(one['width'], one.get('groups')) for one in small.values()] == [(24, None), (68, 68), (24, 4)]
     assert list(small) == ['a', 'b', 'c']
-    assert width_scale(dict(a=dict(reduction=8)), dict(a=dict(reduction=4))) == 2 and width_scale({}, dict(a=dict(width=4))) == 1
+    assert width_scale(dict(a=dict(reduction=8)), dict(a=dict(reduction=4))) == 2 and width_scale(
+        {}, dict(a=dict(width=4))) == 1
     assert [shrink(dict(a=dict(reduction=r)), 12, 4, 2.)['a']['reduction'] for r in (4, 8, 16, 1)] == [2, 4, 8, 1]
 
 
@@ -134,7 +135,8 @@ def test_every_row_of_pe_clip_makes_a_model_of_its_own_in_the_demo():
 
 @pytest.fixture(scope='module')
 def dfew(tmp_path_factory):
-    return str(write_dfew(tmp_path_factory.mktemp('ablation') / 'DFEW', train=7, test=7, frames=4, size=16, folds=(1, )))
+    return str(write_dfew(
+        tmp_path_factory.mktemp('ablation') / 'DFEW', train=7, test=7, frames=4, size=16, folds=(1, )))
 
 
 @pytest.mark.parametrize('table', SAME)
@@ -183,8 +185,9 @@ def test_results_of_other_settings_are_refused_by_name(own, dfew, tmp_path):
         write_json(settings_of(cfg), f'{plan.folder(trial, seed)}/settings.json')
         write_json(dict(name='wide'), f'{plan.folder(trial, seed)}/result.json')
     plan_trials(str(own), out, ['--data-root', dfew], seeds=seeds)
-    with pytest.raises(ValueError, match=r'wide/seed_0 holds a run with other settings: optim_wrapper.optimizer.lr is 0.0005 '
-                                         r'there and 0.9 here'):
+    with pytest.raises(
+            ValueError, match=r'wide/seed_0 holds a run with other settings: optim_wrapper.optimizer.lr is 0.0005 '
+            r'there and 0.9 here'):
         plan_trials(str(own), out, ['--data-root', dfew, '--cfg-options', 'optim_wrapper.optimizer.lr=0.9'])
 
 

@@ -30,7 +30,8 @@ def named(name):
 def test_a_config_is_listed_with_its_papers_figures():
     ours, theirs = named('fe_adapter_vitb_mafw'), paper_row('fe_adapter_vitb_mafw', 'mafw')
     assert ours.datasets == ('mafw', ) and ours.tunable == 6_622_644 + 11 * 769
-    assert figures(ours.published['mafw']) == f'{100 * theirs["uar"]:.2f} / {100 * theirs["war"]:.2f}' == '39.41 / 55.02'
+    assert figures(
+        ours.published['mafw']) == f'{100 * theirs["uar"]:.2f} / {100 * theirs["war"]:.2f}' == '39.41 / 55.02'
     assert ours.published_tunable == 6.6e6 and ours.path == 'fe_adapter_vitb_mafw.py'
     row = named('fe_adapter/blocks_1_to_4')
     assert row.datasets == ('dfew', 'ferv39k', 'mafw') and row.published['mafw'] == [34.15, 48.22]
@@ -68,7 +69,8 @@ def test_counts_are_rounded_to_three_figures(count, text):
 
 def test_a_row_is_written_as_a_config_of_its_own(tmp_path):
     dump_config('pe_clip/reduction_16@ferv39k', str(tmp_path / 'my.py'))
-    assert (tmp_path / 'my.py').read_text().startswith('# pe_clip/reduction_16@ferv39k: reduction, 16, written whole.\n')
+    assert (tmp_path /
+            'my.py').read_text().startswith('# pe_clip/reduction_16@ferv39k: reduction, 16, written whole.\n')
     whole = Config.fromfile(tmp_path / 'my.py')
     assert settings_of(whole) == settings_of(load_config('pe_clip/reduction_16@ferv39k'))
     dump_config('aim_vitb16_dfew', str(tmp_path / 'aim.py'))

@@ -8,9 +8,9 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmdfer.run_config import load_config
 from mmdfer.apis.counting import clip_shape, count_config, count_flops, count_model, format_report, saved_bytes
 from mmdfer.ops import D2Conv3d
+from mmdfer.run_config import load_config
 
 from ..conftest import ROOT
 

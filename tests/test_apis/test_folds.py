@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+
 from mmdfer.apis.folds import parse_folds, plan_folds, run_folds
 from mmdfer.apis.launching import Launch
 from mmdfer.apis.processes import Places

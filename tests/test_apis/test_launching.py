@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mmdfer
 import pytest
+
+import mmdfer
 from mmdfer.apis.launching import (
     Launch,
     add_launch_options,

@@ -2,17 +2,17 @@
 import json
 
 import pytest
-from mmdfer.apis.running import test as run_test
-from mmdfer.apis.running import train
+from mmengine.registry import VISBACKENDS
+from mmengine.visualization.vis_backend import BaseVisBackend
+from sklearn.metrics import accuracy_score, recall_score
+
+from mmdfer.apis.running import test as run_test, train
 from mmdfer.evaluation import load_predictions
 from mmdfer.run_config import LOADERS, load_config, set_data
 from mmdfer.runs.folder import RunFolder
 from mmdfer.runs.lock import locked
 from mmdfer.runs.metrics import read_evaluations
 from mmdfer.runs.report import write_report
-from mmengine.registry import VISBACKENDS
-from mmengine.visualization.vis_backend import BaseVisBackend
-from sklearn.metrics import accuracy_score, recall_score
 
 from ..conftest import ROOT, write_dfew
 

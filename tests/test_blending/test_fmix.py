@@ -7,8 +7,8 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from torch.nn import functional as F
 
-from mmdfer.run_config import load_config
 from mmdfer.blending import FMixBlending, fmix_mask
+from mmdfer.run_config import load_config
 
 from ..conftest import ROOT
 

@@ -20,7 +20,8 @@ def bottleneck(dim, reduction):
 def tda(reduction=8, gates=3, gate=True):
     """Norm, the gate a token, down and up, and a recurrent layer of ``gates`` products of input and state."""
     width = VISION // reduction
-    return bottleneck(VISION, reduction) + LAYERS * (2 * VISION + gate * (VISION + 1) + gates * (2 * width**2 + 2 * width))
+    return bottleneck(VISION, reduction) + LAYERS * (2 * VISION + gate * (VISION + 1) + gates *
+                                                     (2 * width**2 + 2 * width))
 
 
 def adapters(reduction=8):

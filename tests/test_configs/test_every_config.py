@@ -1,7 +1,7 @@
 """Every config and every row of a table, each read and built once, and all that it should be held against it.
 
-Counts are compared with those that the metafiles and the rows give, so that a test of a closed form needs no model: it reads
-them there.
+Counts are compared with those that the metafiles and the rows give, so that a test of a closed form needs no model: it
+reads them there.
 """
 from __future__ import annotations
 
@@ -204,7 +204,9 @@ def the_metafile_tells_of_it(read):
     told = about['Training Data'].lower().replace(' ', '_').replace('-', '')
     assert read.name.startswith('demo/') or told == read.set_name.rstrip('7')
     readme = (ROOT / 'configs' / read.name).parent / 'README.md'
-    rows = [line for line in readme.read_text(encoding='utf-8').splitlines() if line.startswith(f'| `{model["Name"]}` |')]
+    rows = [
+        line for line in readme.read_text(encoding='utf-8').splitlines() if line.startswith(f'| `{model["Name"]}` |')
+    ]
     assert all(f'{about["Tunable Parameters"]:,}' in line for line in rows)
 
 
@@ -292,7 +294,8 @@ def test_the_papers_rows_name_configs_that_are_there():
     assert {'fe_adapter_vitb_dfew', 'pe_clip_vitb16_ferv39k', 'finecliper_vitb16_mafw', 'dfer_clip_vitb32_dfew',
             'finecliper_zeroshot_mafw_own_to_dfew'} <= named & stems
     ours = {name for name in FILES for start in ('fe_adapter_', 'pe_clip_', 'finecliper_') if name.startswith(start)}
-    # Those without figures in the paper: one set of PE-CLIP, compounds, and what is trained on captions and tested elsewhere.
+    # Those without figures in the paper: one set of PE-CLIP, compounds, and what is trained on captions and tested
+    # elsewhere.
     assert {name for name in ours - named if 'zeroshot' not in name} == {
         'pe_clip_vitb16_mafw', 'fe_adapter_vitb_mafw_compound', 'fe_adapter_vitb_afew'}
     evaluated = {row.stem(dataset) for row, dataset in rows if row.paper == 'finecliper_zeroshot' and row.published}

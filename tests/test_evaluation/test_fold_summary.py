@@ -1,8 +1,9 @@
 """Mean of folds and pooled figures, against scikit-learn on the dumped predictions."""
 import numpy as np
 import pytest
-from mmdfer.evaluation import Predictions, fold_row, load_predictions, save_predictions, shared_clips, summarize
 from sklearn import metrics as sklearn_metrics
+
+from mmdfer.evaluation import Predictions, fold_row, load_predictions, save_predictions, shared_clips, summarize
 
 CLASSES = ('happy', 'sad', 'neutral', 'angry')
 SIZES = {1: 40, 2: 41, 3: 17}                   # uneven folds

@@ -9,12 +9,13 @@ import mmpretrain.structures
 import numpy as np
 import pytest
 import torch
-from mmdfer.evaluation import RecallMetric, confusion_matrix, per_class_recall, uar_war
 from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MessageHub
 from mmengine.registry import METRICS, DefaultScope
 from sklearn import metrics as sklearn_metrics
+
+from mmdfer.evaluation import RecallMetric, confusion_matrix, per_class_recall, uar_war
 
 CLASSES = ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
 SAMPLES = (mmaction.structures.ActionDataSample, mmpretrain.structures.DataSample)

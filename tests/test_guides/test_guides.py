@@ -75,6 +75,7 @@ def test_the_config_of_a_guide_reads_and_its_classes_flow(place, guide, config):
 def write_videos(root: Path) -> None:
     """Eight pieces of a real face video, sorted into splits and classes, and one more."""
     import av
+
     from mmdfer.datasets.video_reader import VideoReader
     frames = VideoReader(SHARED_FACES / 'single_face.mp4').frames(range(0, 72, 2))
     places = [f'my_videos/{split}/{name}/{number}.mp4' for split in ('train', 'val') for name in ('happy', 'sad')

@@ -5,10 +5,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+from mmengine.config import Config
+
 from mmdfer.evaluation import save_predictions
 from mmdfer.runs.metrics import add_evaluation, to_evaluation
 from mmdfer.runs.settings import begin_settings, read_settings
-from mmengine.config import Config
 
 CLASSES = ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
 CONFIG = '''

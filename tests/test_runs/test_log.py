@@ -3,9 +3,10 @@ import json
 
 import pytest
 import torch
+from mmengine.runner import Runner
+
 from mmdfer.runs.log import read_scalars
 from mmdfer.visualization import plot_curves
-from mmengine.runner import Runner
 
 
 def train(step, loss, epoch=None, lr=0.1):

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+
 from mmdfer.runs.metrics import (
     Evaluation,
     add_evaluation,

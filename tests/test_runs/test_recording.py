@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
+from mmengine.dataset import DefaultSampler
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+
 from mmdfer.evaluation import load_predictions
 from mmdfer.runs.metrics import Evaluation, add_evaluation, read_evaluations
 from mmdfer.runs.recording import MetricsHook, PredictionsHook
-from mmengine.dataset import DefaultSampler
-from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 METRICS = {'uar': 0.25, 'war': 0.5, 'recall/a': 1.0, 'recall/b': 0.0, 'acc/top1': 0.5}
 

@@ -9,12 +9,13 @@ from statistics import mean, stdev
 
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_score, recall_score
+
 from mmdfer.evaluation import Predictions, save_predictions
 from mmdfer.runs.folder import RunFolder
 from mmdfer.runs.groups import find_runs
 from mmdfer.runs.mistakes import confident_mistakes, probabilities
 from mmdfer.runs.report import leave_report, write_report
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_score, recall_score
 
 from ..conftest import ROOT
 from .fake_runs import CLASSES, fake_run

@@ -2,10 +2,11 @@
 import json
 
 import pytest
+from mmengine.config import Config
+
 from mmdfer.runs.folder import RunFolder
 from mmdfer.runs.report import write_report
 from mmdfer.runs.settings import begin_settings, differences, digest_of, parse_config, read_settings, settings_of
-from mmengine.config import Config
 
 from .fake_runs import fake_run
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from mmdfer.apis.launching import child_environment
 from mmdfer.runs.published import comparable, paper_row, published, read_papers
 from mmdfer.runs.summary import summarize

@@ -2,6 +2,7 @@
 import matplotlib.image
 import numpy as np
 import pytest
+
 from mmdfer.visualization import best_epoch, plot_curves
 from mmdfer.visualization.curves import smooth
 

@@ -6,8 +6,8 @@ import warnings
 import numpy as np
 import pytest
 from matplotlib.text import Text
-from mmdfer.visualization import figure as figure_module
-from mmdfer.visualization import plot_class_bars, plot_confusion_matrix, plot_curves
+
+from mmdfer.visualization import figure as figure_module, plot_class_bars, plot_confusion_matrix, plot_curves
 from mmdfer.visualization.figure import legend_text
 from mmdfer.visualization.report import Table, escape_latex, latex_rows
 from mmdfer.visualization.report.folds import render_folds

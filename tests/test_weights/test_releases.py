@@ -17,7 +17,8 @@ from mmdfer.registry import MODELS, find_set
 from mmdfer.run_config import flow_classes
 from mmdfer.text import tokenize
 from mmdfer.text.clip_text import text_architecture
-from mmdfer.weights import CheckpointError, load_weights, read_checkpoint
+from mmdfer.weights import load_weights, read_checkpoint
+from mmdfer.weights.pickle_parts import Record
 from mmdfer.weights.releases import RELEASES
 
 from ..conftest import ROOT
@@ -243,8 +244,7 @@ def test_logits_of_dfer_clip_with_the_class_texts_that_its_buffers_hold(tmp_path
     monkeypatch.setattr(sys.modules['__main__'], 'RecorderMeter', RecorderMeter, raising=False)
     torch.save(dict(epoch=3, best_acc=torch.tensor(71.), recorder=RecorderMeter(), optimizer=dict(state={}),
                     state_dict={f'module.{key}': value for key, value in state.items()}), tmp_path / 'in.pth')
-    with pytest.raises(CheckpointError, match='refused'):
-        read_checkpoint(tmp_path / 'in.pth')
+    assert isinstance(read_checkpoint(tmp_path / 'in.pth')['recorder'], Record)      # left out, and nothing of it runs
     report = convert_release('dfer_clip', tmp_path / 'in.pth', tmp_path / 'out.safetensors')
     assert 'configs/baselines/dfer_clip_vitb32_dfew.py' in report
     written = yaml.safe_load((tmp_path / 'out.texts.yaml').read_text())

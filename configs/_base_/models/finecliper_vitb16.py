@@ -1,6 +1,6 @@
 # FineCLIPER on CLIP ViT-B/16 and Long-CLIP: positive and negative label texts with adapters of their own, AIM's
-# adapters of width 128 for the frames and of 96 for both kinds of maps, one of 64 for captions. A modality that is None is
-# left out, and so is an encoder that none goes through.
+# adapters of width 128 for the frames and of 96 for both kinds of maps, one of 64 for captions. A modality that is None
+# is left out, and so is an encoder that none goes through.
 # --clip-checkpoint gives CLIP's weights, --long-clip-checkpoint the caption encoder's.
 frames = dict(
     type='AdapterViT',

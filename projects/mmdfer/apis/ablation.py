@@ -54,9 +54,9 @@ def read_trials(table: str, only: Sequence[str] = (), dataset: str | None = None
     """The rows of a table.
 
     Args:
-        table: a paper of ``configs/ablations``, such as ``fe_adapter``; a file of rows (:mod:`mmdfer.config_rows`); or a
-            folder with a ``rows.py``, whose ``rows`` are dicts with ``group``, ``name``, ``config`` (a file, seen from the
-            folder) and perhaps ``paper``, beside perhaps ``demo = dict(full=..., small=...)``.
+        table: a paper of ``configs/ablations``, such as ``fe_adapter``; a file of rows (:mod:`mmdfer.config_rows`); or
+            a folder with a ``rows.py``, whose ``rows`` are dicts with ``group``, ``name``, ``config`` (a file, seen
+            from the folder) and perhaps ``paper``, beside perhaps ``demo = dict(full=..., small=...)``.
         only: rows or groups to keep; empty for all.
         dataset: the set to run on. Defaults to each row's first.
 
@@ -75,7 +75,8 @@ def _of_file(table: str, dataset: str | None) -> list[Trial]:
     own = table.endswith(('.yaml', '.yml'))
     name = Path(table).stem
     if not own and name not in row_files():
-        raise ValueError(f'{table}: no such table; {nearest(name, row_files())}, a folder with a rows.py, or a file of rows')
+        raise ValueError(
+            f'{table}: no such table; {nearest(name, row_files())}, a folder with a rows.py, or a file of rows')
     rows = read_rows(table if own else row_files()[name]).rows
     sets = {one for row in rows for one in row.sets}
     if dataset is not None and dataset not in sets:
@@ -85,8 +86,9 @@ def _of_file(table: str, dataset: str | None) -> list[Trial]:
         if dataset is not None and dataset not in row.sets:
             continue
         chosen = dataset or row.sets[0]
-        trials.append(Trial(row.row, row.group, row.title, '' if own else row.name(chosen), row.published, (row, chosen),
-                            row.base(chosen) if row.demo else None, row.demo))
+        trials.append(
+            Trial(row.row, row.group, row.title, '' if own else row.name(chosen), row.published, (row, chosen),
+                  row.base(chosen) if row.demo else None, row.demo))
     return trials
 
 
@@ -138,13 +140,15 @@ def plan_trials(table: str, out: str, rest: Sequence[str] = (), only: Sequence[s
     """
     for option in OURS:
         if option in {word.split('=')[0] for word in rest}:
-            raise ValueError(f'{option} is for one run: mmdfer ablation names, seeds and resumes the runs of its rows itself; '
-                             'it has --out and --seeds')
+            raise ValueError(
+                f'{option} is for one run: mmdfer ablation names, seeds and resumes the runs of its rows itself; '
+                'it has --out and --seeds')
     every, chosen = read_trials(table, dataset=dataset), read_trials(table, only, dataset)
     if demo:
         left_out = [trial.title for trial in chosen if not trial.small]
         if len(left_out) == len(chosen):
-            raise ValueError('--demo: none of these rows can run on the demo set; run them on their own, with --data-root')
+            raise ValueError(
+                '--demo: none of these rows can run on the demo set; run them on their own, with --data-root')
         if left_out:
             print(f'not part of the demo: {", ".join(left_out)}')
         every, chosen = ([trial for trial in trials if trial.small] for trials in (every, chosen))
@@ -174,7 +178,8 @@ def _written(trial: Trial, out: str, demo: bool) -> Trial:
     if not demo and trial.config:
         return trial
     if demo:
-        path, cfg = os.path.join(out, trial.row, f'{trial.row}.py'), demo_config(_own_config(trial), trial.full, trial.small)
+        path, cfg = os.path.join(out, trial.row, f'{trial.row}.py'), demo_config(_own_config(trial), trial.full,
+                                                                                 trial.small)
     else:
         row, dataset = trial.data
         path, cfg = os.path.join(out, trial.row, f'{row.stem(dataset)}.py'), _own_config(trial)
@@ -207,16 +212,18 @@ def run_trials(plan: Plan, launch: Launch = ALONE) -> list[dict]:
             if not is_finished(plan.folder(trial, seed)):
                 _train(plan, trial, seed, launch)
         results = [read_result(plan.folder(trial, seed)) for seed in plan.seeds]
-        done.append(dict(group=trial.group, name=trial.title, row=trial.row, config=trial.config, paper=dict(trial.published),
-                         runs=plan.runs[trial.row], results=results))
+        done.append(
+            dict(group=trial.group, name=trial.title, row=trial.row, config=trial.config, paper=dict(trial.published),
+                 runs=plan.runs[trial.row], results=results))
         write_table(done, plan.out, plan.demo)
     return done
 
 
 def _train(plan: Plan, trial: Trial, seed: int, launch: Launch) -> None:
     folder, name = plan.folder(trial, seed), plan.runs[trial.row]
-    training = Training([trial.config, '--name', name, '--work-dir', folder, '--seed', str(seed), '--resume', *plan.rest], folder,
-                        launch)
+    training = Training(
+        [trial.config, '--name', name, '--work-dir', folder, '--seed',
+         str(seed), '--resume', *plan.rest], folder, launch)
     print(f'{name}, seed {seed}: training; log in {training.log}', flush=True)
     if training.failed():
         raise ValueError(f'{name}, seed {seed}: the run failed: {training.complaint()}')
@@ -248,7 +255,10 @@ def write_table(rows: Sequence[dict], out: str, demo: bool = False) -> str:
     shared: dict[str, list[str]] = {}
     for row in rows:
         shared.setdefault(row.get('runs', row['row']), []).append(row['row'])
-    lines += [f'\nOne run, since their settings are the same: {", ".join(names)}.' for names in shared.values() if len(names) > 1]
+    lines += [
+        f'\nOne run, since their settings are the same: {", ".join(names)}.' for names in shared.values()
+        if len(names) > 1
+    ]
     if demo:
         lines.append('\nUAR and WAR are of the synthetic demo set, in per cent; the papers\' are of their own sets.')
     text = '\n'.join(lines) + '\n'

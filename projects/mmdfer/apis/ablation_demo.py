@@ -9,8 +9,8 @@ from mmengine.config import Config
 from ..backbones import named_adapters
 from ..backbones.adapter_block import parse_blocks
 from ..backbones.adapter_vit import architecture
-from ..text.clip_text import text_architecture
 from ..run_config import load_config
+from ..text.clip_text import text_architecture
 
 # Where a model has towers with adapters, and how each tells its sizes.
 TOWERS = {'backbone': architecture, 'cls_head.text_encoder': text_architecture}

@@ -1,7 +1,7 @@
 """What can be run: the configs of the metafiles and the rows of the papers' tables, listed with the papers' figures.
 
-A ``metafile.yml`` beside each family of configs is in OpenMMLab's model-index format, with ``Tunable Parameters`` among the
-``Metadata``. Nothing here builds a model or imports PyTorch.
+A ``metafile.yml`` beside each family of configs is in OpenMMLab's model-index format, with ``Tunable Parameters`` among
+the ``Metadata``. Nothing here builds a model or imports PyTorch.
 """
 from __future__ import annotations
 
@@ -90,24 +90,29 @@ def _of_metafile(path: Path) -> list[ListedConfig]:
         known = paper.get('uar') is not None and paper.get('war') is not None
         words = [model['In Collection'], about['Architecture'], model.get('Description')]
         words = words[about['Architecture'].startswith(model['In Collection']):]
-        measured = {one['Dataset']: (one['Metrics']['UAR'], one['Metrics']['WAR']) for one in model.get('Results') or ()}
-        listed.append(ListedConfig(
-            name, ', '.join(word for word in words if word), (dataset, ), about['Tunable Parameters'], about['Parameters'],
-            {dataset: (100 * paper['uar'], 100 * paper['war'])} if known else {}, paper.get('tunable') if known else None,
-            measured, f'{name}.py'))
+        measured = {
+            one['Dataset']: (one['Metrics']['UAR'], one['Metrics']['WAR']) for one in model.get('Results') or ()
+        }
+        listed.append(
+            ListedConfig(name, ', '.join(word for word in words if word), (dataset, ), about['Tunable Parameters'],
+                         about['Parameters'], {dataset: (100 * paper['uar'], 100 * paper['war'])} if known else {},
+                         paper.get('tunable') if known else None, measured, f'{name}.py'))
     return listed
 
 
 def _of_rows(file: RowFile) -> list[ListedConfig]:
-    return [ListedConfig(row.name(), f'{file.title}: {row.group}, {row.title}', row.sets, row.tunable, None, row.published,
-                         path=f'ablations/{file.path.name}') for row in file.rows]
+    return [
+        ListedConfig(row.name(), f'{file.title}: {row.group}, {row.title}', row.sets, row.tunable, None, row.published,
+                     path=f'ablations/{file.path.name}') for row in file.rows
+    ]
 
 
 def config_table(configs: Sequence[ListedConfig]) -> str:
     """Name, model, sets, tunable parameters and the paper's UAR / WAR of configs, aligned for a terminal."""
     lines = [('name', 'model', 'set', 'tunable', 'paper: UAR / WAR')]
     for one in configs:
-        told = [(f'{dataset} ' if len(one.datasets) > 1 else '') + figures(pair) for dataset, pair in one.published.items()]
+        told = [(f'{dataset} ' if len(one.datasets) > 1 else '') + figures(pair)
+                for dataset, pair in one.published.items()]
         told += [f'ours, {dataset}: {figures(pair)}' for dataset, pair in one.measured.items()]
         lines.append((one.name, one.model, ', '.join(one.datasets), '' if one.tunable is None else f'{one.tunable:,}',
                       ', '.join(told)))
@@ -122,9 +127,12 @@ def figures(pair: Sequence[float]) -> str:
 
 
 def models_table() -> str:
-    """The README's table of models in Markdown: a line for each model over its sets, for a paper's rows, and for a family."""
-    lines = ['| model | config | tunable here | in the paper | ' + ' | '.join(f'paper, {name}' for name in SETS.values()) + ' |',
-             '|---|---|---:|---:|' + '---:|' * len(SETS)]
+    """The README's table of models in Markdown: a line for each model over its sets, for a paper's rows, and for a
+    family."""
+    lines = [
+        '| model | config | tunable here | in the paper | ' + ' | '.join(f'paper, {name}' for name in SETS.values()) +
+        ' |', '|---|---|---:|---:|' + '---:|' * len(SETS)
+    ]
     main, *families = metafiles()
     own = _of_metafile(main)
     for model in dict.fromkeys(one.model for one in own):

@@ -71,8 +71,8 @@ def train(config: str | os.PathLike[str] | Config, name: str | None = None, repo
     Example::
 
         >>> import mmdfer
-        >>> runner = mmdfer.train('demo/fe_adapter', data_root='data/demo', fold=1, image_checkpoint='image.pth', seed=0,
-        ...                       work_dir='work_dirs/example', cfg_options={'train_cfg.max_epochs': 1})
+        >>> runner = mmdfer.train('demo/fe_adapter', data_root='data/demo', fold=1, image_checkpoint='image.pth',
+        seed=0, ...                       work_dir='work_dirs/example', cfg_options={'train_cfg.max_epochs': 1})
         >>> runner.epoch
         1
     """
@@ -111,7 +111,8 @@ def test(config: str | os.PathLike[str] | Config, checkpoint: str | os.PathLike[
     """
     from . import running
     cfg = command_options.run_config(arguments(config, dict(options), train=False))
-    return running.test(cfg, None if checkpoint is None else os.fspath(checkpoint), None if out is None else os.fspath(out))
+    return running.test(cfg, None if checkpoint is None else os.fspath(checkpoint),
+                        None if out is None else os.fspath(out))
 
 
 def count_parameters(config: str | os.PathLike[str] | Config, full: bool = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -77,7 +77,7 @@ def _compile(pattern: str, stands_for: dict[str, str], place: str) -> re.Pattern
         raise ValueError(f'{place}: {pattern[:80]!r} is no regular expression ({error})') from None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _nltk():
     """NLTK's tokenizers that need no data: sentences by Punkt with our abbreviations, words by the Treebank's rules."""
     try:

@@ -10,6 +10,7 @@ import numpy as np
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
+from ..clip_names import is_foreign
 from .errors import DatasetError
 from .fer_dataset import StaticFERDataset
 from .tables import stream_columns
@@ -102,7 +103,8 @@ class AffectNetDataset(StaticFERDataset):
         for needed in (images, annotations):
             if not needed.is_dir():
                 raise DatasetError(f'{needed}: no such folder; unpack AffectNet\'s {folder.name} completely')
-        stems = sorted((name[:-len('_exp.npy')] for name in os.listdir(annotations) if name.endswith('_exp.npy')),
+        stems = sorted((name[:-len('_exp.npy')] for name in os.listdir(annotations)
+                        if name.endswith('_exp.npy') and not is_foreign(name)),
                        key=lambda stem: (len(stem), stem))
         rows = [dict(img_path=str(images / f'{stem}.jpg'), gt_label=_read_expression(annotations / f'{stem}_exp.npy'))
                 for stem in stems]

@@ -1,7 +1,6 @@
 """How many items of each class a data set has, without reading any clip."""
 from __future__ import annotations
 
-
 import numpy as np
 from mmengine.dataset import BaseDataset
 

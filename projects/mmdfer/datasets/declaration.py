@@ -81,7 +81,8 @@ class DeclaredSet:
     @classmethod
     def class_orders(cls) -> dict[str, tuple[str, ...]]:
         """:attr:`ORDERS`, or the canonical one alone."""
-        return {name: tuple(order) for name, order in cls.ORDERS.items()} or dict(canonical=tuple(cls.METAINFO['classes']))
+        return {name: tuple(order)
+                for name, order in cls.ORDERS.items()} or dict(canonical=tuple(cls.METAINFO['classes']))
 
     @classmethod
     def setups(cls, root: str | None = None) -> list[Setup]:
@@ -135,7 +136,8 @@ def check_name(kind: type[DeclaredSet]) -> None:
     """A short name goes into commands and names of folders."""
     name = kind.METAINFO.get('dataset')
     if not isinstance(name, str) or not re.fullmatch(r'[A-Za-z0-9][\w.-]*', name):
-        refuse(kind, 'METAINFO', f"dataset={name!r} is no short name: letters, digits, '_', '-' and '.', such as 'dfew'")
+        refuse(kind, 'METAINFO',
+               f"dataset={name!r} is no short name: letters, digits, '_', '-' and '.', such as 'dfew'")
 
 
 def check_distinct(kind: type, attribute: str, values: Iterable) -> None:
@@ -194,7 +196,8 @@ def check_place(kind: type[DeclaredSet], attribute: str, name: str, splits: Sequ
         refuse(kind, attribute, f'{name!r} is no setup of the set{folds}; expected {", ".join(map(repr, setups))}')
     strange = [split for split in splits if split not in kind.SPLITS]
     if strange:
-        refuse(kind, f'{attribute}[{name!r}]', f'{strange[0]!r} is no split; expected {", ".join(map(repr, kind.SPLITS))}')
+        refuse(kind, f'{attribute}[{name!r}]',
+               f'{strange[0]!r} is no split; expected {", ".join(map(repr, kind.SPLITS))}')
 
 
 def check_total(kind: type[DeclaredSet], names: Sequence[str]) -> None:

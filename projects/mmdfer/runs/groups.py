@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from ..evaluation.fold_summary import shared_clips, summarize
 from ..files import read_json
@@ -139,7 +139,8 @@ def total_cost(rows: Sequence[dict]) -> dict:
     Args:
         rows: of :meth:`~mmdfer.runs.folder.RunFolder.cost`.
     """
-    over: dict[str, Callable] = dict(seconds=sum, training_seconds=sum, iteration_seconds=mean, cuda_mib=max, rss_mib=max)
+    over: dict[str, Callable] = dict(seconds=sum, training_seconds=sum, iteration_seconds=mean, cuda_mib=max,
+                                     rss_mib=max)
     values = {key: [row[key] for row in rows] for key in over}
     return {key: None if None in values[key] else over[key](values[key]) for key in over}
 

@@ -1,8 +1,8 @@
 """What mmengine logged of a run whose config has the ``LocalVisBackend``: losses, learning rates, times, memory."""
 from __future__ import annotations
 
-import os
 import json
+import os
 from pathlib import Path
 
 from ..visualization.curves import is_training

@@ -37,7 +37,8 @@ def read_archive(file: BufferedIOBase, size: int, device: str) -> tuple[Any, lis
     archive = Archive(file, size)
     roots = [name[:-len('data.pkl')] for name in archive.entries if name.count('/') == 1 and name.endswith('/data.pkl')]
     if len(roots) != 1:
-        raise Unreadable(_what_else(archive) if not roots else f'it holds {len(roots)} pickles: {plain(", ".join(roots))}')
+        raise Unreadable(
+            _what_else(archive) if not roots else f'it holds {len(roots)} pickles: {plain(", ".join(roots))}')
     root, = roots
     if f'{root}byteorder' in archive.entries and archive.read(f'{root}byteorder') != b'little':
         raise Unreadable('its numbers are big-endian; save it again on a usual machine')

@@ -29,8 +29,9 @@ def read_legacy(file: BufferedIOBase, size: int, device: str) -> tuple[Any, list
     """
     stream = Stream(file, size)
     if PickleReader(stream).read() != MAGIC:
-        raise Unreadable('it is a pickle that torch.save did not write; load it where it was made, and save its tensors by '
-                         'torch.save')
+        raise Unreadable(
+            'it is a pickle that torch.save did not write; load it where it was made, and save its tensors by '
+            'torch.save')
     if PickleReader(stream).read() != PROTOCOL:
         raise Unreadable('it is of an unknown version of the format')
     is_little = PickleReader(stream).read()

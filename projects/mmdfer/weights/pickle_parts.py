@@ -97,6 +97,6 @@ CONTAINERS: dict[str, Callable] = {
     'builtins.complex': lambda real, imaginary=0.: complex(float(real), float(imaginary)),
 }
 # Calls that make plain data and are not needed: a stand-in takes their place, and nothing of them runs.
-LEFT_OUT = ('argparse.', 'builtins.getattr', 'builtins.range', 'builtins.slice', 'collections.', 'datetime.', 'decimal.',
-            'enum.', 'fractions.', 'functools.partial', 'numpy.', 'pathlib.', 'torch.Generator', 'torch.serialization.',
-            'uuid.')
+LEFT_OUT = ('argparse.', 'builtins.getattr', 'builtins.range', 'builtins.slice', 'collections.', 'datetime.',
+            'decimal.', 'enum.', 'fractions.', 'functools.partial', 'numpy.', 'pathlib.', 'torch.Generator',
+            'torch.serialization.', 'uuid.')

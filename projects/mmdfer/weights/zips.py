@@ -92,8 +92,9 @@ class Archive:
         if entry is None:
             raise Unreadable(f'it lacks the entry {plain(name)}, which its pickle refers to')
         if entry.method != 0 or entry.packed != entry.size:
-            raise Unreadable(f'its entry {plain(name)} is compressed, which torch never does; unpack the archive and zip it '
-                             'without compression')
+            raise Unreadable(
+                f'its entry {plain(name)} is compressed, which torch never does; unpack the archive and zip it '
+                'without compression')
         return entry.size
 
     def read_into(self, name: str, target: memoryview) -> None:

@@ -18,8 +18,7 @@ import numpy as np
 import torch
 from mmengine.registry import init_default_scope
 from PIL import Image
-from torchvision.transforms import ColorJitter, RandomResizedCrop
-from torchvision.transforms import functional as F
+from torchvision.transforms import ColorJitter, RandomResizedCrop, functional as F
 
 from ...datasets import decoding
 from ...preparation.packing import pack

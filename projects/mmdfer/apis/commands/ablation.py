@@ -1,9 +1,9 @@
 """Run the rows of a paper's table and write it with the paper's figures beside.
 
 ``mmdfer ablation fe_adapter --only 'temporal modelling' --data-root /data/DFEW --image-checkpoint vitb.pth`` trains the
-rows as they are, ``--set ferv39k`` on another set. With ``--demo`` the same adapters run, scaled down, on the demo's set
-and image model (``bash tools/demo.sh`` makes both), in minutes a row. Rows of the same settings are one run; finished
-runs are not repeated, and runs of other settings are refused.
+rows as they are, ``--set ferv39k`` on another set. With ``--demo`` the same adapters run, scaled down, on the demo's
+set and image model (``bash tools/demo.sh`` makes both), in minutes a row. Rows of the same settings are one run;
+finished runs are not repeated, and runs of other settings are refused.
 """
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ PASSES_ON = 'train'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('table', help='a paper of configs/ablations, such as fe_adapter; a file of rows; or a folder with a '
-                                      'rows.py')
+    parser.add_argument(
+        'table', help='a paper of configs/ablations, such as fe_adapter; a file of rows; or a folder with a '
+        'rows.py')
     parser.add_argument('--only', nargs='+', default=[], help='rows or groups of rows [all]')
     parser.add_argument('--set', dest='dataset', metavar='SET', help="data set, such as ferv39k [each row's first]")
     parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='one run a row for each [0]')

@@ -1,8 +1,8 @@
 """List what can be run: name, model, data set, tunable parameters, and the paper's UAR and WAR in per cent.
 
-``mmdfer configs`` lists all, ``mmdfer configs pe_clip`` what holds the word. A name goes with ``train``, ``test``, ``count``,
-``infer`` and the other commands, in any folder; a row of a table is ``paper/row``, or ``paper/row@set`` on another set.
-``mmdfer configs pe_clip/reduction_16@ferv39k --dump my.py`` writes one as a file, to change and to train.
+``mmdfer configs`` lists all, ``mmdfer configs pe_clip`` what holds the word. A name goes with ``train``, ``test``,
+``count``, ``infer`` and the other commands, in any folder; a row of a table is ``paper/row``, or ``paper/row@set`` on
+another set. ``mmdfer configs pe_clip/reduction_16@ferv39k --dump my.py`` writes one as a file, to change and to train.
 """
 from __future__ import annotations
 

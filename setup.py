@@ -22,8 +22,8 @@ REQUIRES = [
     'torch>=2.11', 'torchvision', 'mmengine>=0.10.7,<1', 'mmcv-lite==2.1.0', 'mmpretrain==1.2.0',
     f'mmaction2==1.2.0; {DECORD}', 'av>=14,<19',
     'opencv-python>=4.9,<5', 'opencv-contrib-python>=4.9,<5',       # one module, two names: MMEngine's and MMAction2's
-    'numpy>=1.26', 'scipy', 'scikit-learn', 'pillow', 'einops', 'importlib-metadata', 'safetensors', 'matplotlib',
-    'jinja2', 'pyyaml', 'tensorboard', 'tqdm',
+    'numpy>=1.26', 'scipy', 'scikit-learn', 'pillow', 'simplejpeg', 'einops', 'importlib-metadata', 'safetensors',
+    'matplotlib', 'jinja2', 'pyyaml', 'tensorboard', 'tqdm',
 ]
 EXTRAS = {
     'face': [f'mediapipe==0.10.21; {MEDIAPIPE}'],
@@ -60,7 +60,8 @@ def place(source: Path, target: Path, link: bool) -> None:
     if link and os.name == 'posix':             # Windows lets only some users make links
         target.symlink_to(os.path.relpath(source.resolve(), target.parent.resolve()), target_is_directory=True)
         return
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__', '*.pyc', 'demo.sh', 'test.sh', 'env.sh'))
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__', '*.pyc', 'demo.sh', 'test.sh',
+                                                                  'env.sh'))
 
 
 class SourceWithConfigs(sdist):
@@ -86,7 +87,9 @@ setup(
     python_requires='>=3.11',
     package_dir={'': 'projects'},
     packages=find_packages('projects', include=['mmdfer', 'mmdfer.*']),
-    package_data={'': ['*.yaml', 'py.typed'], 'mmdfer.visualization.report': ['templates/*'], 'mmdfer.video': ['templates/*']},
+    package_data={
+        '': ['*.yaml', 'py.typed'], 'mmdfer.visualization.report': ['templates/*'], 'mmdfer.video': ['templates/*']
+    },
     entry_points={'console_scripts': ['mmdfer = mmdfer.apis.cli:main']},
     install_requires=REQUIRES,
     extras_require=dict(EXTRAS, all=sorted({name for names in EXTRAS.values() for name in names})),

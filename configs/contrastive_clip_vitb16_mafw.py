@@ -4,8 +4,6 @@ _base_ = [
     '_base_/default_runtime.py'
 ]
 
-model = dict(cls_head=dict(num_classes=11, texts=dict(dataset='mafw')))
-
 train_pipeline = [
     dict(type='ClipInit'),
     dict(type='SampleSegments', num_frames=16),

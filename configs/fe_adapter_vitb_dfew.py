@@ -1,3 +1,4 @@
+# FE-Adapter on DFEW: a frozen image ViT-B/16 with a D²Conv3D adapter before the attention of every block.
 _base_ = [
     '_base_/models/adapter_vitb.py', '_base_/datasets/dfew.py', '_base_/schedules/adamw_5e-4_100e.py',
     '_base_/default_runtime.py'

@@ -1,3 +1,4 @@
+# FE-Adapter on FERV39k, all scenes.
 _base_ = [
     '_base_/models/adapter_vitb.py', '_base_/datasets/ferv39k.py', '_base_/schedules/adamw_5e-4_100e.py',
     '_base_/default_runtime.py'

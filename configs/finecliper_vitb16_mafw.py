@@ -1,10 +1,5 @@
-# FineCLIPER with all its modalities; configs/ablations/finecliper/ has each without some of them.
+# FineCLIPER on MAFW with all its modalities.
 _base_ = [
     '_base_/models/finecliper_vitb16.py', '_base_/datasets/mafw.py', '_base_/datasets/beside_frames.py',
     '_base_/schedules/finecliper_30e.py', '_base_/default_runtime.py'
 ]
-
-model = dict(
-    map_encoder=_base_.map_encoder,
-    caption_encoder=_base_.caption_encoder,
-    cls_head=dict(num_classes=11, texts=dict(dataset='mafw')))

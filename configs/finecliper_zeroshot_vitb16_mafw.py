@@ -5,5 +5,3 @@ _base_ = [
 ]
 
 beside_frames = dict(maps=None)
-
-model = dict(cls_head=dict(num_classes=11, texts=dict(dataset='mafw')))

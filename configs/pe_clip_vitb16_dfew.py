@@ -1,3 +1,4 @@
+# PE-CLIP on DFEW: adapters, coupled prompts and action-unit texts on a frozen CLIP.
 _base_ = [
     '_base_/models/pe_clip_vitb16.py', '_base_/datasets/dfew.py', '_base_/augment/pe_clip_mix.py',
     '_base_/schedules/pe_clip_30e.py', '_base_/default_runtime.py'

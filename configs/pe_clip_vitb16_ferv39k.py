@@ -1,11 +1,10 @@
+# PE-CLIP on FERV39k: as on DFEW, but 20 epochs.
 _base_ = [
     '_base_/models/pe_clip_vitb16.py', '_base_/datasets/ferv39k.py', '_base_/augment/pe_clip_mix.py',
     '_base_/schedules/pe_clip_30e.py', '_base_/default_runtime.py'
 ]
 
-model = dict(
-    cls_head=dict(texts=dict(dataset='ferv39k')),
-    data_preprocessor=dict(blending=_base_.blending))
+model = dict(data_preprocessor=dict(blending=_base_.blending))
 train_dataloader = dict(batch_size=8)
 
 # 20 epochs here, two of them warm-up.

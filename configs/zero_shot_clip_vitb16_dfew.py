@@ -1,4 +1,4 @@
-# No training: CLIP's own features against an ensemble of sentences. python tools/test.py needs --clip-checkpoint alone.
+# CLIP without training on DFEW: its features against an ensemble of sentences; testing needs --clip-checkpoint alone.
 _base_ = [
     '_base_/models/clip_vitb16.py', '_base_/datasets/dfew.py', '_base_/schedules/pe_clip_30e.py',
     '_base_/default_runtime.py'

@@ -1,7 +1,7 @@
-# As zero_shot_clip_vitb16_dfew.py.
+# CLIP without training on FERV39k.
 _base_ = [
     '_base_/models/clip_vitb16.py', '_base_/datasets/ferv39k.py', '_base_/schedules/pe_clip_30e.py',
     '_base_/default_runtime.py'
 ]
 
-model = dict(cls_head=dict(texts=dict(dataset='ferv39k', source='noun', templates='faces')))
+model = dict(cls_head=dict(texts=dict(source='noun', templates='faces')))

@@ -69,6 +69,7 @@ def test_a_runs_folder_has_the_configs_name():
 
 
 def test_an_option_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="modle.backbone: the config has no 'modle', and a run reads none; did you mean 'model'"):
+    with pytest.raises(ValueError,
+                       match="modle.backbone: the config has no 'modle', and a run reads none; did you mean 'model'"):
         load_config('fe_adapter_vitb_dfew', {'modle.backbone': 1})
     assert load_config('fe_adapter_vitb_dfew', {'work_dir': 'a', 'compile': False}).work_dir == 'a'

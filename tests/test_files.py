@@ -19,8 +19,18 @@ import torch
 from safetensors.torch import save_file
 
 from mmdfer import files
-from mmdfer.files import (Journal, WriteError, read_json, remove_partials, whole_file, whole_folder, write_arrays,
-                          write_json, write_link, write_text)
+from mmdfer.files import (
+    Journal,
+    WriteError,
+    read_json,
+    remove_partials,
+    whole_file,
+    whole_folder,
+    write_arrays,
+    write_json,
+    write_link,
+    write_text,
+)
 
 FORK = multiprocessing.get_context('fork')
 TENSOR = torch.zeros(50_000)            # made here: torch's threads do not outlive a fork
@@ -187,8 +197,8 @@ def test_a_full_disk_keeps_the_old_file_and_names_the_new(tmp_path, save):
         try:
             save(tmp_path / 'file')
         except WriteError as error:
-            os._exit(0 if f'{tmp_path}/file: cannot be written (File too large); ' in str(error) and 'MB are free there:'
-                     in str(error) else 2)
+            os._exit(0 if f'{tmp_path}/file: cannot be written (File too large); ' in str(error)
+                     and 'MB are free there:' in str(error) else 2)
         os._exit(1)
     assert in_process(write) == 0
     assert names(tmp_path) == ['file'] and (tmp_path / 'file').read_text() == 'old'
@@ -219,7 +229,8 @@ def test_no_space_is_told_with_what_is_free(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     write_text('old', tmp_path / 'file')
     monkeypatch.setattr(Path, 'write_bytes', full)
-    with pytest.raises(WriteError, match=r'/file: cannot be written \(No space left on device\); \d+ MB are free') as told:
+    with pytest.raises(WriteError,
+                       match=r'/file: cannot be written \(No space left on device\); \d+ MB are free') as told:
         write_text('new text', tmp_path / 'file')
     assert told.value.errno == errno.ENOSPC and (tmp_path / 'file').read_text() == 'old' and names(tmp_path) == ['file']
 

@@ -1,4 +1,4 @@
-# CLIP with MaPLe (CVPR 2023): two tokens in nine layers of both towers, those of the frames mapped from those of the texts.
+# CLIP with MaPLe (CVPR 2023): two tokens in nine layers of both towers, the frames' mapped from the texts'.
 _base_ = ['vpt_vitb16_dfew.py']
 
 model = dict(

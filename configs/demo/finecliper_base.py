@@ -27,12 +27,12 @@ labels = dict(
 model = dict(
     type='FineCLIPER',
     backbone=frames,
+    modalities=dict(video=dict(type='VideoModality')),
     cls_head=dict(
         type='FineCLIPERHead',
-        num_classes=7,
         in_channels=96,
         text_encoder=labels,
-        texts=dict(dataset='dfew', source='noun', templates=['A person with an expression of {}.']),
+        texts=dict(source='noun', templates=['A person with an expression of {}.']),
         negative_encoder=labels,
         negative_texts=dict(templates=['A person with an expression of no {}.']),
         temperature=0.01),

@@ -2,7 +2,8 @@
 # random and a caption has more to tell than adapters alone make of them.
 _base_ = ['finecliper_base.py']
 
-model = dict(caption_encoder=dict(_base_.labels, context_length=248, adapters=dict(), freeze=False))
+captions = dict(_base_.labels, context_length=248, adapters=dict(), freeze=False)
+model = dict(modalities=dict(caption=dict(type='CaptionModality', encoder=captions)))
 
 load = dict(type='LoadCaption')
 ending = [_base_.formatting, _base_.packing_captions]

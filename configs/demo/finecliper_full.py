@@ -3,14 +3,20 @@
 # whole: its weights are random, and a caption has more to tell than adapters alone make of them.
 _base_ = ['finecliper_base.py']
 
+maps = dict(
+    _base_.frames,
+    adapters=dict(
+        temporal=dict(type='BottleneckAdapter', slot='temporal_attn', width=20),
+        spatial=dict(type='BottleneckAdapter', slot='attn_out', width=20),
+        mlp=dict(type='BottleneckAdapter', slot='parallel_ffn', width=20, scale=0.5)))
+captions = dict(_base_.labels, context_length=248, adapters=dict(), freeze=False)
+
 model = dict(
-    map_encoder=dict(
-        _base_.frames,
-        adapters=dict(
-            temporal=dict(type='BottleneckAdapter', slot='temporal_attn', width=20),
-            spatial=dict(type='BottleneckAdapter', slot='attn_out', width=20),
-            mlp=dict(type='BottleneckAdapter', slot='parallel_ffn', width=20, scale=0.5))),
-    caption_encoder=dict(_base_.labels, context_length=248, adapters=dict(), freeze=False))
+    encoders=dict(map=maps),
+    modalities=dict(
+        parsing=dict(type='MapModality', key='parsing_maps', encoder='map'),
+        landmarks=dict(type='MapModality', key='landmark_maps', encoder='map'),
+        caption=dict(type='CaptionModality', encoder=captions)))
 
 load = [dict(type='LoadFaceMaps', what=('parsing', 'landmarks')), dict(type='LoadCaption')]
 pack = dict(_base_.packing_captions, algorithm_keys=('parsing_maps', 'landmark_maps', 'has_face_maps'))

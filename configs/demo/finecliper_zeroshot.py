@@ -10,14 +10,13 @@ model = dict(
     backbone=_base_.frames,
     cls_head=dict(
         type='CaptionContrastiveHead',
-        num_classes=7,
         text_encoder=dict(
             type='CLIPTextEncoder',
             arch=dict(embed_dims=96, num_layers=2, num_heads=4, feedforward_channels=192, proj_dim=96),
             context_length=248,
             freeze=False,
             init_cfg=None),
-        texts=dict(dataset='dfew', file='{{ fileDirname }}/class_texts.yaml'),
+        texts=dict(file='{{ fileDirname }}/class_texts.yaml'),
         temperature=0.07,
         learn_temperature=True),
     data_preprocessor=dict(

@@ -2,12 +2,12 @@
 # people and with four of the classes (make_demo_clips.py --seed 1 --class-folders happy sad angry surprise).
 _base_ = ['finecliper_zeroshot.py']
 
+data_root = 'data/demo_seed1/by_class'
 classes = ['happy', 'sad', 'angry', 'surprise']
-model = dict(cls_head=dict(num_classes=4, texts=dict(dataset=None, classes=classes)))
 other = dict(
     _delete_=True,
     type='VideoFolderDataset',
-    data_root='data/demo_seed1/by_class',
+    data_root=data_root,
     split='test',
     metainfo=dict(classes=classes),
     pipeline=_base_.test_pipeline,

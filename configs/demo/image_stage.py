@@ -3,7 +3,6 @@ _base_ = ['../_base_/default_runtime.py']
 
 data_root = 'data/demo/static'
 size = 48
-classes = 7
 
 model = dict(
     type='mmpretrain.ImageClassifier',
@@ -11,8 +10,7 @@ model = dict(
         type='mmpretrain.ClsDataPreprocessor',
         mean=[127.5, 127.5, 127.5],
         std=[127.5, 127.5, 127.5],
-        to_rgb=True,
-        num_classes=classes),
+        to_rgb=True),
     backbone=dict(
         type='ImageViT',
         arch=dict(embed_dims=96, num_layers=4, num_heads=4, feedforward_channels=384),
@@ -21,7 +19,6 @@ model = dict(
         pos_embed_std=0.5),
     head=dict(
         type='mmpretrain.LinearClsHead',
-        num_classes=classes,
         in_channels=96,
         loss=dict(type='mmpretrain.CrossEntropyLoss'),
         init_cfg=dict(type='TruncNormal', layer='Linear', std=0.05)))

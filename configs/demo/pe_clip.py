@@ -1,4 +1,4 @@
-# Demo of PE-CLIP: the image stage's ViT stands for CLIP's image tower, the text tower has random weights; both frozen.
+# Demo of PE-CLIP: the image stage's ViT stands for CLIP's image tower, the text tower is random; both are frozen.
 _base_ = ['temporal_aggregation.py']
 
 model = dict(
@@ -11,7 +11,6 @@ model = dict(
     cls_head=dict(
         _delete_=True,
         type='CLIPTextHead',
-        num_classes=7,
         in_channels=96,
         text_encoder=dict(
             type='CLIPTextEncoder',
@@ -19,7 +18,7 @@ model = dict(
             adapters=dict(
                 sha=dict(type='SharedAdapter', slot='attn_out', reduction=4),
                 ta=dict(type='BottleneckAdapter', slot='ffn_out', reduction=4, zero_init=False))),
-        texts=dict(dataset='dfew', source='action_units', templates=['{}.']),
+        texts=dict(source='action_units', templates=['{}.']),
         prompts=dict(context=2, depth=3, vision='coupled', init='a photo'),
         temperature=0.01))
 

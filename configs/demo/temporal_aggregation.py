@@ -11,7 +11,7 @@ model = dict(
         adapters=dict(),
         freeze=True,
         init_cfg=dict(type='Pretrained', checkpoint='work_dirs/demo/image_stage/best.pth')),
-    cls_head=dict(type='LinearVideoHead', num_classes=7, in_channels=96),
+    cls_head=dict(type='LinearVideoHead', in_channels=96),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[127.5, 127.5, 127.5],

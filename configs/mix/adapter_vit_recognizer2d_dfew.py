@@ -1,3 +1,4 @@
+# FE-Adapter's ViT in MMAction2's Recognizer2D, on DFEW.
 _base_ = [
     '../_base_/models/adapter_vitb.py', '../_base_/datasets/dfew_2d.py', '../_base_/schedules/adamw_5e-4_100e.py',
     '../_base_/default_runtime.py'
@@ -9,6 +10,6 @@ model = dict(
     backbone=dict(
         num_segments=16, adapters=dict(fe=dict(type='FEAdapter', slot='before_attn', blocks='all', width=116))),
     cls_head=dict(
-        _delete_=True, type='TSNHead', num_classes=7, in_channels=768, spatial_type=None, dropout_ratio=0., topk=1,
+        _delete_=True, type='TSNHead', in_channels=768, spatial_type=None, dropout_ratio=0., topk=1,
         average_clips='prob'),
     data_preprocessor=dict(format_shape='NCHW'))

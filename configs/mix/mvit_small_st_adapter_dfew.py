@@ -1,8 +1,9 @@
+# ST-Adapter in MMAction2's MViTv2-S, frozen, on DFEW.
 _base_ = [
     '../_base_/datasets/dfew.py', '../_base_/schedules/adamw_5e-4_100e.py', '../_base_/default_runtime.py'
 ]
 
-# MViTv2-S; its widths and grids change from stage to stage, and each adapter is given its block's.
+# Its widths and grids change from stage to stage, and each adapter is given its block's.
 model = dict(
     type='Recognizer3D',
     backbone=dict(
@@ -13,7 +14,7 @@ model = dict(
         adapters=dict(st=dict(type='STAdapter', slot='before', width=96)),
         freeze=True),
     cls_head=dict(
-        type='MViTHead', num_classes=7, in_channels=768, dropout_ratio=0.5, topk=1, average_clips='prob'),
+        type='MViTHead', in_channels=768, dropout_ratio=0.5, topk=1, average_clips='prob'),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[114.75, 114.75, 114.75],

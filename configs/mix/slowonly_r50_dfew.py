@@ -1,13 +1,14 @@
+# MMAction2's SlowOnly-R50 as it is, on DFEW.
 _base_ = [
     '../_base_/datasets/dfew.py', '../_base_/schedules/adamw_1e-4_100e.py', '../_base_/default_runtime.py'
 ]
 
-# MMAction2's SlowOnly as it is. backbone.pretrained takes an ImageNet ResNet-50, which is inflated.
+# backbone.pretrained takes an ImageNet ResNet-50, which is inflated.
 model = dict(
     type='Recognizer3D',
     backbone=dict(type='ResNet3dSlowOnly', depth=50, pretrained=None, lateral=False, norm_eval=False),
     cls_head=dict(
-        type='I3DHead', num_classes=7, in_channels=2048, dropout_ratio=0.5, topk=1, average_clips='prob'),
+        type='I3DHead', in_channels=2048, dropout_ratio=0.5, topk=1, average_clips='prob'),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[123.675, 116.28, 103.53],

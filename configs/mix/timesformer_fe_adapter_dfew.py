@@ -1,3 +1,4 @@
+# FE-Adapter in MMAction2's TimeSformer, frozen, on DFEW.
 _base_ = [
     '../_base_/models/timesformer_vitb.py', '../_base_/datasets/dfew.py', '../_base_/schedules/adamw_5e-4_100e.py',
     '../_base_/default_runtime.py'

@@ -180,7 +180,7 @@ def _takes(kind: Any, name: str, optional: bool) -> bool:
     for one in inspect.getmro(kind) if inspect.isclass(kind) else ():
         if '__init__' not in vars(one):
             continue
-        parameters = inspect.signature(one.__init__).parameters
+        parameters = inspect.signature(vars(one)['__init__']).parameters
         if name in parameters:
             return optional or parameters[name].default is inspect.Parameter.empty
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):

@@ -20,12 +20,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial, wraps
 from pathlib import Path
+from typing import Any
 
 from .files import whole_file
 from .imports import after_import, around_import, explain_missing
 
 
-def mend_torchvision_schemas(module: types.ModuleType, execute: Callable[[], None]) -> bool:
+def mend_torchvision_schemas(module: Any, execute: Callable[[], None]) -> bool:
     """Let a CUDA build of torchvision be imported beside a CPU build of torch.
 
     The package index carries one torchvision wheel a platform. Beside a CPU-only torch its compiled
@@ -72,7 +73,8 @@ def mend_missing_drn() -> bool:
             raise ImportError('DRN is missing from the mmaction2 1.2.0 wheel (open-mmlab/mmaction2#2714): install '
                               'mmaction2 from its source repository to use it')
 
-    package, module = types.ModuleType(name), types.ModuleType(f'{name}.drn')
+    package: Any = types.ModuleType(name)
+    module: Any = types.ModuleType(f'{name}.drn')
     package.__path__ = []
     module.DRN = package.DRN = DRN
     package.drn = module
@@ -90,7 +92,7 @@ def mend_multimodal_imports(library: str) -> bool:
     Args:
         library: ``'mmaction'`` or ``'mmpretrain'``.
     """
-    module = importlib.import_module(f'{library}.utils.dependency')
+    module: Any = importlib.import_module(f'{library}.utils.dependency')
     if not module.WITH_MULTIMODAL or f'{library}.models' in sys.modules:
         return False
     module.WITH_MULTIMODAL = False
@@ -250,8 +252,9 @@ def warn_about_two_mmcvs() -> bool:
 
 def install() -> None:
     """Have every mend done as soon as what it mends is imported; safe to call again."""
-    explain_missing('mmaction', 'MMAction2 is not there: pip install mmaction2==1.2.0; with --no-deps on machines that decord, '
-                    'which it asks for, has no wheel for (ARM)')
+    explain_missing(
+        'mmaction', 'MMAction2 is not there: pip install mmaction2==1.2.0; with --no-deps on machines that decord, '
+        'which it asks for, has no wheel for (ARM)')
     around_import('torchvision', mend_torchvision_schemas)
     for mend in (mend_pkg_resources, mend_checkpoint_history, mend_atomic_writes):
         after_import('mmengine', mend)

@@ -19,7 +19,8 @@ def config_root() -> Path:
     for place in places:
         if (place / '_base_').is_dir():
             return place
-    raise FileNotFoundError(f'the configs of mmdfer are in none of {", ".join(map(str, places))}; install the package again')
+    raise FileNotFoundError(
+        f'the configs of mmdfer are in none of {", ".join(map(str, places))}; install the package again')
 
 
 def config_files() -> dict[str, Path]:

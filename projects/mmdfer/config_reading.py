@@ -43,7 +43,8 @@ def row_config(row: Row, dataset: str | None = None) -> Config:
     base = read_config(row.base(dataset))
     content = base.to_dict()
     change_config(content, row.changes, row.name(dataset))
-    return Config(content, cfg_text=f'# {row.name(dataset)}: {row.group}, {row.title}', filename=f'{row.stem(dataset)}.py')
+    return Config(content, cfg_text=f'# {row.name(dataset)}: {row.group}, {row.title}',
+                  filename=f'{row.stem(dataset)}.py')
 
 
 def _read_file(path: str | os.PathLike) -> Config:

@@ -5,17 +5,18 @@ A file of ``configs/ablations`` is a paper. What a file holds:
 ``title``
     the table's name in lists.
 ``base``
-    the config that rows change, for each data set; the first set is a row's own where none is named.
+    the config that rows change, for each data set: a name, or a file seen from this one. The first set is a row's own
+    where none is named.
 ``demo``
     the config of the same model on the demo's set, for files whose rows can run there.
 ``groups``
-    in order, each with ``name``, ``rows``, and perhaps ``table`` and ``protocol`` (the paper's), ``change`` (of every row
-    of the group) and ``sets`` (those that the group is of, all by default).
+    in order, each with ``name``, ``rows``, and perhaps ``table`` and ``protocol`` (the paper's), ``change`` (of every
+    row of the group) and ``sets`` (those that the group is of, all by default).
 
 A row has ``row`` (its name in commands), ``name`` (in tables), and perhaps ``about``; ``change``, the entries that
 take the place of the base's, ``null`` leaving an adapter or part out; ``sets``; ``tunable``, its parameters on its
-first set; ``paper``, UAR and WAR in per cent by data set; ``of``, the row whose training it tests; ``demo: false`` where
-the demo's set cannot tell it.
+first set; ``paper``, UAR and WAR in per cent by data set; ``of``, the row whose training it tests; ``demo: false``
+where the demo's set cannot tell it.
 """
 from __future__ import annotations
 
@@ -112,6 +113,8 @@ def read_rows(path: str | Path) -> RowFile:
     except yaml.YAMLError as error:
         raise ValueError(f'{path}: not YAML: {error}') from None
     _check(content, 'file', ('base', 'groups'), str(path))
+    content['base'] = {dataset: str(path.parent / base) if base.endswith('.py') else base
+                       for dataset, base in content['base'].items()}
     rows = [_row(path, content, group, row) for group in _groups(path, content) for row in group['rows']]
     names = [row.row for row in rows]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -132,7 +135,8 @@ def _row(path: Path, content: Mapping, group: Mapping, row: Mapping) -> Row:
     sets, base = row.get('sets') or group.get('sets') or list(content['base']), content['base']
     for dataset in [*sets, *(row.get('paper') or {})]:
         if dataset not in base:
-            raise ValueError(f'{where}, {row["row"]}: has no base config for the set {dataset!r}; {nearest(dataset, base)}')
+            raise ValueError(
+                f'{where}, {row["row"]}: has no base config for the set {dataset!r}; {nearest(dataset, base)}')
     return Row(paper=path.stem, row=str(row['row']), group=group['name'], title=str(row['name']),
                bases={dataset: base[dataset] for dataset in sets},
                changes=dict(group.get('change') or {}, **(row.get('change') or {})), about=row.get('about'),
@@ -196,7 +200,8 @@ def change_config(config: MutableMapping, changes: Mapping[str, Any], where: str
             index: Any = int(part) if isinstance(place, list) and part.isdigit() else part
             if index not in entries and not (depth == len(parents) and _is_new_entry(place, value)):
                 whole = '.'.join(key.split('.')[:depth]) or 'the config'
-                raise ValueError(f'{where}: {key} changes nothing: {whole} has no {part!r}; {nearest(part, map(str, entries))}')
+                raise ValueError(
+                    f'{where}: {key} changes nothing: {whole} has no {part!r}; {nearest(part, map(str, entries))}')
             if depth == len(parents):
                 place[index] = copy.deepcopy(value)
             else:

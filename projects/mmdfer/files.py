@@ -179,7 +179,8 @@ class Journal:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = open(self.path, 'a+b', buffering=0)
             # One that was removed between its opening and its locking was another process's.
-            if not lock(file) or not (self.path.exists() and os.path.samestat(os.fstat(file.fileno()), self.path.stat())):
+            if not lock(file) or not (self.path.exists()
+                                      and os.path.samestat(os.fstat(file.fileno()), self.path.stat())):
                 file.close()
                 raise WriteError(f'{self.path}: another process is writing it; wait until it ends, or end it')
             self._file = file

@@ -89,4 +89,7 @@ class HookedLoader(Loader):
 
 
 def _within(call: Around, module: ModuleType, execute: Execute) -> Execute:
-    return lambda: call(module, execute)
+    def run() -> None:
+        call(module, execute)
+
+    return run

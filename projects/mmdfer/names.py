@@ -4,7 +4,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
 SHORT_LIST = 15
 
 

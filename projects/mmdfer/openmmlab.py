@@ -14,8 +14,8 @@ NAME = 'mmdfer'
 def name_configs() -> bool:
     """Make ``mmdfer::<name>`` known to mmengine's configs, for ``_base_``.
 
-    mmengine takes the names of packages that it knows, and paths with a folder in them. Our configs have names without a
-    folder, and lie beside a checkout. What a config takes over from ours gets no ``_scope_`` mark, since ours say
+    mmengine takes the names of packages that it knows, and paths with a folder in them. Our configs have names without
+    a folder, and lie beside a checkout. What a config takes over from ours gets no ``_scope_`` mark, since ours say
     themselves whose names they use.
     """
     from mmengine.config import Config
@@ -45,7 +45,8 @@ def open_configs_by_name() -> bool:
         if not _is_own(cfg_path):
             return get(cfg_path, pretrained)
         if pretrained:
-            raise ValueError(f'{cfg_path}: no trained weights are published with mmdfer; train it, or give a checkpoint')
+            raise ValueError(
+                f'{cfg_path}: no trained weights are published with mmdfer; train it, or give a checkpoint')
         from .run_config import load_config
         return load_config(_own_name(cfg_path))
 
@@ -76,8 +77,8 @@ def _own_config(path: str) -> Path:
 def register_on_first_lookup() -> bool:
     """Register what this package has when a name is first looked up, in any registry but the package's own.
 
-    mmengine's registries import the modules of their library at that moment too (``locations``), but for one registry at
-    a time, and not for a parent's names. Here everything is registered at once, so that a config needs no more than
+    mmengine's registries import the modules of their library at that moment too (``locations``), but for one registry
+    at a time, and not for a parent's names. Here everything is registered at once, so that a config needs no more than
     ``custom_imports=dict(imports=['mmdfer'])`` and a script no more than ``import mmdfer``, before or after mmengine.
     """
     from mmengine.registry import Registry

@@ -15,16 +15,23 @@ from importlib import import_module
 from typing import Any
 
 from mmaction.registry import DATASETS, MODELS, TRANSFORMS
-from mmengine.registry import DATA_SAMPLERS, HOOKS, METRICS, OPTIM_WRAPPER_CONSTRUCTORS, STRATEGIES, Registry
-from mmengine.registry import DATASETS as ROOT_DATASETS
+from mmengine.registry import (
+    DATA_SAMPLERS,
+    DATASETS as ROOT_DATASETS,
+    HOOKS,
+    METRICS,
+    OPTIM_WRAPPER_CONSTRUCTORS,
+    STRATEGIES,
+    Registry,
+)
 
 from .names import nearest
 
 __all__ = [
-    'CONTEXT_POSITIONS', 'CONTEXT_STARTS', 'DATASETS', 'DATA_SAMPLERS', 'FACE_FINDERS', 'FACE_PARSERS', 'HOOKS', 'METRICS',
-    'MODALITIES', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'PROMPT_LEARNERS', 'Parts', 'STRATEGIES', 'TEXT_REDUCTIONS',
-    'TEXT_SOURCES', 'TRANSFORMS', 'VIDEO_READERS', 'VISION_PROMPTS', 'class_names', 'declared_sets', 'find_set',
-    'import_own', 'nearest'
+    'CONTEXT_POSITIONS', 'CONTEXT_STARTS', 'DATASETS', 'DATA_SAMPLERS', 'FACE_FINDERS', 'FACE_PARSERS', 'HOOKS',
+    'METRICS', 'MODALITIES', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'PROMPT_LEARNERS', 'Parts', 'STRATEGIES',
+    'TEXT_REDUCTIONS', 'TEXT_SOURCES', 'TRANSFORMS', 'VIDEO_READERS', 'VISION_PROMPTS', 'class_names', 'declared_sets',
+    'find_set', 'import_own', 'nearest'
 ]
 
 
@@ -86,8 +93,8 @@ def import_own(path: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f'{module}.'.startswith(f'{error.name}.'):
             raise
-        raise ValueError(f'{path}: there is no module {error.name!r} here; start in its folder, or put that on PYTHONPATH'
-                         ) from None
+        raise ValueError(
+            f'{path}: there is no module {error.name!r} here; start in its folder, or put that on PYTHONPATH') from None
     if not hasattr(found, name):
         names = [one for one in vars(found) if not one.startswith('_')]
         raise ValueError(f'{path}: {module} has no {name!r}: {nearest(name, names)}')
@@ -123,13 +130,14 @@ def declared_sets() -> dict[str, type]:
         if name is None:
             continue
         if name in found:
-            raise ValueError(f'{kind.__module__}.{kind.__name__} and {found[name].__module__}.{found[name].__name__} both '
-                             f"declare the data set {name!r}: give one of them another METAINFO['dataset']")
+            raise ValueError(
+                f'{kind.__module__}.{kind.__name__} and {found[name].__module__}.{found[name].__name__} both '
+                f"declare the data set {name!r}: give one of them another METAINFO['dataset']")
         found[name] = kind
     return found
 
 
-def find_set(name: str, base: type = object) -> type:
+def find_set(name: str, base: type = object) -> Any:
     """The class of the data set with a short name.
 
     Args:

@@ -23,7 +23,8 @@ from .registry import DATASETS
 READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
 TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
 CLIP_CONTEXT = 77
-# What a runner reads of a config beside the arguments of its own.
+# What a run, and its runner beside the arguments of its own, reads of a config.
+OF_RUN = ('fresh_classes', 'run_classes')
 OF_RUNNER = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters',
              'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -41,7 +42,11 @@ def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
         ValueError: for a file that is missing or no config, an unknown name, an option of nothing, or a config that
             disagrees with itself about its classes.
     """
-    cfg = read_config(path)
+    return complete_config(read_config(path), options)
+
+
+def complete_config(cfg: Config, options: dict | None = None) -> Config:
+    """What :func:`load_config` makes of a config that is read: its parts in place, options merged, classes filled in."""
     options = dict(options or {})
     before = {key: options.pop(key) for key in list(options) if key.partition('.')[0] == BESIDE}
     if before:
@@ -74,8 +79,10 @@ def flow_classes(cfg: Config, classes: Sequence[str] | None = None) -> tuple[str
     """
     from .class_flow import flow
     return flow(cfg, classes)
+
+
 def _check_options(cfg: Config, options: dict) -> None:
-    known = {*cfg, *OF_RUNNER, *signature(Runner.__init__).parameters}
+    known = {*cfg, *OF_RUN, *OF_RUNNER, *signature(Runner.__init__).parameters}
     for key in options:
         first = key.partition('.')[0]
         if first not in known:
@@ -140,7 +147,7 @@ def folds_of(dataset: ConfigDict) -> tuple[int, ...]:
 
 
 def current_fold(cfg: Config) -> int | None:
-    """The fold that a config's training or test data is of, if its set has folds; a config without one takes the first."""
+    """The fold that a config's training or test data is of, if its set has folds; without a word of it, the first."""
     found = (dataset.get('fold') or next(iter(folds_of(dataset)), None) for dataset in dataset_configs(cfg))
     return next((fold for fold in found if fold is not None), None)
 
@@ -213,8 +220,8 @@ def set_image_checkpoint(cfg: Config, path: str | None) -> None:
         raise ValueError(f'--image-checkpoint {path}: no such file')
     kind = cfg.get('model', {}).get('backbone', {}).get('type')
     if kind not in READ_IMAGE_CHECKPOINTS:
-        raise ValueError(f'--image-checkpoint: a backbone of type {kind} does not read one; give its weights as its class '
-                         'wants them, by --cfg-options model.backbone.pretrained=... or load_from=...')
+        raise ValueError(f'--image-checkpoint: a backbone of type {kind} does not read one; give its weights as its '
+                         'class wants them, by --cfg-options model.backbone.pretrained=... or load_from=...')
     for tower in towers(cfg.model):
         if tower.get('init_cfg', ...) is not None:
             tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
@@ -232,7 +239,8 @@ def set_long_clip_checkpoint(cfg: Config, path: str | None) -> None:
         raise ValueError(f'--long-clip-checkpoint {path}: no such file')
     long = [tower for tower in towers(cfg.model) if tower.get('context_length', CLIP_CONTEXT) > CLIP_CONTEXT]
     if not long:
-        raise ValueError(f'--long-clip-checkpoint {path}: the model has no text tower with a context over {CLIP_CONTEXT}')
+        raise ValueError(f'--long-clip-checkpoint {path}: the model has no text tower with a context over '
+                         f'{CLIP_CONTEXT}')
     for tower in long:
         tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
 

@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class WorkerDied(ChildProcessError):
 
 
 def in_processes(step: Callable, items: Iterable, workers: int | None = None,
-                 setup: Callable[[], Any] | None = None) -> Iterator:
+                 setup: Callable[[], Any] | None = None) -> Generator:
     """``step(item)`` of each item, in order, done by several processes.
 
     Closing the iterator ends the workers, and so does the end of this process, whatever it dies of, within a second.
@@ -78,7 +78,7 @@ def in_processes(step: Callable, items: Iterable, workers: int | None = None,
             worker.end()
 
 
-def in_threads(step: Callable, items: Iterable, threads: int) -> Iterator:
+def in_threads(step: Callable, items: Iterable, threads: int) -> Generator:
     """``step(item)`` of each item, in order, by threads: for steps that wait for the disk or let Python's lock go.
 
     Results run ahead of the one that is waited for by two a thread, so that the memory stays small.
@@ -129,7 +129,7 @@ class _Outcome:
 class _Worker:
     """A process, our end of the pipe to it, and the indices of the items that it has."""
 
-    def __init__(self, context: BaseContext, payload: bytes) -> None:
+    def __init__(self, context: Any, payload: bytes) -> None:
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, ), daemon=True)
         self.process.start()
@@ -181,7 +181,7 @@ def _ordered(pool: Sequence[_Worker], items: Sequence) -> Iterator:
                 if not failed and given < min(len(items), turn + AHEAD * len(pool)):
                     worker.give(given, items[given])
                     given += 1
-            busy = {worker.connection: worker for worker in pool if worker.hand}
+            busy: dict[Any, _Worker] = {worker.connection: worker for worker in pool if worker.hand}
             for connection in wait(list(busy)):
                 index, outcome = busy[connection].take(items)
                 if outcome.error is not None and not outcome.ready:
@@ -212,7 +212,7 @@ def _name(item: Any) -> str:
         return os.fspath(item)
     if isinstance(item, (tuple, list)) and item:
         return _name(item[0])
-    return str(item.name) if hasattr(item, 'name') else repr(item)[:80]
+    return str(item.path) if hasattr(item, 'path') else repr(item)[:80]
 
 
 def _context(step: Callable) -> BaseContext:

@@ -85,7 +85,7 @@ def test_inference_speaks_in_the_order_of_its_config(place):
     other = DFERInferencer(config(place, dataset=folders(place, OTHER)), files, 'cpu')(clip)
     assert (tuple(own['classes']), tuple(other['classes'])) == (DFEW, OTHER)
     assert own['clip']['label'] == other['clip']['label']
-    first, second = (dict(zip(one['classes'], one['clip']['probabilities'])) for one in (own, other))
+    first, second = (dict(zip(one['classes'], one['clip']['probabilities'], strict=True)) for one in (own, other))
     assert first == pytest.approx(second)
 
 

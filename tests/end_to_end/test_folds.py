@@ -15,18 +15,19 @@ from sklearn.metrics import accuracy_score, recall_score
 
 from mmdfer import run_config as config
 from mmdfer.apis import options
-from mmdfer.runs.fold_results import summarize_folds
 from mmdfer.apis.running import train
 from mmdfer.evaluation import load_predictions
+from mmdfer.runs.fold_results import summarize_folds
+from mmdfer.runs.metrics import read_evaluations
 
 from ..conftest import ROOT, write_dfew
 
 pytestmark = pytest.mark.slow
 CONFIG = str(ROOT / 'configs/demo/fe_adapter.py')
-SMALL = ['model.backbone.arch.embed_dims=32', 'model.backbone.arch.feedforward_channels=64', 'model.cls_head.in_channels=32',
-         'model.backbone.init_cfg=None', 'model.backbone.freeze=False', 'train_cfg.max_epochs=2', 'train_cfg.val_interval=1',
-         'train_dataloader.batch_size=7', *(f'{loader}.{entry}' for loader in config.LOADERS for entry in (
-             'num_workers=0', 'persistent_workers=False'))]
+SMALL = ['model.backbone.arch.embed_dims=32', 'model.backbone.arch.feedforward_channels=64',
+         'model.cls_head.in_channels=32', 'model.backbone.init_cfg=None', 'model.backbone.freeze=False',
+         'train_cfg.max_epochs=2', 'train_cfg.val_interval=1', 'train_dataloader.batch_size=7',
+         *(f'{loader}.{entry}' for loader in config.LOADERS for entry in ('num_workers=0', 'persistent_workers=False'))]
 
 
 @pytest.fixture(scope='module')
@@ -52,9 +53,9 @@ def undisturbed(data, out, folds, *more):
 
 def start(data, out):
     return subprocess.Popen(
-        [sys.executable, 'tools/train_folds.py', CONFIG, '--folds', '1-3', '--work-dir', str(out), '--data-root', str(data),
-         '--cfg-options', *SMALL], cwd=ROOT, env=dict(os.environ, OMP_NUM_THREADS='1'), stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        [sys.executable, 'tools/train_folds.py', CONFIG, '--folds', '1-3', '--work-dir', str(out), '--data-root',
+         str(data), '--cfg-options', *SMALL], cwd=ROOT, env=dict(os.environ, OMP_NUM_THREADS='1'),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 
 def kill_when(process, condition):
@@ -79,7 +80,7 @@ def test_killed_in_training_and_in_evaluation_is_as_undisturbed(data, tmp_path):
     kill_when(start(data, out), (first / 'predictions' / 'epoch_1.npz').exists)
     assert not (first / 'epoch_2.pth').exists()                                 # in training, after the first epoch
     kill_when(start(data, out), lambda: names_epoch_2(second / 'last_checkpoint'))
-    assert not (second / 'predictions' / 'epoch_2.npz').exists()                # in the last evaluation of the second fold
+    assert not (second / 'predictions' / 'epoch_2.npz').exists()            # in the second fold's last evaluation
     assert (first / 'result.json').exists() and not (second / 'result.json').exists()
     output, _ = start(data, out).communicate(timeout=300)
     assert 'fold 1: done before' in output and 'fold 3: training' in output, output
@@ -89,6 +90,9 @@ def test_killed_in_training_and_in_evaluation_is_as_undisturbed(data, tmp_path):
         ours, theirs = scores(out, fold), scores(tmp_path / 'calm', fold)
         assert ours.keys() == theirs.keys() == {'epoch_1.npz', 'epoch_2.npz'}
         assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+        figures = read_evaluations(out / f'fold_{fold}')
+        assert figures == read_evaluations(tmp_path / 'calm' / f'fold_{fold}')
+        assert [one.step for one in figures] == [1, 2]
 
     dumped = [load_predictions(out / f'fold_{fold}' / 'predictions' / 'epoch_2.npz') for fold in (1, 2, 3)]
     known = dict(average='macro', labels=range(7), zero_division=0)
@@ -107,7 +111,7 @@ def test_an_epoch_chosen_on_a_validation_part_is_tested_once(data, tmp_path):
         for split in ('train', 'test')}
     validated = [set(load_predictions(path).ids) for path in (run / 'predictions').iterdir()]
     assert len(validated) == 2 and validated[0] == validated[1] < listed['train'] and len(validated[0]) == 7
-    tested = load_predictions(run / 'test' / 'predictions.npz')
+    tested = load_predictions(run / 'chosen' / 'predictions.npz')
     assert set(tested.ids) == listed['test']
     result = json.loads((run / 'result.json').read_text())
     assert result['inner']['share'] == 0.3 and result['epoch'] == result['inner']['epoch']

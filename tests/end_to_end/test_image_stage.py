@@ -10,8 +10,8 @@ import torch
 from mmengine.config import Config
 from mmpretrain.models.backbones import VisionTransformer
 
-from mmdfer.run_config import flow_classes
 from mmdfer.backbones import AdapterViT, ImageViT
+from mmdfer.run_config import flow_classes
 from mmdfer.weights import load_vit, read_checkpoint
 
 from ..conftest import ROOT

@@ -1,5 +1,5 @@
-"""A data set of one's own: one class in one module outside the package trains, is checked and packed, and gets its maps and
-captions, by the same commands as the sets that are known here."""
+"""A data set of one's own: one class in one module outside the package trains, is checked and packed, and gets its maps
+and captions, by the same commands as the sets that are known here."""
 import json
 import sys
 import textwrap
@@ -77,9 +77,12 @@ def data(tmp_path_factory):
         write_clip(root / 'pictures' / f'clip{number:02d}', 10, 48, seed=number)
     (root / 'lists').mkdir()
     for fold in (1, 2):
-        for split, numbers in (('train', range(6 * (fold - 1), 6 * fold)), ('held_out', range(6 * (2 - fold), 6 * (3 - fold)))):
-            lines = [f'clip{number:02d},{number % 3 + 1},' + (f'"The brows, number {number}, rise."' if number != 4 else '')
-                     for number in numbers]
+        for split, numbers in (('train', range(6 * (fold - 1),
+                                               6 * fold)), ('held_out', range(6 * (2 - fold), 6 * (3 - fold)))):
+            lines = [
+                f'clip{number:02d},{number % 3 + 1},' + (f'"The brows, number {number}, rise."' if number != 4 else '')
+                for number in numbers
+            ]
             (root / f'lists/{split}_{fold}.csv').write_text('\n'.join(['clip,label,caption', *lines]) + '\n')
     return root
 

@@ -69,8 +69,10 @@ def result(work_dir):
 def test_a_run_leaves_what_it_promises(place):
     run_dir = place / 'run'
     names = {path.name for path in run_dir.iterdir()}
-    assert {'result.json', 'report.html', 'report.md', 'report.json', 'curves.png', 'confusion.png', 'best.pth', 'best.safetensors', 'last.safetensors',
-            'epoch_2.pth', 'epoch_3.pth'} <= names and 'epoch_1.pth' not in names
+    assert {
+        'result.json', 'report.html', 'report.md', 'report.json', 'curves.png', 'confusion.png', 'best.pth',
+        'best.safetensors', 'last.safetensors', 'epoch_2.pth', 'epoch_3.pth'
+    } <= names and 'epoch_1.pth' not in names
     found = result(run_dir)
     assert found['epoch'] == 3 and 0 <= found['uar'] <= 1 and found['tunable'] < found['total']
     assert list(run_dir.glob('*/vis_data/events*')), 'TensorBoard file'
@@ -148,7 +150,8 @@ def test_infer_on_real_videos(place, faces):
     succeed(argv)
     found = json.loads((place / 'out' / 'WolfgangLanger_Pexels.json').read_text())
     assert found['frames'] == 472 and found['duration'] == pytest.approx(472 / 24, abs=0.05)
-    assert found['windows'][0]['start'] == 0 and found['windows'][-1]['end'] == pytest.approx(found['duration'], abs=0.01)
+    assert found['windows'][0]['start'] == 0 and found['windows'][-1]['end'] == pytest.approx(
+        found['duration'], abs=0.01)
     for window in found['windows']:
         assert sum(window['probabilities']) == pytest.approx(1, abs=1e-4)
     mean = [sum(column) / len(found['windows']) for column in zip(*(w['probabilities'] for w in found['windows']))]
@@ -156,7 +159,8 @@ def test_infer_on_real_videos(place, faces):
     assert found['region'] == 'faces' and [len(track['frames']) for track in found['tracks']] == [472]
     scene = json.loads((place / 'out' / 'no_face.json').read_text())
     assert scene['tracks'] == scene['windows'] == [] and scene['clip'] is None
-    assert scene['no_face'] == [[0, pytest.approx(scene['duration'], abs=0.01)]] and 'Nobody is seen' in scene['notes'][0]
+    assert scene['no_face'] == [[0, pytest.approx(scene['duration'], abs=0.01)]
+                                ] and 'Nobody is seen' in scene['notes'][0]
     assert {'single_face.json', 'no_face.json', 'single_face.png'} <= {path.name for path in (place / 'out').iterdir()}
 
 
@@ -228,11 +232,12 @@ def test_one_step_of_the_full_size_config(tmp_path):
     csv = root / 'EmoLabel_DataSplit'
     torch.manual_seed(0)
     torch.save(AdapterViT('base').state_dict(), tmp_path / 'image.pth')
-    succeed(command('train.py', 'configs/fe_adapter_vitb_dfew.py', '--data-root', root, '--fold', 1, '--image-checkpoint',
-                    tmp_path / 'image.pth', '--work-dir', tmp_path / 'run', '--cfg-options', 'train_cfg.max_epochs=1',
-                    'train_dataloader.batch_size=1', 'train_dataloader.dataset.indices=1', 'val_dataloader.dataset.indices=1',
-                    'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
-                    'train_dataloader.persistent_workers=False', 'val_dataloader.persistent_workers=False'))
+    succeed(
+        command('train.py', 'configs/fe_adapter_vitb_dfew.py', '--data-root', root, '--fold', 1, '--image-checkpoint',
+                tmp_path / 'image.pth', '--work-dir', tmp_path / 'run', '--cfg-options', 'train_cfg.max_epochs=1',
+                'train_dataloader.batch_size=1', 'train_dataloader.dataset.indices=1',
+                'val_dataloader.dataset.indices=1', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
+                'train_dataloader.persistent_workers=False', 'val_dataloader.persistent_workers=False'))
     assert csv.is_dir()
     image = read_checkpoint(tmp_path / 'image.pth')
     trained = read_checkpoint(tmp_path / 'run' / 'epoch_1.pth')['state_dict']

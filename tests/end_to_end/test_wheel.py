@@ -26,8 +26,8 @@ with open('mine.py', 'w') as file:
     file.write("_base_ = 'mmdfer::fe_adapter_vitb_dfew.py'\\nmodel = dict(cls_head=dict(dropout_ratio=0.25))\\n")
 mine = Config.fromfile('mine.py')
 runner = mmdfer.train('demo/fe_adapter', data_root='data', fold=1, work_dir='run', seed=0, cfg_options={
-    'model.backbone.init_cfg': None, 'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 30, 'train_dataloader.num_workers': 0,
-    'train_dataloader.persistent_workers': False, 'val_dataloader.num_workers': 0,
+    'model.backbone.init_cfg': None, 'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 30,
+    'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False, 'val_dataloader.num_workers': 0,
     'val_dataloader.persistent_workers': False})
 print()
 print(json.dumps(dict(file=mmdfer.__file__, heavy=heavy, backbone=by_name.model.backbone.type,
@@ -59,8 +59,8 @@ def place(tmp_path_factory):
 
 
 def pip(python, *args):
-    done = subprocess.run([python, '-m', 'pip', '--disable-pip-version-check', *map(str, args)], capture_output=True, text=True,
-                          env=clean_environment())
+    done = subprocess.run([python, '-m', 'pip', '--disable-pip-version-check', *map(str, args)], capture_output=True,
+                          text=True, env=clean_environment())
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -87,7 +87,7 @@ def test_the_wheel_works_alone(place):
     assert found['heavy'] == [] and found['backbone'] == 'AdapterViT' and found['dropout'] == 0.25 and found['same']
     assert found['steps'] == 1 and {'epoch_1.pth', 'last.safetensors', 'result.json'} <= set(found['left'])
     video = sorted((place / 'work' / 'data' / 'videos').iterdir())[0]
-    run(place, 'mmdfer', 'infer', 'demo/fe_adapter', 'run/epoch_1.pth', video, '--out', 'out', '--region', 'frame', '--cfg-options',
-        'model.backbone.init_cfg=None')
+    run(place, 'mmdfer', 'infer', 'demo/fe_adapter', 'run/epoch_1.pth', video, '--out', 'out', '--region', 'frame',
+        '--cfg-options', 'model.backbone.init_cfg=None')
     result = json.loads((place / 'work' / 'out' / f'{video.stem}.json').read_text())
     assert len(result['clip']['probabilities']) == 7

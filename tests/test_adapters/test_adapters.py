@@ -5,9 +5,21 @@ import pytest
 import torch
 from torch import nn
 
-from mmdfer.adapters import (Adapter, BottleneckAdapter, FEAdapter, SharedAdapter, STAdapter, TemporalDynamicAdapter,
-                             TemporalModelingAdapter, TokenGrid, adapters_of, adapters_off, add_delta,
-                             auxiliary_losses, share_adapters)
+from mmdfer.adapters import (
+    Adapter,
+    BottleneckAdapter,
+    FEAdapter,
+    SharedAdapter,
+    STAdapter,
+    TemporalDynamicAdapter,
+    TemporalModelingAdapter,
+    TokenGrid,
+    adapters_of,
+    adapters_off,
+    add_delta,
+    auxiliary_losses,
+    share_adapters,
+)
 from mmdfer.registry import MODELS
 from mmdfer.weights import load_weights, save_tunable
 

@@ -8,9 +8,9 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmdfer.run_config import load_config
 from mmdfer.apis.counting import clip_shape, count_config, count_flops, count_model, format_report, saved_bytes
 from mmdfer.ops import D2Conv3d
+from mmdfer.run_config import load_config
 
 from ..conftest import ROOT
 
@@ -173,21 +173,6 @@ def test_a_pipeline_without_a_size_is_refused():
             clip_shape(Config(dict(test_pipeline=steps)))
     with pytest.raises(ValueError, match='no model'):
         count_config(Config(dict()))
-
-
-@pytest.mark.parametrize('path', sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
-                                        if '_base_' not in path.parts))
-def test_every_config_counts_without_data_or_weights(path):
-    cfg = load_config(ROOT / path)
-    if 'model' not in cfg:
-        pytest.skip('a list of settings, no config')
-    if 'backbone' in cfg.model:
-        cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='/no/such.pth')
-    report = count_config(cfg)
-    assert path.startswith('configs/zero_shot_clip') == (report['tunable'] == 0)
-    assert report['tunable'] <= report['total'] and report['tunable_adapters'] <= report['tunable']
-    top = [entry for name, entry in report['modules'].items() if '.' not in name]
-    assert sum(entry['total'] for entry in top) == report['total']
 
 
 STOCK = {

@@ -8,14 +8,14 @@ import time
 import numpy as np
 import pytest
 
-from mmdfer.run_config import load_config
-from mmdfer.runs.fold_results import summarize_folds
 from mmdfer.apis.folds import parse_folds, plan_folds, run_folds
-from mmdfer.runs.lock import locked
-from mmdfer.runs.settings import settings_of
 from mmdfer.apis.launching import Launch
 from mmdfer.apis.processes import Places
 from mmdfer.evaluation import fold_row, load_predictions, save_predictions
+from mmdfer.run_config import load_config
+from mmdfer.runs.fold_results import summarize_folds
+from mmdfer.runs.lock import locked
+from mmdfer.runs.settings import settings_of
 
 from ..conftest import ROOT
 
@@ -78,13 +78,15 @@ def calls(place):
 
 
 def test_every_fold_once_in_order_with_the_same_options(place):
-    summary = run_folds(plan(place, '--seed', '7', '--cfg-options', 'randomness.seed=42', folds='1-3'), Places(Launch()))
+    chosen = plan(place, '--seed', '7', '--cfg-options', 'randomness.seed=42', folds='1-3')
+    summary = run_folds(chosen, Places(Launch()))
     found = calls(place)
     assert [call['fold'] for call in found] == summary['folds'] == [1, 2, 3] and summary['missing'] == [4, 5]
     for fold, call in enumerate(found, 1):
         assert call['command'] == 'train'
-        assert call['argv'] == [DFEW, '--fold', str(fold), '--work-dir', str(place / 'out' / f'fold_{fold}'), '--resume',
-                                '--data-root', str(place), '--seed', '7', '--cfg-options', 'randomness.seed=42']
+        assert call['argv'] == [DFEW, '--fold', str(fold), '--work-dir', str(place / 'out' / f'fold_{fold}'),
+                                '--resume', '--data-root', str(place), '--seed', '7', '--cfg-options',
+                                'randomness.seed=42']
     assert all(one['end'] < two['start'] for one, two in zip(found, found[1:]))
 
 
@@ -172,7 +174,8 @@ def test_lists_of_folds(text, expected):
     (DFEW, ['--cfg-options', 'val_evaluator.type=AccMetric'], {}, 'val_evaluator: .* need dict.type=.RecallMetric'),
     (DFEW, ['--cfg-options', 'custom_hooks=[]'], {}, 'custom_hooks: .* needs dict.type=.PredictionsHook'),
     (DFEW, ['--data-root', '/no/such'], {}, "data_root='/no/such': no such folder"),
-    (str(ROOT / 'configs/image_fer/vitb_rafdb.py'), [], {}, 'RAFDBDataset has one split and no folds; use mmdfer train'),
+    (str(ROOT / 'configs/image_fer/vitb_rafdb.py'), [], {},
+     'RAFDBDataset has one split and no folds; use mmdfer train'),
 ])
 def test_mistakes_are_found_before_anything_runs(path, rest, kwargs, message, tmp_path):
     with pytest.raises(ValueError, match=message):

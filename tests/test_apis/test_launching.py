@@ -1,4 +1,4 @@
-"""How a command's processes are started: the command lines, who does the work itself, and a run by a stand-in of srun."""
+"""How a command's processes are started: command lines, who does the work itself, and a run by a stand-in of srun."""
 import argparse
 import json
 import os
@@ -10,7 +10,14 @@ import pytest
 
 import mmdfer
 from mmdfer.apis.launching import (
-    Launch, add_launch_options, child_environment, is_first_process, is_one_of_several, launch, without_launch_options)
+    Launch,
+    add_launch_options,
+    child_environment,
+    is_first_process,
+    is_one_of_several,
+    launch,
+    without_launch_options,
+)
 
 from ..conftest import ROOT, write_dfew
 
@@ -41,12 +48,13 @@ def options_of(command, end):
     return dict(zip(command[:place:2], command[1:place:2])), command[place:]
 
 
-WORDS = ('a.py', '--gpus', '3', '--seed', '7', '--srun-args=-x y', '--cfg-options', 'a=1', 'b=--gpus', '--launcher=slurm')
+WORDS = ('a.py', '--gpus', '3', '--seed', '7', '--srun-args=-x y', '--cfg-options', 'a=1', 'b=--gpus',
+         '--launcher=slurm')
 
 
 def test_launch_options_are_taken_out_of_a_command_wherever_they_stand():
     assert without_launch_options(WORDS) == ['a.py', '--seed', '7', '--cfg-options', 'a=1', 'b=--gpus']
-    assert without_launch_options(['--srun=-x', 'a.py', '--part', 'p']) == ['a.py']            # as argparse shortens them
+    assert without_launch_options(['--srun=-x', 'a.py', '--part', 'p']) == ['a.py']         # as argparse shortens them
 
 
 def test_one_process_is_the_command_itself():
@@ -132,8 +140,8 @@ def test_more_gpus_than_are_here_are_refused(monkeypatch):
 
 def test_processes_find_the_package_of_a_checkout(tmp_path):
     environment = child_environment({key: value for key, value in os.environ.items() if key != 'PYTHONPATH'})
-    found = subprocess.run([sys.executable, '-c', 'import mmdfer; print(mmdfer.__file__)'], cwd=tmp_path, env=environment,
-                           capture_output=True, text=True, check=True)
+    found = subprocess.run([sys.executable, '-c', 'import mmdfer; print(mmdfer.__file__)'], cwd=tmp_path,
+                           env=environment, capture_output=True, text=True, check=True)
     assert Path(found.stdout.strip()) == Path(mmdfer.__file__)
     assert child_environment(environment) == environment
 
@@ -145,8 +153,9 @@ words = sys.argv[1:]
 count = int(words[words.index('--ntasks') + 1])
 command = words[words.index(sys.executable):]
 pathlib.Path({folder!r}, 'asked.json').write_text(json.dumps(words))
-tasks = [subprocess.Popen(command, env=dict(os.environ, SLURM_PROCID=str(rank), SLURM_LOCALID=str(rank), SLURM_JOB_ID='1',
-         SLURM_STEP_ID='0', SLURM_NTASKS=str(count), SLURM_NODELIST='n1', MASTER_ADDR='127.0.0.1', MASTER_PORT='29641'))
+tasks = [subprocess.Popen(command, env=dict(
+         os.environ, SLURM_PROCID=str(rank), SLURM_LOCALID=str(rank), SLURM_JOB_ID='1', SLURM_STEP_ID='0',
+         SLURM_NTASKS=str(count), SLURM_NODELIST='n1', MASTER_ADDR='127.0.0.1', MASTER_PORT='29641'))
          for rank in range(count)]
 sys.exit(max(task.wait() for task in tasks))
 '''
@@ -165,9 +174,9 @@ def test_processes_of_either_launcher_give_the_figures_of_one(tmp_path):
 
     def run(command, out, *words):
         done = subprocess.run(
-            [sys.executable, '-m', 'mmdfer', command, str(ROOT / 'configs/demo/fe_adapter.py'), *words, '--data-root', str(data),
-             '--work-dir', str(tmp_path / out), '--cfg-options', *small], cwd=tmp_path, env=environment, capture_output=True,
-            text=True, timeout=300)
+            [sys.executable, '-m', 'mmdfer', command, str(ROOT / 'configs/demo/fe_adapter.py'), *words, '--data-root',
+             str(data), '--work-dir', str(tmp_path / out), '--cfg-options', *small], cwd=tmp_path, env=environment,
+            capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
 
     def figures(file):

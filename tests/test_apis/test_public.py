@@ -62,7 +62,8 @@ class LastLines(doctest.OutputChecker):
 @pytest.mark.slow
 def test_the_examples_run(tmp_path, monkeypatch):
     write_dfew(tmp_path / 'data/demo', train=8, test=7, frames=16, size=48, folds=(1, ))
-    image = AdapterViT(dict(embed_dims=96, num_layers=4, num_heads=4, feedforward_channels=384), img_size=48, patch_size=8)
+    image = AdapterViT(dict(embed_dims=96, num_layers=4, num_heads=4, feedforward_channels=384), img_size=48,
+                       patch_size=8)
     torch.save({f'backbone.{key}': value for key, value in image.state_dict().items()}, tmp_path / 'image.pth')
     monkeypatch.chdir(tmp_path)
     runner = doctest.DocTestRunner(checker=LastLines())

@@ -1,4 +1,4 @@
-"""A training leaves its figures whatever it logs to and whatever it is called; tests and refused trainings change nothing."""
+"""A training leaves its figures whatever it logs to and is called; tests and refused trainings change nothing of it."""
 import json
 
 import pytest
@@ -6,8 +6,7 @@ from mmengine.registry import VISBACKENDS
 from mmengine.visualization.vis_backend import BaseVisBackend
 from sklearn.metrics import accuracy_score, recall_score
 
-from mmdfer.apis.running import test as run_test
-from mmdfer.apis.running import train
+from mmdfer.apis.running import test as run_test, train
 from mmdfer.evaluation import load_predictions
 from mmdfer.run_config import LOADERS, load_config, set_data
 from mmdfer.runs.folder import RunFolder
@@ -111,8 +110,9 @@ def test_a_refused_training_changes_nothing_of_the_run(run, data, tmp_path, monk
     assert {path: path.stat().st_mtime_ns for path in run.rglob('*')} == before
 
 
-def test_a_run_begun_anew_has_no_result_until_it_ends(data, tmp_path, monkeypatch):
-    (tmp_path / 'result.json').write_text('{"name": "older"}')
+def test_a_run_begun_anew_has_no_outcome_until_it_ends(data, tmp_path, monkeypatch):
+    for name in ('result.json', 'report.html', 'report.json', 'curves.png'):
+        (tmp_path / name).write_text('{"name": "older"}')
 
     class Stopped(Exception):
         pass
@@ -122,7 +122,8 @@ def test_a_run_begun_anew_has_no_result_until_it_ends(data, tmp_path, monkeypatc
     monkeypatch.setattr('mmdfer.runs.recording.add_evaluation', stop)
     with pytest.raises(Stopped):
         train(small(data, tmp_path))
-    assert not (tmp_path / 'result.json').exists() and (tmp_path / 'settings.json').exists()
+    assert (tmp_path / 'settings.json').exists()
+    assert not {'result.json', 'report.html', 'report.json', 'curves.png'} & {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_picture_that_fails_does_not_cost_the_result(data, tmp_path, monkeypatch, caplog):

@@ -4,9 +4,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmdfer.run_config import load_config
 from mmdfer.apis.similarity import draw_similarity, measure_similarity, spread_over_classes
 from mmdfer.registry import MODELS
+from mmdfer.run_config import load_config
 
 from ..conftest import ROOT, write_dfew
 
@@ -20,14 +20,19 @@ def cfg(tmp_path):
     """The demo's base, smaller, with captions that only some clips have, and a checkpoint of it."""
     cfg = load_config(ROOT / 'configs/demo/finecliper_base.py')
     cfg.merge_from_dict({
-        'model.backbone.arch': dict(TINY, _delete_=True), 'model.backbone.img_size': SIDE, 'model.backbone.init_cfg': None,
-        'model.cls_head.in_channels': 24})
+        'model.backbone.arch': dict(TINY, _delete_=True), 'model.backbone.img_size': SIDE,
+        'model.backbone.init_cfg': None, 'model.cls_head.in_channels': 24
+    })
     for tower in (cfg.model.cls_head.text_encoder, cfg.model.cls_head.negative_encoder):
         tower.arch = dict(TINY, proj_dim=24)
-    cfg.model.caption_encoder = dict(cfg.model.cls_head.text_encoder, context_length=248)
-    cfg.test_pipeline = [step for step in cfg.test_pipeline if step['type'] not in ('FormatShape', 'PackActionInputs')] + [
-        dict(type='LoadCaption'), dict(type='FormatShape', input_format='NCTHW'),
-        dict(type='PackActionInputs', meta_keys=('video_id', 'caption'))]
+    captions = dict(cfg.model.cls_head.text_encoder, context_length=248)
+    cfg.model.modalities.caption = dict(type='CaptionModality', encoder=captions)
+    cfg.test_pipeline = [step for step in cfg.test_pipeline if step['type'] not in ('FormatShape', 'PackActionInputs')
+                         ] + [
+                             dict(type='LoadCaption'),
+                             dict(type='FormatShape', input_format='NCTHW'),
+                             dict(type='PackActionInputs', meta_keys=('video_id', 'caption'))
+                         ]
     cfg.test_pipeline[3:5] = [dict(type='Resize', scale=(SIDE, SIDE), keep_ratio=False)]
     root = write_dfew(tmp_path / 'dfew', train=7, test=7, frames=4, size=SIDE, folds=(1, ))
     (root / 'captions.jsonl').write_text(''.join(
@@ -44,7 +49,8 @@ def cfg(tmp_path):
 
 def test_what_is_measured_is_consistent(cfg, tmp_path):
     found = measure_similarity(cfg, str(tmp_path / 'model.pth'), 'cpu')
-    assert found['labels'].tolist() == list(range(7)) and found['ids'].tolist() == [str(number) for number in range(8, 15)]
+    assert found['labels'].tolist() == list(
+        range(7)) and found['ids'].tolist() == [str(number) for number in range(8, 15)]
     logits = (found['positive'] - found['negative']) / cfg.model.cls_head.temperature
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(found['scores'], expected, rtol=1e-3, atol=1e-5)
@@ -61,8 +67,10 @@ def test_pictures_are_those_that_the_model_has_use_for(cfg, tmp_path):
     out = tmp_path / 'out'
     assert draw_similarity(cfg, str(tmp_path / 'model.pth'), out) == FILES
     assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
-    assert set(np.load(out / 'similarity.npz')) == {'ids', 'labels', 'classes', 'scores', 'positive', 'negative',
-                                                    'weight_video', 'weight_caption', 'without_video', 'without_caption'}
+    assert set(np.load(out / 'similarity.npz')) == {
+        'ids', 'labels', 'classes', 'scores', 'positive', 'negative', 'weight_video', 'weight_caption', 'without_video',
+        'without_caption'
+    }
     table = (out / 'modalities.md').read_text().splitlines()
     assert [row.split(' | ')[0] for row in table[2:]] == ['| all', '| without video', '| without caption']
     assert [row.split(' | ')[-1] for row in table[2:]] == ['7 |', '4 |', '7 |']

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmdfer.run_config import load_config
 from mmdfer.registry import DATASETS, MODELS
+from mmdfer.run_config import load_config
 
 from ..conftest import ROOT, write_dfew
 from ..test_text.clip_models import open_clip_model
@@ -49,6 +49,7 @@ def expected(place):
     dataset_cfg.data_root = str(place / 'DFEW')
     dataset, preprocess = DATASETS.build(dataset_cfg), MODELS.build(cfg.model.data_preprocessor)
     import open_clip
+
     from mmdfer.text import class_texts
     theirs, logits = open_clip_model(), []
     with torch.no_grad():

@@ -5,8 +5,7 @@ from torch import nn
 
 from mmdfer.backbones.adapter_vit import AdapterViT
 from mmdfer.backbones.freezing import count_parameters
-from mmdfer.weights import (CheckpointError, frozen_digest, is_added, load_vit, load_weights, save_tunable,
-                            tunable_names)
+from mmdfer.weights import CheckpointError, frozen_digest, is_added, load_vit, load_weights, save_tunable, tunable_names
 
 from .test_adapter_vit import build, shake_adapters
 

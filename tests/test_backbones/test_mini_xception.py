@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from mmdfer.backbones.mini_xception import MiniXception
 from mmdfer.weights import CheckpointError
 from mmdfer.weights.frame_fer import CLASSES, fetch_frame_fer, read_frame_fer, read_keras_layers, to_state

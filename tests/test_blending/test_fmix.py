@@ -7,8 +7,8 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from torch.nn import functional as F
 
-from mmdfer.run_config import load_config
 from mmdfer.blending import FMixBlending, fmix_mask
+from mmdfer.run_config import load_config
 
 from ..conftest import ROOT
 
@@ -107,7 +107,8 @@ def test_mixed_targets_cost_what_the_two_labels_cost(kind, batch, smooth):
 
 
 def test_pe_clips_batches_are_mixed_four_times_in_ten_by_mixup_and_three_by_fmix():
-    blending = MODELS.build(load_config(ROOT / 'configs/_base_/augment/pe_clip_mix.py').blending)
+    cfg = load_config(ROOT / 'configs/_base_/augment/pe_clip_mix.py').blending
+    blending = MODELS.build(dict(cfg, augments=[dict(one, num_classes=7) for one in cfg.augments]))
     np.random.seed(0)
     torch.manual_seed(0)
     counts = dict(mixup=0, fmix=0, none=0)

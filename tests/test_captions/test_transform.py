@@ -10,10 +10,10 @@ from mmdfer.captions import Caption, CaptionFileError, read_captions, write_capt
 from mmdfer.captions.outliers import outlier_kinds
 from mmdfer.captions.refine import Rules
 from mmdfer.datasets import DFEWDataset
-from mmdfer.synthetic.captions import FALLS, PHRASES, RISES, SEEN, describe, write_demo_captions
 from mmdfer.synthetic import CLASSES, Options, make_dataset, sample_performance
-from mmdfer.synthetic.writer import _annotate
+from mmdfer.synthetic.captions import FALLS, PHRASES, RISES, SEEN, describe, write_demo_captions
 from mmdfer.synthetic.plan import Item
+from mmdfer.synthetic.writer import _annotate
 from mmdfer.text.tokenizer import count_tokens
 
 

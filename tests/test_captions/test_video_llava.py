@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from mmdfer.preparation import captions, set_clips as face_clips
 from mmdfer.captions import CaptionFileError, read_captions
 from mmdfer.captions.video_llava import PROMPT, VideoLlava
 from mmdfer.datasets import BadClipError, MAFWDataset
+from mmdfer.preparation import captions, set_clips as face_clips
 
 from ..conftest import ROOT, write_clip
 from ..official_layouts import write_mafw_copy

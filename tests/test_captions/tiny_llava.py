@@ -12,8 +12,15 @@ SENTENCES = ('USER: the brows rise and the eyes open wide, then the lips part . 
 def save_tiny_llava(folder: Path, seed: int = 0):
     """Save model and processor; returns the model."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-    from transformers import (CLIPVisionConfig, LlamaConfig, PreTrainedTokenizerFast, VideoLlavaConfig,
-                              VideoLlavaForConditionalGeneration, VideoLlavaImageProcessor, VideoLlavaProcessor)
+    from transformers import (
+        CLIPVisionConfig,
+        LlamaConfig,
+        PreTrainedTokenizerFast,
+        VideoLlavaConfig,
+        VideoLlavaForConditionalGeneration,
+        VideoLlavaImageProcessor,
+        VideoLlavaProcessor,
+    )
     words = Tokenizer(models.WordLevel(unk_token='<unk>'))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     words.train_from_iterator(SENTENCES, trainers.WordLevelTrainer(special_tokens=list(SPECIAL)))

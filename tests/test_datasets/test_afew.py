@@ -40,8 +40,8 @@ def test_lists_are_read_and_frames_are_the_disks(afew):
     for dataset in (train, val):
         assert all(name.split('/')[1] == label for name, label in named(dataset).items())
     assert train[0]['inputs'].shape == (1, 3, 4, 16, 16)                    # of 2 frames, although the list says 99
-    assert [find_emotion(name).noun for name in AFEW_CLASSES] == ['anger', 'disgust', 'fear', 'happiness', 'neutral', 'sadness',
-                                                                  'surprise'] and len(EMOTIONS) == 11
+    assert [find_emotion(name).noun for name in AFEW_CLASSES
+            ] == ['anger', 'disgust', 'fear', 'happiness', 'neutral', 'sadness', 'surprise'] and len(EMOTIONS) == 11
 
 
 @pytest.mark.parametrize('form', ['D:/AFEW/{clip} 46 {dfer_clip}', '/my data/AFEW/{clip} 46 {name}', '{clip} {name}',
@@ -49,14 +49,17 @@ def test_lists_are_read_and_frames_are_the_disks(afew):
 def test_dialects_agree(afew, tmp_path, form):
     order = ('Happy', 'Sad', 'Neutral', 'Angry', 'Surprise', 'Disgust', 'Fear')
     expected = named(build(afew))
-    write_list(tmp_path / 'list', [form.format(clip=clip, name=name, dfer_clip=order.index(name), one=AFEW_CLASSES.index(name) + 1,
-                                               noun=find_emotion(name).noun) for clip, name in expected.items()])
+    write_list(tmp_path / 'list', [
+        form.format(clip=clip, name=name, dfer_clip=order.index(name), one=AFEW_CLASSES.index(name) + 1,
+                    noun=find_emotion(name).noun) for clip, name in expected.items()
+    ])
     assert named(build(afew, ann_file=str(tmp_path / 'list'))) == expected
 
 
 def test_what_does_not_fit_is_named(afew, tmp_path):
     for kwargs, message in ((dict(split='test'), "split='test' does not exist: choose 'train' or 'val'"),
-                            (dict(fold=1), 'AFEW has no folds'), (dict(data_prefix=dict(clip='videos')), 'no such clip folder')):
+                            (dict(fold=1), 'AFEW has no folds'), (dict(data_prefix=dict(clip='videos')),
+                                                                  'no such clip folder')):
         with pytest.raises(DatasetError, match=message):
             build(afew, **kwargs)
     write_list(tmp_path / 'list', ['train/Angry/000000001 46 3', 'train/Happy/000000002 46 3'])
@@ -100,7 +103,10 @@ def test_maps_pack_and_config(afew, tmp_path):
 
 def test_the_tool_takes_the_short_name(afew, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr('mmdfer.visualization.contact_sheet', lambda *args: None)        # takes seconds
-    monkeypatch.setattr(sys, 'argv', ['check_dataset.py', 'afew', str(afew), '--part', '--workers', '1', '--out', str(tmp_path)])
+    monkeypatch.setattr(sys, 'argv',
+                        ['check_dataset.py', 'afew',
+                         str(afew), '--part', '--workers', '1', '--out',
+                         str(tmp_path)])
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(os.fspath(ROOT / 'tools/data/check_dataset.py'), run_name='__main__')
     assert ended.value.code == 0 and '| afew | all clips val | 14 |' in capsys.readouterr().out

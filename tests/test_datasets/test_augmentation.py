@@ -8,9 +8,9 @@ import torch
 from mmaction.registry import DATASETS, TRANSFORMS
 from mmengine.dataset import Compose
 
-from mmdfer.run_config import load_config
 from mmdfer.datasets.seeding import seeded
 from mmdfer.engine.distinct_views_hook import distinct_views
+from mmdfer.run_config import load_config
 
 from ..conftest import ROOT, write_dfew
 

@@ -2,8 +2,20 @@
 import pytest
 
 from mmdfer import labels
-from mmdfer.datasets import (DatasetError, DemoDataset, DFERDataset, DFEWDataset, FERV39kDataset, ListedDataset,
-                             MAFWCompoundDataset, MAFWDataset, StaticFERDataset, class_names, declared_sets, find_set)
+from mmdfer.datasets import (
+    DatasetError,
+    DemoDataset,
+    DFERDataset,
+    DFEWDataset,
+    FERV39kDataset,
+    ListedDataset,
+    MAFWCompoundDataset,
+    MAFWDataset,
+    StaticFERDataset,
+    class_names,
+    declared_sets,
+    find_set,
+)
 from mmdfer.datasets.declaration import fold_sizes
 from mmdfer.registry import DATASETS
 from mmdfer.run_config import load_config
@@ -38,8 +50,8 @@ def test_sizes_of_folds(kind, sizes):
 
 def test_other_published_sizes():
     assert FERV39kDataset.SIZES == {'all scenes': dict(train=31088, test=7847)}
-    assert (DFEWDataset.TOTAL, FERV39kDataset.TOTAL, MAFWDataset.TOTAL, MAFWCompoundDataset.TOTAL) == (11697, 38935, 9172,
-                                                                                                      8996)
+    assert (DFEWDataset.TOTAL, FERV39kDataset.TOTAL, MAFWDataset.TOTAL, MAFWCompoundDataset.TOTAL) == (11697, 38935,
+                                                                                                       9172, 8996)
     assert DFEWDataset.CLASS_SIZES == {('fold 1', 'train'): (1956, 1515, 2135, 1738, 1175, 116, 721),
                                        ('fold 1', 'test'): (489, 379, 534, 435, 294, 29, 181)}
     train = dict(zip(class_names('ferv39k'), FERV39kDataset.CLASS_SIZES['all scenes', 'train']))
@@ -55,7 +67,8 @@ def test_every_set_is_found_by_its_short_name():
     assert issubclass(find_set('rafdb'), StaticFERDataset)
     with pytest.raises(ValueError, match="'rafdb' is no data set known here"):
         find_set('rafdb', DFERDataset)
-    with pytest.raises(ValueError, match="'dfwe' is no data set known here: did you mean 'dfew'. choose one of afew, affect"):
+    with pytest.raises(ValueError,
+                       match="'dfwe' is no data set known here: did you mean 'dfew'. choose one of afew, affect"):
         find_set('dfwe')
     with pytest.raises(ValueError, match="'folder' has no classes of its own"):
         class_names('folder')
@@ -139,7 +152,8 @@ def test_contradictions_are_refused_when_the_class_is_defined(attributes, messag
 
 
 def test_a_subclass_must_fit_what_it_inherits():
-    with pytest.raises(DatasetError, match=r"Fewer.ORDERS\['official'\]: is no permutation of the 2 classes: it has sad"):
+    with pytest.raises(DatasetError,
+                       match=r"Fewer.ORDERS\['official'\]: is no permutation of the 2 classes: it has sad"):
         declare(DFEWDataset, 'Fewer', METAINFO=dict(dataset='fewer', classes=('happy', 'angry')))
     with pytest.raises(DatasetError, match=r'More.CLASS_SIZES\[.fold 1., .train.\]: adds up to 9356'):
         declare(DFEWDataset, 'More', METAINFO=DFEWDataset.METAINFO, SIZES={'fold 1': dict(train=9000)}, TOTAL=None)

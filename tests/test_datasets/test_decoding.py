@@ -5,11 +5,11 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from mmdfer.datasets import BadClipError
-from mmdfer.datasets import decoding
-from mmdfer.datasets.transforms import ClipDecode, ClipInit
+from mmdfer.datasets import BadClipError, decoding
 from mmdfer.datasets.decoding import decode_image, jpeg_size, reduction
+from mmdfer.datasets.transforms import ClipDecode, ClipInit
 
 from ..conftest import write_clip
 
@@ -112,8 +112,129 @@ def test_clips_are_decoded_to_the_needed_size(tmp_path):
         ClipDecode(0)
 
 
-def test_damage_that_opencv_reads_past_is_read_alike_everywhere(monkeypatch, picture):
-    data = bytearray(encode(picture))
-    data[len(data) // 2:len(data) // 2 + 40] = bytes(40)
-    found = decode_image(bytes(data), 'frame')
-    np.testing.assert_array_equal(found, by_opencv(bytes(data)))
+def damaged(data, rng, length):
+    """A JPEG with zeros in place of some bytes of its picture."""
+    start = data.index(b'\xff\xda') + 14
+    place = int(rng.integers(start, len(data) - 2 - length))
+    return data[:place] + bytes(length) + data[place + length:]
+
+
+@pytest.mark.parametrize('length', [16, 64, 300, 2000])
+@pytest.mark.parametrize('kind', ['4:2:0', '4:4:4', 'restarts', 'exif', 'grey'])
+def test_a_hole_of_zeros_is_refused(picture, kind, length):
+    rng = np.random.default_rng(length)
+    data = encode(picture[..., 0]) if kind == 'grey' else encode(picture, **KINDS[kind])
+    for _ in range(20):
+        with pytest.raises(BadClipError, match='frame 3: the image is damaged .*; extract the clip again'):
+            decode_image(damaged(data, rng, length), 'frame 3')
+
+
+@pytest.mark.parametrize('kind', ['4:2:0', 'progressive', 'optimised'])
+def test_what_a_strict_decoder_refuses_no_other_reads(picture, kind):
+    strict = pytest.importorskip('simplejpeg')
+    data, rng, refused = encode(picture, **KINDS[kind]), np.random.default_rng(1), 0
+    for _ in range(150):
+        changed = bytearray(data)
+        for place in rng.integers(data.index(b'\xff\xda') + 14, len(data) - 2, 3):
+            changed[place] ^= 1 << rng.integers(8)
+        try:
+            strict.decode_jpeg(bytes(changed), strict=True)
+        except ValueError:
+            refused += 1
+            with pytest.raises(BadClipError, match='frame: '):
+                decode_image(bytes(changed), 'frame')
+    assert refused > 20
+
+
+def test_a_jpeg_cut_short_anywhere_is_refused(picture):
+    data = encode(picture)
+    for length in [*range(2, 700, 7), *range(700, len(data) - 2, 97), len(data) - 1]:
+        for tail in (b'', b'\xff\xd9') if length < len(data) - 2 else (b'', ):
+            with pytest.raises(BadClipError, match='frame: the image is (cut short|damaged)|does not decode'):
+                decode_image(data[:length] + tail, 'frame')
+
+
+@pytest.mark.parametrize('behind', [b'\0', b'\0' * 300_000, b'\0\1SEFT' + b'x' * 70_000, 'itself', b'\xff\xd8\xff\xe1', b'\n'])
+@pytest.mark.parametrize('kind', ['4:2:0', 'exif', 'png', 'webp'])
+def test_what_lies_behind_a_pictures_end_is_passed_over(picture, kind, behind):
+    data = (encode(picture, **KINDS[kind]) if kind in KINDS else cv2.imencode(f'.{kind}', picture)[1].tobytes())
+    longer = data + (data if behind == 'itself' else behind)
+    np.testing.assert_array_equal(decode_image(longer, 'frame'), decode_image(data, 'frame'))
+
+
+def test_oddities_that_change_no_pixel_are_read(picture):
+    data = encode(picture)
+    version, scan = data.index(b'JFIF') + 5, data.index(b'\xff\xda')
+    for place, value in ((version, 2), (scan + 12, 0), (scan + 11, 1)):
+        odd = data[:place] + bytes([value]) + data[place + 1:]
+        np.testing.assert_array_equal(decode_image(odd, 'frame'), by_opencv(data))
+        with pytest.raises(BadClipError, match='damaged'):
+            decode_image(damaged(odd, np.random.default_rng(0), 40), 'frame')
+
+
+def plain_pictures():
+    """Pictures whose codes are the most alike: flat, in steps, in points, and noise of one grey level."""
+    rng, (y, x) = np.random.default_rng(0), np.mgrid[:96, :96]
+    for value in (0, 1, 127, 128, 255):
+        yield np.full((96, 96), value)
+    for width in (1, 2, 8):
+        yield (y // width + x // width) % 2 * 255
+    for slope in (.1, 1, -1, 2):
+        yield np.clip(128 + slope * (x - 48), 0, 255)
+    for depth in range(1, 128, 9):
+        yield np.where((x % 8 == 0) & (y % 8 == 0), 128 - depth, 128)
+    for deviation in (.3, 1, 2, 30):
+        yield np.clip(rng.normal(128, deviation, (96, 96)), 0, 255)
+
+
+def test_plain_pictures_are_not_taken_for_damaged_ones():
+    for grey in plain_pictures():
+        rgb = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+        for options in (dict(quality=1), dict(quality=75), dict(quality=93), dict(quality=97, subsampling=0), dict(quality=100),
+                        dict(optimize=True), dict(progressive=True)):
+            for image in (rgb, rgb[..., 0]):
+                data = encode(image, **options)
+                np.testing.assert_array_equal(decode_image(data, 'frame'), by_opencv(data))
+
+
+def png(picture):
+    file = io.BytesIO()
+    info = PngInfo()
+    info.add_text('Comment', 'a note of some length')
+    Image.fromarray(picture).save(file, 'PNG', pnginfo=info)
+    return file.getvalue()
+
+
+def test_a_png_with_a_changed_bit_is_refused_unless_it_is_of_a_note(picture):
+    data, rng = png(picture), np.random.default_rng(0)
+    note = range(data.index(b'tEXt') + 4, data.index(b'some length'))
+    for place in [*rng.integers(8, len(data) - 12, 60), *note[:3]]:
+        changed = bytearray(data)
+        changed[place] ^= 16
+        if place in note:
+            np.testing.assert_array_equal(decode_image(bytes(changed), 'frame'), picture)
+        elif place < data.index(b'tEXt') - 4 or place >= data.index(b'IDAT'):
+            with pytest.raises(BadClipError, match='frame: the image is (damaged|cut short)'):
+                decode_image(bytes(changed), 'frame')
+
+
+@pytest.mark.parametrize('form, options', [('PNG', {}), ('BMP', {}), ('TIFF', {}), ('TIFF', dict(compression='tiff_lzw')),
+                                           ('WEBP', dict(lossless=True))])
+def test_other_formats_give_the_pixels_and_are_refused_when_cut_short(picture, form, options):
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, form, **options)
+    data = file.getvalue()
+    np.testing.assert_array_equal(decode_image(data, 'frame', 20), picture)
+    for length in (len(data) - 13, len(data) // 2, 60, 20, 0):
+        with pytest.raises(BadClipError, match='frame: '):
+            decode_image(data[:length], 'frame')
+
+
+def test_without_a_strict_decoder_the_user_is_told_once(monkeypatch, picture):
+    told = []
+    monkeypatch.setattr(decoding, 'jpeg_decoder', lambda: None)
+    monkeypatch.setattr(decoding, 'print_log', lambda line, **kwargs: told.append(line))
+    decoding._warn_once.cache_clear()
+    for _ in range(3):
+        decode_image(encode(picture), 'frame')
+    assert len(told) == 1 and 'pip install simplejpeg' in told[0]

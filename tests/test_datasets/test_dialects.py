@@ -133,7 +133,8 @@ def test_ferv39k_numbers_that_contradict_the_folders_are_refused(copies, tmp_pat
 def test_ferv39k_numbers_without_a_class_in_the_path_are_refused(tmp_path):
     write_list(tmp_path / 'list', [f'{number:04d} {number % 7}' for number in range(14)])
     file = read_list_file(str(tmp_path / 'list'))
-    with pytest.raises(DatasetError, match="2 orders of the 7 classes circulate; set class_order to 'dfer_clip', 'alpha"):
+    with pytest.raises(DatasetError,
+                       match="2 orders of the 7 classes circulate; set class_order to 'dfer_clip', 'alpha"):
         dialect('ferv39k').read(file)
     labels, told = dialect('ferv39k', class_order='alphabetical').read(file)
     assert [class_names('ferv39k')[label] for label in labels[:3]] == ['angry', 'disgust', 'fear']
@@ -145,7 +146,9 @@ def test_ferv39k_numbers_without_a_class_in_the_path_are_refused(tmp_path):
 
 @pytest.fixture(scope='module')
 def mafw_truth(copies):
-    return [tuple(line.split()) for line in lines_of(copies / 'mafw/Train & Test Set/single/no_caption/set_1/train.txt')]
+    return [
+        tuple(line.split()) for line in lines_of(copies / 'mafw/Train & Test Set/single/no_caption/set_1/train.txt')
+    ]
 
 
 @pytest.mark.parametrize('order', MAFW_ORDERS)
@@ -250,8 +253,9 @@ def test_the_dialect_is_named_in_the_log(copies, monkeypatch):
     said = []
     monkeypatch.setattr('mmdfer.datasets.listed_dataset.print_log', lambda text, *args, **kw: said.append(text))
     named('DFEWDataset', copies / 'dfew')
-    assert len(said) == 1 and said[0].endswith('set_1.csv: 28 clips, video_name label separated by commas, with header, '
-                                               'UTF-8, CRLF; labels 1 to 7 in the official order')
+    assert len(said) == 1 and said[0].endswith(
+        'set_1.csv: 28 clips, video_name label separated by commas, with header, '
+        'UTF-8, CRLF; labels 1 to 7 in the official order')
 
 
 def test_single_contradictions_are_warned_of(copies, dfew_truth, tmp_path, monkeypatch):

@@ -4,8 +4,8 @@ import shutil
 import pytest
 from mmaction.registry import DATASETS
 
-from mmdfer.run_config import load_config, set_data, set_work_dir
 from mmdfer.datasets import BadClipError, DatasetError
+from mmdfer.run_config import load_config, set_data, set_work_dir
 
 from ..conftest import ROOT
 from ..official_layouts import write_ferv39k_copy, write_list

@@ -45,7 +45,8 @@ def names_of(found):
 
 def test_parts_of_a_data_set_are_disjoint_and_cover_it(dfew):
     whole = names_of(dataset(dfew))
-    train, val = (names_of(dataset(dfew, inner=part, inner_share=0.5, test_mode=part == 'val')) for part in ('train', 'val'))
+    train, val = (names_of(dataset(dfew, inner=part, inner_share=0.5, test_mode=part == 'val'))
+                  for part in ('train', 'val'))
     assert len(val) == 7 and not set(train) & set(val)          # two clips of each of seven classes
     assert sorted(train + val) == sorted(whole)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from mmaction.registry import DATASETS
 
-from mmdfer.run_config import flow_classes, load_config, set_data
 from mmdfer.datasets import DatasetError, class_names
+from mmdfer.run_config import flow_classes, load_config, set_data
 
 from ..conftest import ROOT
 from ..official_layouts import write_list, write_mafw_copy
@@ -43,7 +43,8 @@ def test_folds(mafw, kind, setting, total, fold):
         lines = (mafw / f'Train & Test Set/{setting}/no_caption/set_{fold}/{split}.txt').read_text().split()
         dataset = build(mafw, kind, fold=fold, split=split)
         names = dataset.metainfo['classes']
-        assert [(info['video_id'], names[info['label']]) for info in infos(dataset)] == list(zip(lines[::2], lines[1::2]))
+        assert [(info['video_id'], names[info['label']])
+                for info in infos(dataset)] == list(zip(lines[::2], lines[1::2]))
         seen.update({info['video_id']: info for info in infos(dataset)})
     assert len(seen) == total
     assert all(info['clip'].endswith(f'frames/{name[:5]}') for name, info in seen.items())
@@ -68,7 +69,8 @@ def test_faces_and_videos(copy):
     shutil.copytree(copy / 'frames', copy / 'faces')
     (copy / 'clips').mkdir()
     for folder in (copy / 'frames').glob('0*'):
-        writer = cv2.VideoWriter(str(copy / 'clips' / f'{folder.name}.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 25, (32, 32))
+        writer = cv2.VideoWriter(str(copy / 'clips' / f'{folder.name}.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 25,
+                                 (32, 32))
         for frame in range(6):
             writer.write(np.full((32, 32, 3), 20 * frame, np.uint8))
         writer.release()

@@ -17,14 +17,14 @@ import pytest
 import torch
 from mmaction.registry import DATASETS
 
-from mmdfer.run_config import load_config, set_data
-from mmdfer.preparation.packing import pack, verify
 from mmdfer.apis.running import train
 from mmdfer.datasets import BadClipError, DatasetError, Pack, PackError
 from mmdfer.datasets.packed import PackWriter
 from mmdfer.datasets.packed.layout import Source
 from mmdfer.datasets.packed.writer import StoredFrame
 from mmdfer.files import WriteError
+from mmdfer.preparation.packing import pack, verify
+from mmdfer.run_config import load_config, set_data
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 

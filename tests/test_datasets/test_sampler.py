@@ -8,8 +8,7 @@ import torch
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from mmengine.registry import DATA_SAMPLERS
 
-from mmdfer.datasets import BalancedSampler, class_counts
-from mmdfer.datasets import sampler as module
+from mmdfer.datasets import BalancedSampler, class_counts, sampler as module
 
 COUNTS = (40, 3, 17, 10)
 

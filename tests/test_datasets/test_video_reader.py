@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from mmdfer.datasets import BadClipError
 from mmdfer.datasets.video_reader import VideoReader
 

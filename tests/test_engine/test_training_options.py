@@ -14,9 +14,9 @@ from mmengine.registry import DATA_SAMPLERS, HOOKS, MODELS, STRATEGIES
 from mmengine.runner import set_random_seed
 from torch import nn
 
-from mmdfer.run_config import load_config, set_randomness
 from mmdfer.apis.counting import build_shapes
 from mmdfer.engine import CompileBackboneHook, TunableEMAHook
+from mmdfer.run_config import flow_classes, load_config, set_randomness
 from mmdfer.weights import read_checkpoint
 
 from ..conftest import ROOT
@@ -92,6 +92,7 @@ def readme_options(name='schedules'):
 def with_option(name, readme='schedules'):
     cfg = load_config(ROOT / 'configs/fe_adapter_vitb_dfew.py')
     cfg.merge_from_dict(Config.fromstring(readme_options(readme)[name], '.py')._cfg_dict.to_dict())
+    flow_classes(cfg)
     return cfg
 
 

@@ -3,14 +3,14 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdfer.synthetic import Options, draw_clip
-from mmdfer.synthetic.maps import clip_faces
-from mmdfer.synthetic.plan import Item
 from mmdfer.face.analysis import FaceFinder, analyse_clip
 from mmdfer.face.landmarks import MIRRORED
 from mmdfer.face.mesh import LANDMARKS, MESH_POINTS, OUTLINES
 from mmdfer.face.regions import REGION_ID, REGIONS, SWAPPED
 from mmdfer.face.store import FOUND, INTERPOLATED, MISSING, NOTES
+from mmdfer.synthetic import Options, draw_clip
+from mmdfer.synthetic.maps import clip_faces
+from mmdfer.synthetic.plan import Item
 
 OPTIONS = Options(size=192)
 ITEM = Item('clip', 3, 3, 'surprise', 1)

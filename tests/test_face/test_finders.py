@@ -58,14 +58,19 @@ OWN = '''
 
 
 def test_the_projects_own_parts_are_registered():
-    assert FACE_FINDERS.names() == ['FaceXFormerOutputs', 'MediaPipeFaces'] and FACE_PARSERS.names() == ['SegFormerParser']
+    assert FACE_FINDERS.names() == ['FaceXFormerOutputs', 'MediaPipeFaces'
+                                    ] and FACE_PARSERS.names() == ['SegFormerParser']
     assert MediaPipeFaces.backend() == 'MediaPipe' and FaceXFormerOutputs.backend(folder='x') == 'FaceXFormer'
     assert SegFormerParser.backend(folder='models/lapa/') == 'SegFormer lapa'
 
 
 def run(tmp_path, *words):
     environment = dict(os.environ, PYTHONPATH=str(ROOT / 'projects'), OMP_NUM_THREADS='1')
-    argv = [sys.executable, str(ROOT / 'tools/data/extract_faces.py'), 'folder', str(tmp_path / 'clips'), '--workers', '1', *words]
+    argv = [
+        sys.executable,
+        str(ROOT / 'tools/data/extract_faces.py'), 'folder',
+        str(tmp_path / 'clips'), '--workers', '1', *words
+    ]
     return subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
 
 
@@ -76,8 +81,8 @@ def test_own_finder_and_parser_from_one_file_by_the_tool(tmp_path):
     finder = ['--finder', 'own_faces.MiddleFinder', 'share=0.8', 'blind=(2,)']
     refused = run(tmp_path, *finder)
     assert refused.returncode == 2 and 'own_faces.MiddleFinder gives landmarks alone; give a parser too' in refused.stderr
-    done = run(tmp_path, *finder, '--parser', 'own_faces.AllNose', 'region=3', '--device', 'meta', '--what', 'landmarks',
-               'parsing', 'crops')
+    done = run(tmp_path, *finder, '--parser', 'own_faces.AllNose', 'region=3', '--device', 'meta', '--what',
+               'landmarks', 'parsing', 'crops')
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / 'clips_faces/report.json').read_text())
     assert report['counts'] == dict(frames=12, found=10, interpolated=2, missing=0, several=0, border=0, tiny=0)

@@ -6,13 +6,13 @@ from mmaction.registry import TRANSFORMS
 from mmengine.dataset import Compose
 
 from mmdfer.datasets import DFEWDataset
+from mmdfer.face.landmarks import MIRRORED
+from mmdfer.face.map_transform import View
+from mmdfer.face.regions import PALETTE, REGION_ID, SWAPPED
+from mmdfer.face.store import FaceMapsError, maps_path, save_faces
 from mmdfer.synthetic import Options
 from mmdfer.synthetic.maps import clip_faces
 from mmdfer.synthetic.plan import Item
-from mmdfer.face.map_transform import View
-from mmdfer.face.landmarks import MIRRORED
-from mmdfer.face.regions import PALETTE, REGION_ID, SWAPPED
-from mmdfer.face.store import FaceMapsError, maps_path, save_faces
 
 from ..conftest import write_clip
 from ..test_face.samples import make_faces

@@ -4,10 +4,11 @@ import math
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
+from torch.nn import functional as F
+
 from mmdfer.datasets import class_names
 from mmdfer.registry import MODELS
 from mmdfer.text import class_texts, tokenize
-from torch.nn import functional as F
 
 from ..test_text.clip_models import TEXT
 

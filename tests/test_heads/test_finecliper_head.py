@@ -18,7 +18,8 @@ TEMPERATURE = 0.2
 def build(**kwargs):
     torch.manual_seed(0)
     return MODELS.build(dict(
-        dict(type='FineCLIPERHead', num_classes=7, text_encoder=ENCODER, texts=dict(dataset='dfew', templates=[POSITIVE]),
+        dict(type='FineCLIPERHead', num_classes=7, text_encoder=ENCODER,
+             texts=dict(dataset='dfew', templates=[POSITIVE]),
              negative_encoder=ENCODER, negative_texts=dict(templates=[NEGATIVE]), temperature=TEMPERATURE), **kwargs))
 
 
@@ -42,7 +43,7 @@ def slow(head, x, present, labels):
 
     def similarity(m):
         return torch.stack([F.cosine_similarity(m, p, dim=0) - F.cosine_similarity(m, n, dim=0)
-                            for p, n in zip(positive, negative)])
+                            for p, n in zip(positive, negative, strict=True)])
 
     logits, weights, losses = [], [], []
     for index, label in enumerate(labels):
@@ -51,7 +52,7 @@ def slow(head, x, present, labels):
         m = {name: F.normalize(v.mean(0) if v.ndim == 2 else v, dim=0) for name, v in m.items()}
         s = {name: similarity(v) for name, v in m.items()}
         top = torch.stack([s[name].max() for name in there])
-        w = dict(zip(there, top.exp() / top.exp().sum()))
+        w = dict(zip(there, top.exp() / top.exp().sum(), strict=True))
         fused = similarity(sum(w[name] * m[name] for name in there)) / TEMPERATURE
         cross = [w[name] * -torch.log_softmax(s[name] / TEMPERATURE, 0)[label] for name in there]
         losses.append(-torch.log_softmax(fused, 0)[label] + sum(cross))

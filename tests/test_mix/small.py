@@ -3,6 +3,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmdfer.run_config import flow_classes
+
 from ..conftest import ROOT
 
 SIDE = 32
@@ -78,6 +80,7 @@ def small_options(name: str) -> dict:
 def small_config(name: str) -> Config:
     cfg = Config.fromfile(path(name))
     cfg.merge_from_dict(small_options(name))
+    flow_classes(cfg)
     return cfg
 
 

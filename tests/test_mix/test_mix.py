@@ -7,11 +7,11 @@ from mmaction.structures import ActionDataSample
 from torch import nn
 
 from mmdfer.adapters import Adapter, adapters_off
+from mmdfer.apis.running import load_into
 from mmdfer.backbones import inject_adapters
+from mmdfer.backbones.freezing import count_parameters
 from mmdfer.backbones.injection import AdaptedModel
 from mmdfer.backbones.layouts import LAYOUTS
-from mmdfer.apis.running import load_into
-from mmdfer.backbones.freezing import count_parameters
 from mmdfer.engine import TunableOptimWrapperConstructor
 from mmdfer.registry import MODELS
 from mmdfer.weights import CheckpointError, save_tunable

@@ -12,8 +12,14 @@ from mmdfer.preparation.check import check_dataset
 from mmdfer.visualization import contact_sheet
 
 from ..conftest import ROOT
-from ..official_layouts import (write_afew_copy, write_dfew_copy, write_ferv39k_copy, write_folder_copy, write_list,
-                                write_mafw_copy)
+from ..official_layouts import (
+    write_afew_copy,
+    write_dfew_copy,
+    write_ferv39k_copy,
+    write_folder_copy,
+    write_list,
+    write_mafw_copy,
+)
 
 
 @pytest.fixture(scope='module')
@@ -30,7 +36,8 @@ def test_report_and_picture(dfew, tmp_path, capsys):
                                    sizes={'16x16': 70})
     assert report['other_folders'] == ['clip_224x224_16f'] and report['folder'].endswith('clip_224x224')
     first = report['lists'][0]
-    assert (first['setup'], first['split'], first['clips'], sum(first['classes'].values())) == ('fold 1', 'train', 56, 56)
+    assert (first['setup'], first['split'], first['clips'], sum(first['classes'].values())) == ('fold 1', 'train', 56,
+                                                                                                56)
     printed = capsys.readouterr().out
     assert '| dfew | fold 5 test | 14 |  | 2 2 2 2 2 2 2 |' in printed and 'no fault found' in printed
     assert 'separated by commas, with header, UTF-8, CRLF; labels 1 to 7 in the official order' in printed
@@ -48,6 +55,24 @@ def test_faults_are_printed_and_counted(dfew, tmp_path, capsys):
     assert report['clips']['listed'] == 70 and report['clips']['present'] == 69
 
 
+def test_every_damaged_frame_is_named(dfew, tmp_path, capsys):
+    root = shutil.copytree(dfew, tmp_path / 'DFEW')
+    clips = root / 'Clip/clip_224x224'
+    hurt = dict.fromkeys(['00002/00001.jpg', '00002/00002.jpg', *(f'{number:05d}/00002.jpg' for number in range(10, 40))])
+    for name in hurt:
+        data = (clips / name).read_bytes()
+        start = data.index(b'\xff\xda') + 14
+        (clips / name).write_bytes(data[:start + 4] + bytes(16) + data[start + 20:])
+    (clips / '00050/00001.jpg').write_bytes((clips / '00050/00001.jpg').read_bytes()[:-40])
+    report = check_dataset('dfew', str(root), decode='all', out=str(tmp_path / 'out'), published=False)
+    found = {fault['kind']: fault for fault in report['faults']}
+    assert list(found['damaged frame']['examples']) == list(hurt) and found['damaged frame']['count'] == 31
+    assert list(found['cut frame']['examples']) == ['00050/00001.jpg']
+    assert '31 clips, 32 frames: ' in found['damaged frame']['message']
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in hurt)
+
+
 @pytest.mark.parametrize('kind, root, message', [
     ('dfew', '/no/such', '/no/such: no such folder'),
     ('fer39k', '.', "'fer39k' is no data set known here: did you mean 'ferv39k'. choose one of"),
@@ -62,8 +87,10 @@ def test_the_order_of_a_copy_with_numbers_can_be_given(tmp_path, capsys):
     root = write_mafw_copy(tmp_path / 'MAFW', (11, 11, 11, 11, 11), 86)
     shutil.rmtree(root / 'Train & Test Set/compound')
     shutil.rmtree(root / 'Train & Test Set/single/with_caption')
-    order = ['anger', 'anxiety', 'contempt', 'disappointment', 'disgust', 'fear', 'happiness', 'helplessness', 'neutral',
-             'sadness', 'surprise']
+    order = [
+        'anger', 'anxiety', 'contempt', 'disappointment', 'disgust', 'fear', 'happiness', 'helplessness', 'neutral',
+        'sadness', 'surprise'
+    ]
     for path in (root / 'Train & Test Set').rglob('*.txt'):
         pairs = [line.split() for line in path.read_text().splitlines()]
         write_list(path, [f'{clip} {order.index(name)}' for clip, name in pairs])

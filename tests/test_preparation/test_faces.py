@@ -10,11 +10,11 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from mmdfer.preparation import faces as api
-from mmdfer.preparation.set_clips import folder_clips, set_clips
-from mmdfer.preparation.faces import Task, extract_faces
 from mmdfer.datasets import BadClipError, DatasetError, DFEWDataset
 from mmdfer.face.store import FaceMapsError, load_faces
+from mmdfer.preparation import faces as api
+from mmdfer.preparation.faces import Task, extract_faces
+from mmdfer.preparation.set_clips import folder_clips, set_clips
 from mmdfer.registry import FACE_FINDERS
 
 from ..conftest import ROOT, write_clip
@@ -93,10 +93,11 @@ def test_killed_and_resumed_it_repeats_nothing_and_loses_nothing(clips, read):
         write_clip(clips / f'{index}', FRAMES, seed=index)
     found, out = folder_clips(str(clips))
     log = clips.parent / 'log.txt'
-    program = ('from functools import partial\nfrom pathlib import Path\nfrom mmdfer.preparation import faces\n'
-               'from mmdfer.preparation.set_clips import folder_clips\nfrom tests.test_preparation.test_faces import Reader\n'
-               f'faces._make_reader = partial(Reader, {str(log)!r})\nfound, out = folder_clips({str(clips)!r})\n'
-               'faces.extract_faces(found, out, faces.Task(), 2)\n')
+    program = (
+        'from functools import partial\nfrom pathlib import Path\nfrom mmdfer.preparation import faces\n'
+        'from mmdfer.preparation.set_clips import folder_clips\nfrom tests.test_preparation.test_faces import Reader\n'
+        f'faces._make_reader = partial(Reader, {str(log)!r})\nfound, out = folder_clips({str(clips)!r})\n'
+        'faces.extract_faces(found, out, faces.Task(), 2)\n')
     process = subprocess.Popen([sys.executable, '-c', program], cwd=ROOT)
     until = time.monotonic() + 120
     while len(list(out.glob('*.npz'))) < 3 and time.monotonic() < until:

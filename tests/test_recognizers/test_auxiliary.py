@@ -60,8 +60,9 @@ def test_recognizers_of_texts_sum_them():
 def test_a_recognizer_that_leaves_them_out_is_refused():
     check_auxiliary_losses(build('AdapterRecognizer3D'))
     check_auxiliary_losses(build('Recognizer3D', 'BottleneckAdapter'))
-    with pytest.raises(ValueError, match='layers.0.adapters.a: a Balanced has an auxiliary loss, which Recognizer3D does '
-                                         'not add.*model.type="AdapterRecognizer3D"'):
+    with pytest.raises(
+            ValueError, match='layers.0.adapters.a: a Balanced has an auxiliary loss, which Recognizer3D does '
+            'not add.*model.type="AdapterRecognizer3D"'):
         check_auxiliary_losses(build('Recognizer3D'))
 
 

@@ -37,7 +37,7 @@ def build(**kwargs):
 def batch(maps=(True, True, False), captions=CAPTIONS):
     generator = torch.Generator().manual_seed(2)
     samples = []
-    for index, (has, caption) in enumerate(zip(maps, captions)):
+    for index, (has, caption) in enumerate(zip(maps, captions, strict=True)):
         sample = ActionDataSample(metainfo=dict(caption=caption)).set_gt_label(index)
         for name in ('parsing_maps', 'landmark_maps'):
             drawn = torch.randint(0, 256, (3, T, 32, 32), dtype=torch.uint8, generator=generator)
@@ -62,7 +62,8 @@ def test_a_step_reaches_every_adapter_and_nothing_frozen(parts):
     for name, parameter in model.named_parameters():
         assert (parameter.grad is not None and bool(parameter.grad.abs().max() > 0)) == ('.adapters.' in name), name
     torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1).step()
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items() if '.adapters.' not in name)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items()
+               if '.adapters.' not in name)
 
 
 def test_prediction_ignores_rest_of_batch():
@@ -150,7 +151,8 @@ def test_listed_modalities_are_the_shorter_form(without):
     short = build(maps=maps, **(dict(caption_encoder=None) if 'caption' in without else {}))
     model = listed(modalities=dict(LISTED, **{name: None for name in without}))
     assert list(model.state_dict()) == list(short.state_dict())
-    assert all(torch.equal(*pair) for pair in zip(model.state_dict().values(), short.state_dict().values()))
+    pairs = zip(model.state_dict().values(), short.state_dict().values(), strict=True)
+    assert all(torch.equal(*pair) for pair in pairs)
     inputs, samples = batch()
     assert torch.equal(logits(model, inputs, samples), logits(short, inputs, samples))
 

@@ -73,7 +73,7 @@ def build(cfg, **kwargs):
 def batch(sounds=(True, False, True)):
     torch.manual_seed(1)
     samples = [ActionDataSample().set_gt_label(index) for index in range(len(sounds))]
-    for sample, there in zip(samples, sounds):
+    for sample, there in zip(samples, sounds, strict=True):
         if there:
             sample.set_field(torch.randn(6, 10), 'sound')
     return torch.randn(len(sounds), 1, 3, 4, 32, 32), samples

@@ -8,11 +8,11 @@ from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
 from safetensors import safe_open
 
-from mmdfer.run_config import load_config
 from mmdfer.backbones.freezing import count_parameters
 from mmdfer.datasets import class_names
 from mmdfer.evaluation import RecallMetric
 from mmdfer.registry import MODELS
+from mmdfer.run_config import load_config
 from mmdfer.weights import CheckpointError, frozen_digest, load_weights, save_tunable, tunable_names
 
 from ..conftest import ROOT
@@ -25,7 +25,8 @@ def _part_of_a_step(rank, world, folder):
     """A process's part of one step and one evaluation, as DDP and the runner share them out."""
     torch.set_num_threads(1)
     init_default_scope('mmaction')
-    torch.distributed.init_process_group('gloo', init_method=f'file://{folder}/store{world}', rank=rank, world_size=world)
+    store = f'file://{folder}/store{world}'
+    torch.distributed.init_process_group('gloo', init_method=store, rank=rank, world_size=world)
     model, inputs, truth = build().train(), clips(BATCH), samples(BATCH)
     part = slice(rank * BATCH // world, (rank + 1) * BATCH // world)
     network = torch.nn.parallel.DistributedDataParallel(Loss(model)) if world > 1 else Loss(model)

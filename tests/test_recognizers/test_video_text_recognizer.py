@@ -32,7 +32,7 @@ def build(**kwargs):
     model.init_weights()
     torch.manual_seed(1)
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.add_(0.05 * torch.randn_like(parameter))     # no branch is left at zero
     return model

@@ -2,10 +2,19 @@
 import json
 import os
 
+import numpy as np
 import pytest
 
 from mmdfer.runs.metrics import (
-    Evaluation, add_evaluation, best, find_figure, forget_after, read_evaluations, result_figures, to_evaluation)
+    Evaluation,
+    add_evaluation,
+    best,
+    find_figure,
+    forget_after,
+    read_evaluations,
+    result_figures,
+    to_evaluation,
+)
 
 
 def journal(folder, *uars):
@@ -55,9 +64,10 @@ def test_the_first_of_equal_epochs_is_the_best(tmp_path):
 
 
 def test_figures_are_found_under_a_prefix_and_plain_ones_first():
-    metrics = {'val/uar': 0.1, 'uar': 0.2, 'b/war': 0.3, 'b/recall/x': 0.4, 'n': float('nan'), 'word': 'x'}
+    metrics = {'val/uar': 0.1, 'uar': 0.2, 'b/war': 0.3, 'b/recall/x': 0.4, 'n': float('nan'), 'word': 'x',
+               'top1': np.float32(0.5)}
     assert (find_figure(metrics, 'uar'), find_figure(metrics, 'war'), find_figure(metrics, 'f1')) == (0.2, 0.3, None)
-    assert to_evaluation(metrics, 'epoch', 3) == Evaluation('epoch', 3, 0.2, 0.3, dict(x=0.4))
+    assert to_evaluation(metrics, 'epoch', 3) == Evaluation('epoch', 3, 0.2, 0.3, dict(x=0.4), None, dict(top1=0.5))
 
 
 @pytest.mark.parametrize('line', ['{"step": 1', '[1]', '{"step": 1, "unit": "epoch", "loss": 3}', '7'])

@@ -14,7 +14,6 @@ from mmdfer.evaluation import load_predictions
 from mmdfer.runs.metrics import Evaluation, add_evaluation, read_evaluations
 from mmdfer.runs.recording import MetricsHook, PredictionsHook
 
-
 METRICS = {'uar': 0.25, 'war': 0.5, 'recall/a': 1.0, 'recall/b': 0.0, 'acc/top1': 0.5}
 
 

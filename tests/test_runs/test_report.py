@@ -241,6 +241,19 @@ def test_names_are_escaped(tmp_path, no_pictures):
     assert '<script>alert' not in html and '&lt;script&gt;alert' in html
 
 
+@pytest.mark.filterwarnings('ignore:Glyph')
+def test_a_report_is_whole_under_any_name_of_run_and_classes(tmp_path):
+    classes = ('$a$', '_b_', '100%', '{c} {{d}}', '<i>e</i> & "f"', '\\frac{', '喜 | g')
+    fake_run(tmp_path / 'run', name='$\\alpha_1$ <b>|*x*</b>', classes=classes)
+    report = write_report(str(tmp_path / 'run'))
+    page = Resources((tmp_path / 'run' / 'report.html').read_text())
+    assert not page.opened and set(classes) <= set(page.cells) and report['classes'] == list(classes)
+    assert sum(one.startswith('data:image/svg') for one in page.found) == 4
+    text = (tmp_path / 'run' / 'report.md').read_text()
+    assert text.startswith('# \\$\\\\alpha_1\\$ \\<b\\>\\|\\*x\\*\\</b\\>, fold 1')
+    assert '| 喜 \\| g |' in text and '| \\_b\\_ |' in text
+
+
 @pytest.mark.parametrize('make, message', [
     (lambda path: None, 'no such folder'), (lambda path: path.mkdir(), 'no finished run in it'),
     (lambda path: (path.mkdir(), (path / 'result.json').write_text('{"na')), 'result.json: not JSON'),
@@ -280,5 +293,5 @@ def test_tool_prints_an_error_and_no_traceback(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(ROOT / 'tools/analysis/report.py'), run_name='__main__')
     assert ended.value.code == 2
-    assert capsys.readouterr().err == f'error: {tmp_path}/none: no such folder; give a work directory, or a folder of ' \
-                                      'them\n'
+    assert capsys.readouterr().err == (f'error: {tmp_path}/none: no such folder; give a work directory, or a folder of '
+                                       'them\n')

@@ -6,8 +6,7 @@ from mmengine.config import Config
 
 from mmdfer.runs.folder import RunFolder
 from mmdfer.runs.report import write_report
-from mmdfer.runs.settings import (
-    begin_settings, differences, digest_of, parse_config, read_settings, settings_of)
+from mmdfer.runs.settings import begin_settings, differences, digest_of, parse_config, read_settings, settings_of
 
 from .fake_runs import fake_run
 
@@ -26,8 +25,9 @@ def config(width=3, workers=1, root='/a', fold=1, more=''):
 def test_settings_are_what_decides_figures():
     found = settings_of(config())
     assert found == {'model.type': "'M'", 'model.sizes': '[1, 2]', 'model.adapters.0.type': "'A'",
-                     'model.adapters.0.width': '3', 'train_dataloader.batch_size': '4', 'train_dataloader.dataset.type': "'D'",
-                     'optim_wrapper.optimizer.lr': '0.1', 'default_hooks.views.type': "'V'"}
+                     'model.adapters.0.width': '3', 'train_dataloader.batch_size': '4',
+                     'train_dataloader.dataset.type': "'D'", 'optim_wrapper.optimizer.lr': '0.1',
+                     'default_hooks.views.type': "'V'"}
     assert settings_of(config(workers=9, root='/b', fold=2)) == found
     assert differences(settings_of(config(width=5)), found) == 'model.adapters.0.width is 3 there and 5 here'
     assert differences({}, found).endswith('; and 5 more') and differences(found, dict(found)) == ''
@@ -51,7 +51,8 @@ def test_a_run_that_goes_on_with_others_tells_so_for_good(tmp_path):
     assert begin_settings(tmp_path, config(width=5), resumed=True) == 'model.adapters.0.width is 3 there and 5 here'
     begin_settings(tmp_path, config(width=5), resumed=True)
     found = read_settings(tmp_path)
-    assert found.changes == ['model.adapters.0.width is 3 there and 5 here'] and found.entries['model.adapters.0.width'] == '5'
+    assert found.changes == ['model.adapters.0.width is 3 there and 5 here']
+    assert found.entries['model.adapters.0.width'] == '5'
     begin_settings(tmp_path, config(), resumed=False)                              # a new run in the same folder
     assert read_settings(tmp_path).changes == []
 
@@ -86,6 +87,7 @@ def test_a_report_tells_that_a_run_was_resumed_with_other_settings(tmp_path, mon
     begin_settings(run, cfg, resumed=True)
     result = json.loads((run / 'result.json').read_text())
     (run / 'result.json').write_text(json.dumps(dict(result, settings=read_settings(run).digest)))
-    told = 'Fold 1 went on with other settings than it began with: optim_wrapper.optimizer.lr is 0.0005 there and 0.7 here.'
+    told = ('Fold 1 went on with other settings than it began with: optim_wrapper.optimizer.lr is 0.0005 there and 0.7 '
+            'here.')
     assert write_report(str(run))['notes'] == [told]
     assert told in (run / 'report.html').read_text()

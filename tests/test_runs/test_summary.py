@@ -53,7 +53,8 @@ def test_latex_rows_hold_the_figures(runs):
     lines = [line for line in (runs / 'rows.tex').read_text().splitlines() if line and not line.startswith('%')]
     assert lines[0] == r'\multicolumn{6}{l}{DFEW} \\' and len(lines) == 3
     cells = lines[1].removesuffix(r' \\').split(' & ')
-    assert cells == [r'fe\_adapter\_vitb\_dfew', '6.63', f'${100 * model["uar"]:.2f} \\pm {100 * model["uar_std"]:.2f}$',
+    assert cells == [r'fe\_adapter\_vitb\_dfew', '6.63',
+                     f'${100 * model["uar"]:.2f} \\pm {100 * model["uar_std"]:.2f}$',
                      f'${100 * model["war"]:.2f} \\pm {100 * model["war_std"]:.2f}$', '60.89', '73.67']
     assert lines[2].startswith(r'small\_one \& co & 6.63 & ') and lines[2].endswith(r' & -- & -- \\')
 
@@ -135,6 +136,6 @@ from mmdfer.runs.summary import summarize
 summarize(sys.argv[1:2], out=sys.argv[2])
 print(*sorted({'torch', 'mmengine', 'mmcv', 'cv2'} & set(sys.modules)), file=sys.stderr)
 '''
-    done = subprocess.run([sys.executable, '-c', code, str(runs), str(runs / 'out' / 'all.json')], env=child_environment(),
-                          capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, '-c', code, str(runs), str(runs / 'out' / 'all.json')],
+                          env=child_environment(), capture_output=True, text=True, check=True)
     assert done.stderr.strip() == '' and 'PE-CLIP' in (runs / 'out' / 'all.html').read_text()

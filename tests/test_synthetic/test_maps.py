@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from mmdfer.datasets.clip_frames import ClipFrames
+from mmdfer.face import REGION_ID, find_maps, load_faces
 from mmdfer.synthetic import Options, draw_clip, face_renderer, make_dataset
 from mmdfer.synthetic.maps import clip_faces, write_maps
 from mmdfer.synthetic.plan import Item
-from mmdfer.face import REGION_ID, find_maps, load_faces
 
 OPTIONS = Options(size=112)         # painted at 224, as the maps are
 ITEM = Item('clip', 7, 2, 'happy', 1)

@@ -12,7 +12,7 @@ SOURCES = ('noun', 'adjective', 'action_units', 'descriptions')
 
 
 def test_action_units_are_the_papers():
-    texts = dict(zip(class_names('dfew'), class_texts('dfew', 'action_units')))
+    texts = dict(zip(class_names('dfew'), class_texts('dfew', 'action_units'), strict=True))
     assert texts['happy'] == ['Cheek Raiser, Lip Corner Puller']
     assert texts['disgust'] == ['Nose Wrinkler, Lip Corner Depressor, Lower Lip Depressor']
     assert texts['surprise'] == ['Inner Brow Raiser, Outer Brow Raiser, Upper Lid Raiser, Jaw Drop']
@@ -96,5 +96,5 @@ def test_a_file_of_emotions_serves_classes_of_any_name(tmp_path):
 
 def test_texts_follow_the_order_of_the_classes():
     names = class_names('mafw')
-    texts = dict(zip(names, class_texts(classes=names, source='descriptions')))
+    texts = dict(zip(names, class_texts(classes=names, source='descriptions'), strict=True))
     assert class_texts(classes=names[::-1], source='descriptions') == [texts[name] for name in names[::-1]]

@@ -33,7 +33,7 @@ def test_a_token_sees_none_behind_it():
     tokens = tokenize(TEXTS)
     embeddings, ends = text.embed(tokens), end_positions(tokens)
     changed = embeddings.clone()
-    for row, end in zip(changed, ends):
+    for row, end in zip(changed, ends, strict=True):
         row[end + 1:].normal_()
     torch.testing.assert_close(text(changed, ends), text(embeddings, ends), rtol=0, atol=5e-6)
     torch.testing.assert_close(text.encode_text(tokens), text(embeddings, ends), rtol=0, atol=5e-6)
@@ -56,7 +56,7 @@ def test_deep_prompts_take_the_places_behind_the_start():
             x = x.clone()
             x[:, 1:3] = deep[index - 1]
         x = block(x, None)
-    expected = text.out_proj(text.ln_final(torch.stack([row[end] for row, end in zip(x, ends)])))
+    expected = text.out_proj(text.ln_final(torch.stack([row[end] for row, end in zip(x, ends, strict=True)])))
     torch.testing.assert_close(text(embeddings, ends, deep), expected, rtol=0, atol=1e-6)
     assert (text(embeddings, ends, deep[:1]) - expected).abs().max() > 1e-2
 
@@ -175,7 +175,8 @@ def test_full_towers_equal_open_clips(name):
     clip.copy_text(text, theirs)
     images = torch.randn(1, 3, 224, 224)
     tokens = tokenize(TEXTS)
-    ours, expected = (vision(images), text.encode_text(tokens)), (theirs.encode_image(images), theirs.encode_text(tokens))
+    ours = vision(images), text.encode_text(tokens)
+    expected = theirs.encode_image(images), theirs.encode_text(tokens)
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
     (u, v), (image, words) = ([torch.nn.functional.normalize(x, dim=-1) for x in pair] for pair in (ours, expected))
     torch.testing.assert_close(100 * u @ v.T, 100 * image @ words.T, rtol=0, atol=1e-5)

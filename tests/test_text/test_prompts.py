@@ -50,7 +50,7 @@ def test_without_a_context_the_texts_are_themselves():
 def test_context_stands_where_it_should(position, layout):
     tower, prompts = clip.our_text(), learner(texts=[['happy'], ['sad']], context=3, position=position)
     made, tokens = prompts(tower), tokenize(['happy', 'sad'])
-    for row, words, end in zip(made.embeddings, tower.embed(tokens), made.ends):
+    for row, words, end in zip(made.embeddings, tower.embed(tokens), made.ends, strict=True):
         known = dict(sos=words[0], w=words[1], eot=words[2], **{f'c{i}': prompts.ctx[i] for i in range(3)})
         torch.testing.assert_close(row[:6], torch.stack([known[name] for name in layout]))
         assert end == layout.index('eot')

@@ -15,7 +15,7 @@ def test_tokens_are_open_clips(context):
     tokens = tokenize(TEXTS, context)
     assert tokens.dtype == torch.int64 and torch.equal(tokens, theirs(TEXTS, context))
     assert torch.equal(tokenize(LONG, context, truncate=True), theirs(LONG, context))
-    assert [row[end].item() for row, end in zip(tokens, end_positions(tokens))] == [49407] * len(TEXTS)
+    assert [row[end].item() for row, end in zip(tokens, end_positions(tokens), strict=True)] == [49407] * len(TEXTS)
 
 
 def test_a_text_too_long_is_refused_by_name_and_length_or_cut_and_said_so(monkeypatch):

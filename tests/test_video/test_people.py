@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from mmdfer.face.finding import Face, box_turned_back, turned_back
 from mmdfer.video.people import People
 

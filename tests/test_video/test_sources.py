@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from mmdfer.datasets import BadClipError
 from mmdfer.video.sources import find_sources
 

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+
 from mmdfer.apis.inference import DFERInferencer, infer_all
 from mmdfer.face.finding import Face
 from mmdfer.video.recognise import Opened, recognise

@@ -1,19 +1,21 @@
 """Names of runs and classes stand in pictures, pages, Markdown and LaTeX as they are written."""
 import html
 import re
+import warnings
 
 import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from mmdfer.visualization import plot_class_bars, plot_confusion_matrix, plot_curves
+from mmdfer.visualization import figure as figure_module, plot_class_bars, plot_confusion_matrix, plot_curves
 from mmdfer.visualization.figure import legend_text
 from mmdfer.visualization.report import Table, escape_latex, latex_rows
 from mmdfer.visualization.report.folds import render_folds
 from mmdfer.visualization.report.markdown import code_span, escape_markdown
 
-AWKWARD = ('run_$1_$2', '$\\frac{', '_hidden', '100% {x} {{y}}', '\\alpha_ `q` ``r``', '"a" \'b\'', '<c> & &lt; <b>d</b>',
-           '[e](f) ![g](h) | i', '#1 j #', '- k', '1. l', '*m* __n__ ~~o~~ p_q_r', 'ж 喜び é', '-s-', '+ t', ' u ')
+AWKWARD = ('run_$1_$2', '$\\frac{', '_hidden', '100% {x} {{y}}', '\\alpha_ `q` ``r``', '"a" \'b\'',
+           '<c> & &lt; <b>d</b>', '[e](f) ![g](h) | i', '#1 j #', '- k', '1. l', '*m* __n__ ~~o~~ p_q_r',
+           'ж 喜び é', '-s-', '+ t', ' u ')
 
 
 def drawn(figure):
@@ -27,12 +29,23 @@ def test_pictures_take_no_name_for_a_formula(ending, tmp_path):
     matrix = np.diag(range(1, 8))
     records = [dict(step=1, unit='epoch', uar=0.5, war=0.5), dict(step=10, iter=10, epoch=1, loss=1.0, lr=0.1)]
     figures = [plot_confusion_matrix(matrix, classes, tmp_path / f'a.{ending}', title=AWKWARD[1]),
-               plot_class_bars({AWKWARD[0]: np.ones(7), AWKWARD[2]: np.ones(7)}, classes, tmp_path / f'b.{ending}', AWKWARD[1]),
+               plot_class_bars({AWKWARD[0]: np.ones(7), AWKWARD[2]: np.ones(7)}, classes, tmp_path / f'b.{ending}',
+                               AWKWARD[1]),
                plot_curves({name: records for name in AWKWARD}, tmp_path / f'c.{ending}', title=AWKWARD[1])]
     for figure in figures:
         assert not any(text.get_parse_math() for text in figure.findobj(Text))
     assert set(classes) <= set(drawn(figures[1])) and AWKWARD[1] in drawn(figures[2])
     assert all((tmp_path / f'{name}.{ending}').stat().st_size > 5000 for name in 'abc')
+
+
+def test_a_name_in_another_script_is_drawn_in_a_font_that_has_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(figure_module, 'SCRIPTS', ('No Such Font', 'STIXGeneral'))           # which has the letter ᶁ
+    figure_module.other_fonts.cache_clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        plot_class_bars({'a': np.ones(2)}, ['ᶁ', 'b'], tmp_path / 'a.png')
+    monkeypatch.undo()
+    figure_module.other_fonts.cache_clear()
 
 
 def test_a_legend_names_every_run():
@@ -86,13 +99,14 @@ def test_folds_are_told_under_any_name():
 
 def test_the_quoted_figure_of_folds_is_the_selected_one():
     def part(uar, std):
-        rows = [dict(fold=3, epoch=5, clips=17, uar=uar, war=1.0, recall=[1.0, 0.0], confusion=[[17, 0], [0, 0]], absent=['b'])]
+        rows = [dict(fold=3, epoch=5, clips=17, uar=uar, war=1.0, recall=[1.0, 0.0], confusion=[[17, 0], [0, 0]],
+                     absent=['b'])]
         return dict(uar=dict(mean=uar, std=std), war=dict(mean=1.0, std=0.0), recall=[1.0, 0.0], folds=rows,
                     pooled=dict(clips=17, uar=uar, war=1.0, recall=[1.0, 0.0], confusion=[[17, 0], [0, 0]]))
     summary = dict(name='fe', select='best', classes=['a', 'b'], folds=[3, 4], missing=[], notes=['A note.'],
                    last=part(0.25, 0.1), best=part(0.75, 0.1443))
     text = render_folds(summary)
-    assert 'UAR 75.00 ± 14.43, WAR 100.00 ± 0.00 (per cent): mean ± standard deviation of folds 3, 4, best epoch' in text
+    assert 'UAR 75.00 ± 14.43, WAR 100.00 ± 0.00 (per cent): mean ± standard deviation of folds 3, 4, best' in text
     assert '**A note.**' in text and '| 3 | 5 | 17 | 75.00 | 100.00 | 100.00 |  |' in text.split('## Best epoch')[1]
     assert 'UAR 25.00 ± 10.00' in render_folds(dict(summary, select='last'))
 

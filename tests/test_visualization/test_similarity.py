@@ -14,7 +14,10 @@ NEGATIVE = np.array([[-0.1, 0.9, 0.9], [0.1, 0.9, 0.9], [0.9, -0.2, 0.9]])
 def test_bars_are_means_over_a_classs_clips_and_a_class_without_is_empty(tmp_path):
     axes, = plot_similarity(POSITIVE, NEGATIVE, LABELS, CLASSES, tmp_path / 'a.png').axes
     bars = [one for one in axes.containers if hasattr(one, 'patches')]
-    assert [[bar.get_height() for bar in one] for one in bars] == [pytest.approx([0.6, 0.3, 0]), pytest.approx([0, -0.2, 0])]
+    assert [[bar.get_height()
+             for bar in one]
+            for one in bars] == [pytest.approx([0.6, 0.3, 0]),
+                                 pytest.approx([0, -0.2, 0])]
     assert [text.get_text() for text in axes.texts] == ['+0.60', '+0.50']
     assert (tmp_path / 'a.png').stat().st_size > 5000
 
@@ -23,7 +26,8 @@ def test_bars_are_means_over_a_classs_clips_and_a_class_without_is_empty(tmp_pat
                                              (dict(classes=['a', 'b']), r'need \(3, 2\)')])
 def test_similarities_that_do_not_fit_are_named(change, message):
     with pytest.raises(ValueError, match=message):
-        plot_similarity(**dict(dict(positive=POSITIVE, negative=NEGATIVE, labels=LABELS, classes=CLASSES, path=None), **change))
+        plot_similarity(
+            **dict(dict(positive=POSITIVE, negative=NEGATIVE, labels=LABELS, classes=CLASSES, path=None), **change))
 
 
 def test_medians_are_of_the_clips_that_have_the_modality(tmp_path):
@@ -44,7 +48,8 @@ def test_weights_that_do_not_fit_are_named(weights):
 
 def test_maps_lie_below_their_frames(tmp_path):
     frames = [np.full((20, 20, 3), t, np.uint8) for t in range(6)]
-    maps = np.stack([np.full((6, 20, 20), plane, np.uint8) * np.arange(6, dtype=np.uint8)[:, None, None] for plane in (1, 2, 3)])
+    maps = np.stack(
+        [np.full((6, 20, 20), plane, np.uint8) * np.arange(6, dtype=np.uint8)[:, None, None] for plane in (1, 2, 3)])
     strip = map_strip(frames, dict(parsing=maps), count=3, height=20, gap=2)
     assert strip.shape == (42, 64, 3)
     for column, t in enumerate((0, 2, 5)):

@@ -87,8 +87,8 @@ def zipped(*entries: Entry, behind: bytes = b'', directory: int | None = None) -
         if entry.at is None:
             body += b'PK\3\4' + fields + struct.pack('<HH', len(local), 0) + local + entry.data
         listed_name = entry.name.encode()
-        central += (b'PK\1\2' + struct.pack('<H', 20) + fields + struct.pack('<HHHHHII', len(listed_name), 0, 0, 0, 0, 0,
-                                                                            starts[-1]) + listed_name)
+        central += (b'PK\1\2' + struct.pack('<H', 20) + fields +
+                    struct.pack('<HHHHHII', len(listed_name), 0, 0, 0, 0, 0, starts[-1]) + listed_name)
     count = min(len(entries), 0xffff)
     length = len(central) if directory is None else directory
     return body + central + b'PK\5\6' + struct.pack('<HHHHIIH', 0, 0, count, count, length, len(body), 0) + behind
@@ -111,8 +111,8 @@ def state(**entries: bytes) -> bytes:
     return archive(whole(table(w=tensor(), **entries)))
 
 
-def legacy(content: bytes, names: bytes | None = None, storages: bytes | None = None, magic: int = 0x1950a86a20f9469cfc6c,
-           sizes: object = None) -> bytes:
+def legacy(content: bytes, names: bytes | None = None, storages: bytes | None = None,
+           magic: int = 0x1950a86a20f9469cfc6c, sizes: object = None) -> bytes:
     """A file as torch.save wrote it before torch 1.6."""
     sizes = dict(little_endian=True, protocol_version=1001, type_sizes={}) if sizes is None else sizes
     head = b''.join(pickle.dumps(part, protocol=2) for part in (magic, 1001, sizes))

@@ -1,7 +1,7 @@
 """Files that are no weight files, are damaged, or were made to run code, to mislead or to fill the memory.
 
-Each maker gets a folder to write into and the path of a mark that its code, if it ran, would leave. It gives the path to
-read; what the reader should say of it stands beside it.
+Each maker gets a folder to write into and the path of a mark that its code, if it ran, would leave. It gives the path
+to read; what the reader should say of it stands beside it.
 """
 from __future__ import annotations
 
@@ -18,8 +18,30 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .forging import (TWO, Entry, W, archive, bomb, call, legacy, listed, made, name, noted, number, row, safetensors, script,
-                      state, storage, table, tensor, text, whole, zipped)
+from .forging import (
+    TWO,
+    Entry,
+    W,
+    archive,
+    bomb,
+    call,
+    legacy,
+    listed,
+    made,
+    name,
+    noted,
+    number,
+    row,
+    safetensors,
+    script,
+    state,
+    storage,
+    table,
+    tensor,
+    text,
+    whole,
+    zipped,
+)
 
 _MKDIR = name('os', 'mkdir')
 

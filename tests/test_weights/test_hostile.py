@@ -1,4 +1,5 @@
-"""No weight file runs code, fills the memory or ends in anything but one line that names it, whatever option reads it."""
+"""No weight file runs code, fills the memory or ends in anything but one line that names it, whatever option reads
+it."""
 import subprocess
 import sys
 import textwrap

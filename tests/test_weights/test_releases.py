@@ -17,7 +17,8 @@ from mmdfer.registry import MODELS, find_set
 from mmdfer.run_config import flow_classes
 from mmdfer.text import tokenize
 from mmdfer.text.clip_text import text_architecture
-from mmdfer.weights import CheckpointError, load_weights, read_checkpoint
+from mmdfer.weights import load_weights, read_checkpoint
+from mmdfer.weights.pickle_parts import Record
 from mmdfer.weights.releases import RELEASES
 
 from ..conftest import ROOT
@@ -66,7 +67,8 @@ def linear(s, name, x):
 def heads_attend(q, k, v, heads, causal=False):
     """Softmax attention (N, L, C), head by head."""
     outputs = []
-    for q, k, v in zip(q.chunk(heads, -1), k.chunk(heads, -1), v.chunk(heads, -1)):
+    whole = q.chunk(heads, -1), k.chunk(heads, -1), v.chunk(heads, -1)
+    for q, k, v in zip(*whole, strict=True):        # noqa: B020
         scores = q @ k.transpose(1, 2) * q.shape[-1]**-0.5
         if causal:
             scores = scores + torch.full(scores.shape[1:], -torch.inf).triu(1)
@@ -158,7 +160,7 @@ def clip_text_features(s, embeddings, ends):
     for block in (f'transformer.resblocks.{index}' for index in range(BLOCKS)):
         x = x + attend(s, block, norm(s, f'{block}.ln_1', x), causal=True)
         x = x + mlp(s, block, norm(s, f'{block}.ln_2', x))
-    return torch.stack([row[end] for row, end in zip(norm(s, 'ln_final', x), ends)]) @ s['text_projection']
+    return torch.stack([row[end] for row, end in zip(norm(s, 'ln_final', x), ends, strict=True)]) @ s['text_projection']
 
 
 def dfer_clip_logits(state, clips, ends):
@@ -242,8 +244,7 @@ def test_logits_of_dfer_clip_with_the_class_texts_that_its_buffers_hold(tmp_path
     monkeypatch.setattr(sys.modules['__main__'], 'RecorderMeter', RecorderMeter, raising=False)
     torch.save(dict(epoch=3, best_acc=torch.tensor(71.), recorder=RecorderMeter(), optimizer=dict(state={}),
                     state_dict={f'module.{key}': value for key, value in state.items()}), tmp_path / 'in.pth')
-    with pytest.raises(CheckpointError, match='refused'):
-        read_checkpoint(tmp_path / 'in.pth')
+    assert isinstance(read_checkpoint(tmp_path / 'in.pth')['recorder'], Record)      # left out, and nothing of it runs
     report = convert_release('dfer_clip', tmp_path / 'in.pth', tmp_path / 'out.safetensors')
     assert 'configs/baselines/dfer_clip_vitb32_dfew.py' in report
     written = yaml.safe_load((tmp_path / 'out.texts.yaml').read_text())
@@ -287,6 +288,8 @@ def test_every_tensor_of_a_release_has_its_place_in_the_config(name, kind):
     release = RELEASES[kind][0](state, name)
     cfg = Config.fromfile(ROOT / release.config)
     cfg.merge_from_dict({f'model.{key}': value for key, value in release.settings.items()})
+    if kind == 'dfer_clip':
+        flow_classes(cfg)                           # the others are of Kinetics
     model = build_shapes(cfg.model)
     expected = {key: value.shape for key, value in model.state_dict().items()}
     assert {key: value.shape for key, value in release.state.items()} == expected

@@ -6,8 +6,15 @@ from torch import nn
 
 from mmdfer.backbones import AdapterViT
 from mmdfer.registry import MODELS
-from mmdfer.weights import (CheckpointError, adapter_places, frozen_digest, is_tunable_file, load_weights, save_tunable,
-                            tunable_names)
+from mmdfer.weights import (
+    CheckpointError,
+    adapter_places,
+    frozen_digest,
+    is_tunable_file,
+    load_weights,
+    save_tunable,
+    tunable_names,
+)
 
 ARCH = dict(embed_dims=24, num_layers=2, num_heads=4, feedforward_channels=48)
 
@@ -19,7 +26,7 @@ def build(seed=0, frozen_seed=0, width=4, arch=ARCH, classes=7):
     torch.manual_seed(100 + seed)
     model = nn.ModuleDict(dict(backbone=backbone, cls_head=MODELS.build(
         dict(type='LinearVideoHead', num_classes=classes, in_channels=arch['embed_dims']))))
-    for name, parameter in model.named_parameters():
+    for parameter in model.parameters():
         if parameter.requires_grad:
             nn.init.normal_(parameter)
     return model
@@ -31,7 +38,7 @@ def test_round_trip(tmp_path):
     assert is_tunable_file(tmp_path / 't.safetensors')
     meta = load_weights(fresh, tmp_path / 't.safetensors')
     assert meta['cfg'] == 'x = 1'
-    for (name, ours), theirs in zip(fresh.state_dict().items(), trained.state_dict().values()):
+    for (name, ours), theirs in zip(fresh.state_dict().items(), trained.state_dict().values(), strict=True):
         assert torch.equal(ours, theirs), name
 
 

@@ -2,7 +2,7 @@
 model = dict(
     type='Recognizer3D',
     backbone=dict(type='AdapterViT', arch='base', img_size=224, patch_size=16, adapters=dict(), freeze=True),
-    cls_head=dict(type='LinearVideoHead', num_classes=7, in_channels=768),
+    cls_head=dict(type='LinearVideoHead', in_channels=768),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[123.675, 116.28, 103.53],

@@ -15,9 +15,8 @@ model = dict(
         freeze=True),
     cls_head=dict(
         type='CLIPTextHead',
-        num_classes=7,
         text_encoder=dict(type='CLIPTextEncoder', arch='ViT-B/16', context_length=77, adapters=dict(), freeze=True),
-        texts=dict(dataset='dfew', source='noun', templates=['a photo of a face with an expression of {}.']),
+        texts=dict(source='noun', templates=['a photo of a face with an expression of {}.']),
         temperature=0.01),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',

@@ -4,4 +4,4 @@ _base_ = ['clip_vitb16.py']
 model = dict(
     type='Recognizer3D',
     backbone=dict(proj_dim=None),
-    cls_head=dict(_delete_=True, type='LinearVideoHead', num_classes=7, in_channels=768))
+    cls_head=dict(_delete_=True, type='LinearVideoHead', in_channels=768))

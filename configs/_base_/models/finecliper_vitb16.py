@@ -1,5 +1,6 @@
 # FineCLIPER on CLIP ViT-B/16 and Long-CLIP: positive and negative label texts with adapters of their own, AIM's
-# adapters of width 128 for the frames. Configs add map_encoder (width 96) and caption_encoder (width 64).
+# adapters of width 128 for the frames and of 96 for both kinds of maps, one of 64 for captions. A modality that is None
+# is left out, and so is an encoder that none goes through.
 # --clip-checkpoint gives CLIP's weights, --long-clip-checkpoint the caption encoder's.
 frames = dict(
     type='AdapterViT',
@@ -16,7 +17,7 @@ frames = dict(
         spatial=dict(type='BottleneckAdapter', slot='attn_out', width=128),
         mlp=dict(type='BottleneckAdapter', slot='parallel_ffn', width=128, scale=0.5)),
     freeze=True)
-map_encoder = dict(
+maps = dict(
     frames,
     adapters=dict(
         temporal=dict(type='BottleneckAdapter', slot='temporal_attn', width=96),
@@ -30,17 +31,22 @@ labels = dict(
         attn=dict(type='BottleneckAdapter', slot='before_attn', width=128),
         ffn=dict(type='BottleneckAdapter', slot='before_ffn', width=128)),
     freeze=True)
-caption_encoder = dict(
+captions = dict(
     labels, context_length=248, adapters=dict(attn=dict(type='BottleneckAdapter', slot='before_attn', width=64)))
 
 model = dict(
     type='FineCLIPER',
     backbone=frames,
+    encoders=dict(map=maps),
+    modalities=dict(
+        video=dict(type='VideoModality'),
+        parsing=dict(type='MapModality', key='parsing_maps', encoder='map'),
+        landmarks=dict(type='MapModality', key='landmark_maps', encoder='map'),
+        caption=dict(type='CaptionModality', encoder=captions)),
     cls_head=dict(
         type='FineCLIPERHead',
-        num_classes=7,
         text_encoder=labels,
-        texts=dict(dataset='dfew', source='noun', templates=['A person with an expression of {}.']),
+        texts=dict(source='noun', templates=['A person with an expression of {}.']),
         negative_encoder=labels,
         negative_texts=dict(templates=['A person with an expression of no {}.']),
         temperature=0.01),

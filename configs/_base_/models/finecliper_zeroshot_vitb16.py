@@ -9,9 +9,8 @@ model = dict(
     backbone=_base_.frames,
     cls_head=dict(
         type='CaptionContrastiveHead',
-        num_classes=7,
-        text_encoder=_base_.caption_encoder,
-        texts=dict(dataset='dfew', source='noun', templates=['A person with an expression of {}.']),
+        text_encoder=_base_.captions,
+        texts=dict(source='noun', templates=['A person with an expression of {}.']),
         temperature=0.01),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',

@@ -13,7 +13,7 @@ model = dict(
         temporal_strides=(1, 2, 2, 2),
         inflate_style='3x3x3',
         zero_init_residual=False),
-    cls_head=dict(type='I3DHead', num_classes=7, in_channels=512, dropout_ratio=0.5, topk=1, average_clips='prob'),
+    cls_head=dict(type='I3DHead', in_channels=512, dropout_ratio=0.5, topk=1, average_clips='prob'),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[123.675, 116.28, 103.53],

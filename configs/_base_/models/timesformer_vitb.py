@@ -10,7 +10,7 @@ model = dict(
         embed_dims=768,
         num_transformer_layers=12,
         attention_type='divided_space_time'),
-    cls_head=dict(type='TimeSformerHead', num_classes=7, in_channels=768, topk=1, average_clips='prob'),
+    cls_head=dict(type='TimeSformerHead', in_channels=768, topk=1, average_clips='prob'),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[127.5, 127.5, 127.5],

@@ -3,7 +3,7 @@ model = dict(
     type='Recognizer3D',
     backbone=dict(type='VisionTransformer', img_size=224, patch_size=16, embed_dims=768, depth=12, num_heads=12,
                   num_frames=16),
-    cls_head=dict(type='TimeSformerHead', num_classes=7, in_channels=768, topk=1, average_clips='prob'),
+    cls_head=dict(type='TimeSformerHead', in_channels=768, topk=1, average_clips='prob'),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[123.675, 116.28, 103.53],

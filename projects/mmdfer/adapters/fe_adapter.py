@@ -52,8 +52,8 @@ class FEAdapter(VolumeAdapter):
         if conv not in CONVOLUTIONS:
             raise ValueError(f'FEAdapter: conv={conv!r} is not known: choose one of {sorted(CONVOLUTIONS)}')
         check_width('FEAdapter', width, groups)
-        kernel = (kernel_size, ) * 3 if isinstance(kernel_size, int) else tuple(kernel_size)
-        mix = CONVOLUTIONS[conv](width, kernel, groups, size_map, modulation)
+        t, h, w = (kernel_size, ) * 3 if isinstance(kernel_size, int) else kernel_size
+        mix = CONVOLUTIONS[conv](width, (t, h, w), groups, size_map, modulation)
         super().__init__(dim, width, mix, nn.GELU(), zero_init)
         self.init_weights()
 

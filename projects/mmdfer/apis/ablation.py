@@ -1,86 +1,229 @@
-"""A paper's ablation tables, row by row: what to run, and the table with the paper's figures beside ours."""
+"""A paper's table, row by row: what is to be run, and the table with the paper's figures beside ours."""
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import mean, stdev
 
+from mmengine.config import Config
+
+from ..config_reading import row_config
+from ..config_rows import Row, read_rows, row_files
+from ..files import write_json, write_text
+from ..names import nearest
+from ..run_config import complete_config, load_config
+from ..runs.fold_results import check_settings
+from ..runs.result import is_finished, read_result
+from ..runs.settings import settings_of
+from . import options
 from .ablation_demo import demo_config
-from ..run_config import load_config
-from ..files import write_json
-from ..runs.result import is_finished
-from ..runs.summary import read_results
-from .launching import Launch
+from .launching import ALONE, Launch
 from .processes import Training
 
+OURS = ('--work-dir', '--seed', '--name', '--resume')
 
-def read_rows(folder: str, only: Sequence[str] = ()) -> list[dict]:
-    """Rows of an ablation folder's ``rows.py``: ``group``, ``name``, ``config`` and perhaps ``paper``.
 
-    A folder that can be run on the demo's set has ``demo = dict(full=..., small=...)`` beside its rows, the configs
-    that :func:`mmdfer.apis.ablation_demo.demo_config` goes by; a row that cannot has ``demo=False``.
+@dataclass(frozen=True)
+class Trial:
+    """A row as it is run.
 
     Args:
-        folder: e.g. ``configs/ablations/fe_adapter``.
-        only: config stems or group names to keep; empty for all.
+        row: its name, that of its runs' folder.
+        group: the part of the table.
+        title: how the table calls it.
+        config: what is trained: a config's name or path. For a row of a user's own file, where it is written first.
+        published: the paper's UAR and WAR in per cent, by data set.
+        data: the row of a file of rows that it is, and its data set.
+        full, small: configs that stand for each other, of the table's own model, and of the same on the demo's towers;
+            ``None`` for a row that is not part of the demo.
+    """
+    row: str
+    group: str
+    title: str
+    config: str
+    published: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    data: tuple[Row, str] | None = None
+    full: str | None = None
+    small: str | None = None
+
+
+def read_trials(table: str, only: Sequence[str] = (), dataset: str | None = None) -> list[Trial]:
+    """The rows of a table.
+
+    Args:
+        table: a paper of ``configs/ablations``, such as ``fe_adapter``; a file of rows (:mod:`mmdfer.config_rows`); or
+            a folder with a ``rows.py``, whose ``rows`` are dicts with ``group``, ``name``, ``config`` (a file, seen
+            from the folder) and perhaps ``paper``, beside perhaps ``demo = dict(full=..., small=...)``.
+        only: rows or groups to keep; empty for all.
+        dataset: the set to run on. Defaults to each row's first.
 
     Raises:
-        ValueError: if there is no ``rows.py``, or a name matches nothing.
+        ValueError: for a table, a row, a group or a set that is not there.
     """
+    trials = _of_folder(table) if os.path.isdir(table) else _of_file(table, dataset)
+    known = {name for trial in trials for name in (trial.row, trial.group)}
+    for name in only:
+        if name not in known:
+            raise ValueError(f'{table}: no row or group {name!r}; {nearest(name, known)}')
+    return [trial for trial in trials if not only or trial.row in only or trial.group in only]
+
+
+def _of_file(table: str, dataset: str | None) -> list[Trial]:
+    own = table.endswith(('.yaml', '.yml'))
+    name = Path(table).stem
+    if not own and name not in row_files():
+        raise ValueError(
+            f'{table}: no such table; {nearest(name, row_files())}, a folder with a rows.py, or a file of rows')
+    rows = read_rows(table if own else row_files()[name]).rows
+    sets = {one for row in rows for one in row.sets}
+    if dataset is not None and dataset not in sets:
+        raise ValueError(f'--set {dataset}: the table has no such set; {nearest(dataset, sets)}')
+    trials = []
+    for row in rows:
+        if dataset is not None and dataset not in row.sets:
+            continue
+        chosen = dataset or row.sets[0]
+        trials.append(
+            Trial(row.row, row.group, row.title, '' if own else row.name(chosen), row.published, (row, chosen),
+                  row.base(chosen) if row.demo else None, row.demo))
+    return trials
+
+
+def _of_folder(folder: str) -> list[Trial]:
     table = load_config(os.path.join(folder, 'rows.py'))
-    rows = [dict(row, stem=Path(row['config']).stem, path=os.path.join(folder, row['config']),
-                 demo=table.get('demo') if row.get('demo', True) else None) for row in table.rows]
-    known = {row['stem'] for row in rows} | {row['group'] for row in rows}
-    unknown = [name for name in only if name not in known]
-    if unknown:
-        raise ValueError(f'{folder}: no row or group {", ".join(map(repr, unknown))}; there are {", ".join(sorted(known))}')
-    return [row for row in rows if not only or row['stem'] in only or row['group'] in only]
+    demo = table.get('demo') or {}
+    return [Trial(Path(row['config']).stem, row['group'], row['name'], os.path.join(folder, row['config']),
+                  row.get('paper', {}), None, *((demo.get('full'), demo.get('small')) if row.get('demo', True) else ()))
+            for row in table.rows]
 
 
-def run_rows(rows: Sequence[dict], out: str, seeds: Sequence[int], options: Sequence[str], demo: bool = False,
-             launch: Launch = Launch()) -> list[dict]:
-    """Train each row with each seed by ``mmdfer train``, going past what is finished.
+@dataclass(frozen=True)
+class Plan:
+    """What is run for each row, with all that can be wrong in it found before anything starts.
 
     Args:
-        rows: of :func:`read_rows`.
+        trials: the rows, in the table's order.
+        runs: the row whose runs are a row's; its own name, unless an earlier row has the same settings.
         out: runs go to ``<out>/<row>/seed_<n>``.
+        seeds: one run of each for every seed.
+        rest: options of ``mmdfer train``.
+        demo: whether the runs are on the demo's set.
+    """
+    trials: tuple[Trial, ...]
+    runs: Mapping[str, str]
+    out: str
+    seeds: tuple[int, ...]
+    rest: tuple[str, ...]
+    demo: bool = False
+
+    def folder(self, trial: Trial, seed: int) -> str:
+        return os.path.join(self.out, self.runs[trial.row], f'seed_{seed}')
+
+
+def plan_trials(table: str, out: str, rest: Sequence[str] = (), only: Sequence[str] = (), seeds: Sequence[int] = (0, ),
+                demo: bool = False, dataset: str | None = None) -> Plan:
+    """Read the rows under the options of ``mmdfer train``; rows that resolve to the same settings share their runs.
+
+    Args:
+        table, only, dataset: as for :func:`read_trials`.
+        out: folder of the runs and the table.
+        rest: options of ``mmdfer train``, the same for every row.
         seeds: seeds of the runs.
-        options: passed on to ``mmdfer train``.
         demo: put each row's adapters and prompts on the demo's towers and data.
+
+    Raises:
+        ValueError: for an option that belongs to single runs, a change that hits nothing, rows none of which is part of
+            the demo, or a run that is there with other settings.
+    """
+    for option in OURS:
+        if option in {word.split('=')[0] for word in rest}:
+            raise ValueError(
+                f'{option} is for one run: mmdfer ablation names, seeds and resumes the runs of its rows itself; '
+                'it has --out and --seeds')
+    every, chosen = read_trials(table, dataset=dataset), read_trials(table, only, dataset)
+    if demo:
+        left_out = [trial.title for trial in chosen if not trial.small]
+        if len(left_out) == len(chosen):
+            raise ValueError(
+                '--demo: none of these rows can run on the demo set; run them on their own, with --data-root')
+        if left_out:
+            print(f'not part of the demo: {", ".join(left_out)}')
+        every, chosen = ([trial for trial in trials if trial.small] for trials in (every, chosen))
+    first: dict[frozenset, str] = {}
+    runs, trials = {}, []
+    for trial in every:
+        trial = _written(trial, out, demo)
+        settings = settings_of(options.train_config(_train_args(trial, rest)))
+        runs[trial.row] = first.setdefault(frozenset(settings.items()), trial.row)
+        if any(trial.row == one.row for one in chosen):
+            trials.append(trial)
+            for seed in seeds:
+                check_settings(os.path.join(out, runs[trial.row], f'seed_{seed}'),
+                               dict(settings, **{'randomness.seed': repr(seed)}), '--out')
+    return Plan(tuple(trials), runs, out, tuple(seeds), tuple(rest), demo)
+
+
+def _train_args(trial: Trial, rest: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='mmdfer ablation', allow_abbrev=False)
+    parser.add_argument('config')
+    options.add_train_options(parser)
+    return parser.parse_args([trial.config, *rest])
+
+
+def _written(trial: Trial, out: str, demo: bool) -> Trial:
+    """A row whose config has a file: for those on the demo's towers, and those of a user's own file of rows."""
+    if not demo and trial.config:
+        return trial
+    if demo:
+        path, cfg = os.path.join(out, trial.row, f'{trial.row}.py'), demo_config(_own_config(trial), trial.full,
+                                                                                 trial.small)
+    else:
+        row, dataset = trial.data
+        path, cfg = os.path.join(out, trial.row, f'{row.stem(dataset)}.py'), _own_config(trial)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    cfg.dump(path)
+    return replace(trial, config=path)
+
+
+def _own_config(trial: Trial) -> Config:
+    return load_config(trial.config) if trial.config else complete_config(row_config(*trial.data))
+
+
+def run_trials(plan: Plan, launch: Launch = ALONE) -> list[dict]:
+    """Train each row with each seed, going past what is finished and on with what was stopped.
+
+    Args:
+        plan: of :func:`plan_trials`.
         launch: how each training is started.
 
     Returns:
-        The rows that ran, each with ``results``, a list of a result for every seed.
+        For each row a dict with ``group``, ``name``, ``row``, ``config``, ``paper``, ``runs`` (the row whose runs they
+        are), and ``results``, one for every seed.
 
     Raises:
-        ValueError: if a run fails; it names its log. With ``demo``, if no row has one.
+        ValueError: if a run fails; it names its log.
     """
-    if demo and not any(row['demo'] for row in rows):
-        raise ValueError('--demo: none of these rows can run on the demo set; run them on their own, with --data-root')
-    done = []
-    for row in rows:
-        path = row['path']
-        if demo:
-            cfg = demo_config(row)
-            if cfg is None:
-                print(f'{row["name"]}: not part of the demo')
-                continue
-            path = os.path.join(out, row['stem'], 'config.py')
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            cfg.dump(path)
-        folders = [os.path.join(out, row['stem'], f'seed_{seed}') for seed in seeds]
-        for seed, folder in zip(seeds, folders):
-            _run(path, row['stem'], folder, seed, options, launch)
-        done.append(dict(row, results=read_results(folders)))
-        write_table(done, out)
+    done: list[dict] = []
+    for trial in plan.trials:
+        for seed in plan.seeds:
+            if not is_finished(plan.folder(trial, seed)):
+                _train(plan, trial, seed, launch)
+        results = [read_result(plan.folder(trial, seed)) for seed in plan.seeds]
+        done.append(
+            dict(group=trial.group, name=trial.title, row=trial.row, config=trial.config, paper=dict(trial.published),
+                 runs=plan.runs[trial.row], results=results))
+        write_table(done, plan.out, plan.demo)
     return done
 
 
-def _run(path: str, name: str, folder: str, seed: int, options: Sequence[str], launch: Launch) -> None:
-    if is_finished(folder):
-        return
-    training = Training([path, '--name', name, '--work-dir', folder, '--seed', str(seed), '--resume', *options], folder, launch)
+def _train(plan: Plan, trial: Trial, seed: int, launch: Launch) -> None:
+    folder, name = plan.folder(trial, seed), plan.runs[trial.row]
+    training = Training(
+        [trial.config, '--name', name, '--work-dir', folder, '--seed',
+         str(seed), '--resume', *plan.rest], folder, launch)
     print(f'{name}, seed {seed}: training; log in {training.log}', flush=True)
     if training.failed():
         raise ValueError(f'{name}, seed {seed}: the run failed: {training.complaint()}')
@@ -92,22 +235,33 @@ def spread(values: Sequence[float]) -> str:
     return text if len(values) == 1 else f'{text} ± {100 * stdev(values):.2f}'
 
 
-def write_table(rows: Sequence[dict], out: str) -> str:
-    """Write ``table.md`` and ``table.json`` into ``out``: measured figures of the last epoch, the paper's beside."""
-    sets = [name for name in ('dfew', 'ferv39k', 'mafw') if any(name in row.get('paper', {}) for row in rows)]
+def write_table(rows: Sequence[dict], out: str, demo: bool = False) -> str:
+    """Write ``table.md`` and ``table.json`` into ``out``: measured figures of the last epoch, the paper's beside.
+
+    Args:
+        rows: of :func:`run_trials`.
+        out: the folder.
+        demo: say that ours are of the synthetic set.
+    """
+    sets = list(dict.fromkeys(name for row in rows for name in row.get('paper') or {}))
     lines = ['| group | row | tunable | UAR | WAR | runs |' + ''.join(f' paper, {name} |' for name in sets),
              '|---|---|---:|---:|---:|---:|' + '---:|' * len(sets)]
     for row in rows:
-        results = row['results']
-        paper = [' / '.join(f'{value:.2f}' for value in row['paper'][name]) if name in row.get('paper', {}) else ''
-                 for name in sets]
+        results, published = row['results'], row.get('paper') or {}
+        paper = [' / '.join(f'{value:.2f}' for value in published[name]) if name in published else '' for name in sets]
         cells = [row['group'], row['name'], f'{results[0]["tunable"]:,}', spread([one['uar'] for one in results]),
                  spread([one['war'] for one in results]), str(len(results)), *paper]
         lines.append(f'| {" | ".join(cells)} |')
+    shared: dict[str, list[str]] = {}
+    for row in rows:
+        shared.setdefault(row.get('runs', row['row']), []).append(row['row'])
+    lines += [
+        f'\nOne run, since their settings are the same: {", ".join(names)}.' for names in shared.values()
+        if len(names) > 1
+    ]
+    if demo:
+        lines.append('\nUAR and WAR are of the synthetic demo set, in per cent; the papers\' are of their own sets.')
     text = '\n'.join(lines) + '\n'
-    os.makedirs(out, exist_ok=True)
-    with open(os.path.join(out, 'table.md'), 'w', encoding='utf-8') as file:
-        file.write(text)
-    write_json([dict((key, row[key]) for key in ('group', 'name', 'config', 'results')) | dict(paper=row.get('paper'))
-                for row in rows], os.path.join(out, 'table.json'))
+    write_text(text, os.path.join(out, 'table.md'))
+    write_json(list(rows), os.path.join(out, 'table.json'))
     return text

@@ -2,15 +2,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from mmengine.config import Config
 
 from ..backbones import named_adapters
 from ..backbones.adapter_block import parse_blocks
 from ..backbones.adapter_vit import architecture
-from ..text.clip_text import text_architecture
 from ..run_config import load_config
+from ..text.clip_text import text_architecture
 
 # Where a model has towers with adapters, and how each tells its sizes.
 TOWERS = {'backbone': architecture, 'cls_head.text_encoder': text_architecture}
@@ -19,53 +19,52 @@ KEPT = ('share_adapters', 'cls_head.texts', 'cls_head.reduce')
 PROMPTS, DEPTHS = 'cls_head.prompts', {'depth': 'cls_head.text_encoder', 'vision_depth': 'backbone'}
 
 
-def demo_config(row: dict) -> Config | None:
+def demo_config(row: Config, full: str, small: str) -> Config:
     """A row's model on the demo's towers and data.
 
     Args:
-        row: of :func:`mmdfer.apis.ablation.read_rows`. Its ``demo`` names two configs that stand for each other: ``full``,
-            of the table's own model, and ``small``, the same on the demo's towers.
+        row: the row's config.
+        full: the config of the table's own model.
+        small: the config of the same model on the demo's towers.
 
     Returns:
-        ``small`` with the row's adapters, texts and prompts; ``None`` for a row that is not part of the demo.
+        ``small`` with the row's adapters, texts and prompts.
     """
-    if not row['demo']:
-        return None
-    own, full = (load_config(path).model for path in (row['path'], row['demo']['full']))
-    demo = load_config(row['demo']['small'])
+    own, full_model, demo = row.model, load_config(full).model, load_config(small)
     for place, sizes in TOWERS.items():
-        tower, small = _get(own, place), _get(demo.model, place)
-        if tower is None or small is None:
+        tower, small_tower = _get(own, place), _get(demo.model, place)
+        if tower is None or small_tower is None:
             continue
-        depth, small_depth = (sizes(one.arch)['num_layers'] for one in (tower, small))
-        scale = width_scale(*(list(named_adapters(one.adapters).values()) for one in (_get(full, place), small)))
-        small.adapters = shrink(list(named_adapters(tower.adapters).values()), depth, small_depth, scale)
+        depth, small_depth = (sizes(one.arch)['num_layers'] for one in (tower, small_tower))
+        scale = width_scale(*(named_adapters(one.adapters) for one in (_get(full_model, place), small_tower)))
+        small_tower.adapters = shrink(named_adapters(tower.adapters), depth, small_depth, scale)
     for place in KEPT:
-        _copy(own, full, demo.model, place)
-    if _copy(own, full, demo.model, PROMPTS):
+        _copy(own, full_model, demo.model, place)
+    if _copy(own, full_model, demo.model, PROMPTS):
         _shrink_prompts(own, demo.model)
     return demo
 
 
-def width_scale(full: Sequence[dict], small: Sequence[dict]) -> float:
-    """By what factor the demo's bottlenecks are narrower, told by the first adapter of either list.
+def width_scale(full: Mapping[str, dict], small: Mapping[str, dict]) -> float:
+    """By what factor the demo's bottlenecks are narrower, told by the first adapter that both have by name.
 
     A ratio of reductions is that of the part of the tower's width which a bottleneck has.
     """
-    for key, sign in (('width', 1), ('reduction', -1)):
-        if full and small and key in full[0] and key in small[0]:
-            return (small[0][key] / full[0][key])**sign
+    for name in full:
+        for key, sign in (('width', 1), ('reduction', -1)):
+            if key in full[name] and key in small.get(name, {}):
+                return (small[name][key] / full[name][key])**sign
     return 1.
 
 
-def shrink(adapters: Sequence[dict], depth: int, small_depth: int, scale: float) -> list[dict]:
+def shrink(adapters: Mapping[str, dict], depth: int, small_depth: int, scale: float) -> dict[str, dict]:
     """Adapters of a deep tower for a shallow one: the same part of its depth, widths and reductions scaled.
 
     A block of the shallow tower stands for several of the deep one, and carries the adapter if most of
     them do. Widths are rounded to multiples of 4, reductions to whole numbers; depthwise stays depthwise.
     """
-    small = []
-    for adapter in adapters:
+    small = {}
+    for name, adapter in adapters.items():
         adapter, chosen = dict(adapter), parse_blocks(adapter.get('blocks', 'all'), depth)
         share = depth / small_depth
         blocks = [block + 1 for block in range(small_depth)
@@ -78,7 +77,7 @@ def shrink(adapters: Sequence[dict], depth: int, small_depth: int, scale: float)
             adapter['width'] = width
         if 'reduction' in adapter:
             adapter['reduction'] = max(1, round(adapter['reduction'] / scale))
-        small.append(adapter)
+        small[name] = adapter
     return small
 
 

@@ -79,6 +79,6 @@ def _write_texts(tokens: list[list[int]], target: str | os.PathLike, dataset: st
                          'that it was trained on')
     if path.exists() and not force:
         raise CheckpointError(f'{path}: is there already; give another name, or write over it by --force')
-    texts = {name: decode(row) for name, row in zip(names, tokens)}
+    texts = {name: decode(row) for name, row in zip(names, tokens, strict=True)}
     write_text(yaml.safe_dump(texts, sort_keys=False, allow_unicode=True, width=10**6), path)
     return path

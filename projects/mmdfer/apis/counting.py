@@ -71,7 +71,7 @@ def build_shapes(model_cfg: dict) -> nn.Module:
     large model is there in a second.
     """
     try:
-        with torch.device('meta'):
+        with torch.device('meta'), no_initialisers():           # which take most of the time there
             return MODELS.build(model_cfg)
     except (RuntimeError, NotImplementedError):
         with no_initialisers():

@@ -13,12 +13,12 @@ from pathlib import Path
 from mmengine.config import Config
 
 from .. import run_config as config
-from . import options
 from ..runs.fold_results import check_settings, read_fold, summarize_folds
 from ..runs.layout import fold_folder
 from ..runs.result import figures_of, is_finished
 from ..runs.settings import settings_of
-from .launching import Launch
+from . import options
+from .launching import ALONE, Launch
 from .processes import Places, Training
 
 OURS = ('--fold', '--resume')
@@ -71,7 +71,7 @@ def parse_folds(text: str | None, known: Sequence[int]) -> tuple[int, ...]:
 
 
 def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: str | None = None,
-               select: str | None = None, to_train: bool = True, launch: Launch = Launch()) -> FoldPlan:
+               select: str | None = None, to_train: bool = True, launch: Launch = ALONE) -> FoldPlan:
     """Read the config under the options of ``mmdfer train`` and settle folds, folder and figure.
 
     Args:
@@ -122,12 +122,13 @@ def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: st
 
 def _check_that_figures_are_kept(cfg: Config) -> None:
     evaluators = cfg.get('val_evaluator') or []
-    if 'RecallMetric' not in [one.get('type') for one in (evaluators if isinstance(evaluators, list) else [evaluators])]:
+    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
+    if 'RecallMetric' not in [one.get('type') for one in evaluators]:
         raise ValueError("val_evaluator: UAR and WAR of the folds need dict(type='RecallMetric')")
     hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or [])]
     if 'PredictionsHook' not in [hook.get('type') for hook in hooks if hook]:
-        raise ValueError("custom_hooks: the summary of the folds needs dict(type='PredictionsHook'), which keeps what was "
-                         'said of each clip')
+        raise ValueError("custom_hooks: the summary of the folds needs dict(type='PredictionsHook'), which keeps what "
+                         'was said of each clip')
 
 
 def _train_args(path: str, rest: Sequence[str]) -> argparse.Namespace:

@@ -201,8 +201,7 @@ def config_of(config: Config | str | None, checkpoint: str) -> Config:
     """
     import copy
 
-    from mmengine.config import Config as MMConfig
-
+    from ..config_text import carried_config
     from ..run_config import load_config
 
     if config is not None and not isinstance(config, str | Path):
@@ -217,7 +216,7 @@ def config_of(config: Config | str | None, checkpoint: str) -> Config:
             f'{checkpoint}: does not tell the config that it was trained with; give that first: '
             'mmdfer infer CONFIG CHECKPOINT VIDEO'
         )
-    return MMConfig.fromstring(text, '.py')
+    return carried_config(text, checkpoint)
 
 
 def infer_all(

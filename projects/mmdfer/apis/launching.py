@@ -1,9 +1,9 @@
 """How the processes of a command are started: one, several on this machine or on several, or by Slurm.
 
-Whatever the way, each process is ``python -m mmdfer COMMAND ...``, so that it works from any folder and from an installed
-package. ``--gpus N`` starts N processes by ``torch.distributed.run``, on a GPU each, or without CUDA on the CPU; with
-several machines the environment says so, the same way on each: ``NNODES``, ``NODE_RANK``, ``MASTER_ADDR``, ``PORT``.
-``--launcher slurm`` asks ``srun`` for the machines; in a task of ``srun`` it joins the other tasks.
+Whatever the way, each process is ``python -m mmdfer COMMAND ...``, so that it works from any folder and from an
+installed package. ``--gpus N`` starts N processes by ``torch.distributed.run``, on a GPU each, or without CUDA on the
+CPU; with several machines the environment says so, the same way on each: ``NNODES``, ``NODE_RANK``, ``MASTER_ADDR``,
+``PORT``. ``--launcher slurm`` asks ``srun`` for the machines; in a task of ``srun`` it joins the other tasks.
 """
 from __future__ import annotations
 
@@ -111,10 +111,15 @@ class Launch:
         gpus = SLURM_GPUS if self.gpus is None else self.gpus
         per_node = min(gpus, 8) if self.gpus_per_node is None else self.gpus_per_node
         options = {'--partition': self.partition, '--job-name': self.job_name or f'mmdfer-{name}',
-                   '--gres': f'gpu:{per_node}' if per_node else None, '--ntasks': gpus, '--ntasks-per-node': per_node or None,
+                   '--gres': f'gpu:{per_node}' if per_node else None, '--ntasks': gpus,
+                   '--ntasks-per-node': per_node or None,
                    '--cpus-per-task': self.cpus_per_task or 5, '--kill-on-bad-exit': 1}
         given = [word for option, value in options.items() if value is not None for word in (option, str(value))]
         return ['srun', *given, *shlex.split(self.srun_args or '')]
+
+
+ALONE = Launch()
+"""One process, here."""
 
 
 def launch(name: str, args: argparse.Namespace) -> int | None:
@@ -161,7 +166,7 @@ def check_machine(asked: Launch) -> None:
     """
     if asked.by_slurm:
         if shutil.which('srun') is None:
-            raise ValueError('--launcher slurm: there is no srun here; start the command where Slurm is, or leave it out')
+            raise ValueError('--launcher slurm: there is no srun here; start the command where Slurm is')
         return
     import torch
     here = torch.cuda.device_count()
@@ -176,8 +181,13 @@ def without_launch_options(words: Sequence[str]) -> list[str]:
     return parser.parse_known_args(words)[1]
 
 
-def child_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """An environment in which ``python -m mmdfer`` finds this very package, also in a checkout that is not installed."""
+def child_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """An environment in which ``python -m mmdfer`` finds this very package, also in a checkout that is not installed.
+
+    Args:
+        environment: to start from. Defaults to this process's.
+    """
+    environment = os.environ if environment is None else environment
     place = str(Path(__file__).resolve().parents[2])
     if place in {sysconfig.get_path('purelib'), sysconfig.get_path('platlib')}:
         return dict(environment)

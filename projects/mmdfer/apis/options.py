@@ -31,7 +31,8 @@ class ConfigOptions(argparse.Action):
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
     """``--cfg-options``, for every tool that reads a config."""
-    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE', help='entries of the config')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE',
+                        help='entries of the config')
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +63,10 @@ def add_convert_options(parser: argparse.ArgumentParser, source: str) -> None:
 
 
 def _add_reading_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--ema', action='store_true', help='of weight files that hold both, take the averaged (EMA) weights')
-    parser.add_argument('--trust-checkpoint', action='store_true', help='read torch files that run code; know the source')
+    parser.add_argument('--ema', action='store_true',
+                        help='of weight files that hold both, take the averaged (EMA) weights')
+    parser.add_argument('--trust-checkpoint', action='store_true',
+                        help='read torch files that run code; know the source')
 
 
 def apply_reading_options(args: argparse.Namespace) -> None:
@@ -111,7 +114,8 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     """Options of training, beside those of :func:`add_run_options`."""
     add_run_options(parser)
     add_launch_options(parser)
-    parser.add_argument('--resume', nargs='?', const='auto', help="go on from a checkpoint, or from the work dir's last")
+    parser.add_argument('--resume', nargs='?', const='auto',
+                        help="go on from a checkpoint, or from the work dir's last")
     parser.add_argument('--skip-bad-clips', action='store_true', help='train past unreadable clips and report them')
     parser.add_argument('--inner-val', type=float, nargs='?', const=0.1, metavar='SHARE',
                         help='choose the epoch on this share of the training clips [0.1], and test it once')

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..runs.layout import CONSOLE
-from .launching import Launch, check_machine, child_environment
+from .launching import ALONE, Launch, check_machine, child_environment
 
 
 @dataclass
@@ -36,8 +36,8 @@ class Places:
         if not count:
             return
         if wanted > count:
-            raise ValueError(f'--gpus {self.launch.processes} --parallel {self.parallel}: {wanted} GPUs are wanted, {count} '
-                             'are here')
+            raise ValueError(f'--gpus {self.launch.processes} --parallel {self.parallel}: {wanted} GPUs are wanted, '
+                             f'{count} are here')
         visible = os.environ.get('CUDA_VISIBLE_DEVICES')
         self.devices = visible.split(',')[:count] if visible else [str(index) for index in range(count)]
 
@@ -59,7 +59,7 @@ class Training:
         environment: its environment. Defaults to this process's.
     """
 
-    def __init__(self, arguments: Sequence[str], folder: str, launch: Launch = Launch(),
+    def __init__(self, arguments: Sequence[str], folder: str, launch: Launch = ALONE,
                  environment: dict[str, str] | None = None) -> None:
         os.makedirs(folder, exist_ok=True)
         self.log = os.path.join(folder, CONSOLE)

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.runner import Runner
 
-    ConfigLike = str | os.PathLike[str] | Config
-
 
 class RunOptions(TypedDict, total=False):
     """Options of a run over a data set, those of ``mmdfer test``.
@@ -54,7 +52,8 @@ class TrainOptions(RunOptions, total=False):
     fsdp: bool
 
 
-def train(config: ConfigLike, name: str | None = None, report: bool = False, **options: Unpack[TrainOptions]) -> Runner:
+def train(config: str | os.PathLike[str] | Config, name: str | None = None, report: bool = False,
+          **options: Unpack[TrainOptions]) -> Runner:
     """Train a config, as ``mmdfer train`` does.
 
     Args:
@@ -72,8 +71,8 @@ def train(config: ConfigLike, name: str | None = None, report: bool = False, **o
     Example::
 
         >>> import mmdfer
-        >>> runner = mmdfer.train('demo/fe_adapter', data_root='data/demo', fold=1, image_checkpoint='image.pth', seed=0,
-        ...                       work_dir='work_dirs/example', cfg_options={'train_cfg.max_epochs': 1})
+        >>> runner = mmdfer.train('demo/fe_adapter', data_root='data/demo', fold=1, image_checkpoint='image.pth',
+        seed=0, ...                       work_dir='work_dirs/example', cfg_options={'train_cfg.max_epochs': 1})
         >>> runner.epoch
         1
     """
@@ -86,8 +85,8 @@ def train(config: ConfigLike, name: str | None = None, report: bool = False, **o
     return runner
 
 
-def test(config: ConfigLike, checkpoint: str | os.PathLike[str] | None = None, out: str | os.PathLike[str] | None = None,
-         **options: Unpack[RunOptions]) -> dict[str, float]:
+def test(config: str | os.PathLike[str] | Config, checkpoint: str | os.PathLike[str] | None = None,
+         out: str | os.PathLike[str] | None = None, **options: Unpack[RunOptions]) -> dict[str, float]:
     """Evaluate a checkpoint on the test set of a config, as ``mmdfer test`` does.
 
     Args:
@@ -112,10 +111,12 @@ def test(config: ConfigLike, checkpoint: str | os.PathLike[str] | None = None, o
     """
     from . import running
     cfg = command_options.run_config(arguments(config, dict(options), train=False))
-    return running.test(cfg, None if checkpoint is None else os.fspath(checkpoint), None if out is None else os.fspath(out))
+    return running.test(cfg, None if checkpoint is None else os.fspath(checkpoint),
+                        None if out is None else os.fspath(out))
 
 
-def count_parameters(config: ConfigLike, full: bool = False, cfg_options: dict[str, Any] | None = None) -> dict[str, Any]:
+def count_parameters(config: str | os.PathLike[str] | Config, full: bool = False,
+                     cfg_options: dict[str, Any] | None = None) -> dict[str, Any]:
     """Count the parameters of a config's model, as ``mmdfer count`` does; it needs no data and no weights.
 
     Args:
@@ -138,7 +139,7 @@ def count_parameters(config: ConfigLike, full: bool = False, cfg_options: dict[s
     return count_config(command_options.read(config, cfg_options), full)
 
 
-def arguments(config: ConfigLike, given: dict[str, Any], train: bool) -> argparse.Namespace:
+def arguments(config: str | os.PathLike[str] | Config, given: dict[str, Any], train: bool) -> argparse.Namespace:
     """What a command would have parsed: the options given, and the defaults of the others.
 
     Raises:

@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -32,7 +31,7 @@ from ..runs.loading import load_into
 from ..runs.lock import locked
 from ..runs.metrics import read_evaluations, result_figures, to_evaluation
 from ..runs.recording import MetricsHook, PredictionsHook
-from ..runs.result import forget_result, write_result
+from ..runs.result import forget_outcome, write_result
 from ..runs.samples import set_classes, set_name, set_title
 from ..runs.settings import begin_settings, config_name, digest_of, read_settings, settings_of
 from ..visualization import plot_confusion_matrix, plot_curves
@@ -57,15 +56,16 @@ def train_run(cfg: Config, name: str | None = None) -> tuple[Runner, dict]:
     """Train by mmengine's runner, draw the curves and the confusion matrix, and write ``result.json`` last.
 
     What lies in ``work_dir`` afterwards is told in :mod:`mmdfer.runs.layout`. A config that validates on a part of the
-    training clips (``run_config.set_inner``) is tested once, at the epoch that was best there; the figures of the result
-    are then those of this test.
+    training clips (``run_config.set_inner``) is tested once, at the epoch that was best there; the figures of the
+    result are then those of this test.
 
     Args:
         cfg: a run's config with ``work_dir`` set.
         name: the run's name in tables. Defaults to the config's file stem.
 
     Returns:
-        The runner, and the content of ``result.json`` (main process; others get an empty dict), see :mod:`mmdfer.runs.result`.
+        The runner, and the content of ``result.json`` (main process; others get an empty dict), see
+        :mod:`mmdfer.runs.result`.
 
     Raises:
         ValueError: if the config's parts do not fit, or another process trains in ``work_dir``.
@@ -94,7 +94,7 @@ class _BeginHook(Hook):
         if not is_main_process():
             return
         if runner.iter == 0:
-            forget_result(runner.work_dir)
+            forget_outcome(runner.work_dir)
         changed = begin_settings(runner.work_dir, self._cfg, resumed=runner.iter > 0)
         if changed:
             runner.logger.warning(f'the run goes on with other settings than it began with: {changed}')
@@ -162,7 +162,7 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
         ValueError: without a checkpoint, if a part of the model would be random.
     """
     cfg, folder = copy.deepcopy(cfg), out or os.path.join(cfg.work_dir, TEST)
-    cfg.load_from, cfg.resume, cfg.runner_type, cfg.work_dir = None, False, 'Runner', folder     # sharded runs save whole
+    cfg.load_from, cfg.resume, cfg.runner_type, cfg.work_dir = None, False, 'Runner', folder    # sharded: whole files
     runner = build_runner(cfg)
     if checkpoint is None:
         _start_untrained(cfg, bare_model(runner))
@@ -188,8 +188,8 @@ def _start_untrained(cfg: Config, model) -> None:
     """
     tunable, _ = count_parameters(model)
     if tunable:
-        raise ValueError(f'no checkpoint is given, and the model has {tunable:,} parameters to train: give the file that '
-                         'training left')
+        raise ValueError(f'no checkpoint is given, and the model has {tunable:,} parameters to train: give the file '
+                         'that training left')
     if not all(tower.get('init_cfg') for tower in towers(cfg.model)):
         raise ValueError('the towers have random weights: give a CLIP model by --clip-checkpoint')
     model.init_weights()
@@ -208,8 +208,8 @@ def _warn_about_random_backbone(cfg: Config, runner: Runner) -> None:
         frozen = tower.get('freeze', tower.type != 'ImageViT')
         given = [part.get(key) for part in (tower, tower.get('backbone') or {}) for key in ('init_cfg', 'pretrained')]
         if frozen and not any(given):
-            runner.logger.warning('a frozen tower has random weights: give an image model by --image-checkpoint, or a CLIP '
-                                  'model by --clip-checkpoint')
+            runner.logger.warning('a frozen tower has random weights: give an image model by --image-checkpoint, or a '
+                                  'CLIP model by --clip-checkpoint')
             return
 
 

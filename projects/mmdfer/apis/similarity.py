@@ -58,7 +58,7 @@ def measure_similarity(cfg: Config, checkpoint: str, device: str | None = None) 
         features, kwargs = model.extract_feat(batch['inputs'], data_samples=samples, test_mode=True)
         logits, _, shares = model.cls_head.fuse(features, **kwargs)
         sides = model.cls_head.sides(features, **kwargs)
-        for name, values in zip(('scores', 'positive', 'negative'), (logits.softmax(dim=1), *sides)):
+        for name, values in zip(('scores', 'positive', 'negative'), (logits.softmax(dim=1), *sides), strict=True):
             if values is not None:
                 rows[name].append(values.unflatten(0, (-1, views)).mean(dim=1).cpu().numpy())
         for name in seen:

@@ -146,9 +146,9 @@ def parse_blocks(blocks: str | int | Iterable[int], depth: int) -> list[int]:
         return list(range(depth))
     chosen: set[int] = set()
     for part in blocks.split(','):
-        first, _, last = part.partition('-')
+        begin, _, end = part.partition('-')
         try:
-            first, last = int(first), int(last or first)
+            first, last = int(begin), int(end or begin)
         except ValueError:
             raise ValueError(f'blocks={blocks!r}: cannot read {part!r}; {expected}') from None
         if not 1 <= first <= last <= depth:

@@ -68,8 +68,9 @@ def build_adapter(cfg: dict, dim: int, name: str) -> Adapter:
     kind = cfg['type'] if isinstance(cfg['type'], type) else MODELS.get(cfg['type'])
     if kind is None:
         known = [key for key, one in MODELS.module_dict.items() if _is_adapter(one)]
-        raise ValueError(f'adapter {name!r}: type={cfg["type"]!r} is not registered: {nearest(cfg["type"], known)}; one '
-                         'of your own is registered by custom_imports')
+        raise ValueError(
+            f'adapter {name!r}: type={cfg["type"]!r} is not registered: {nearest(cfg["type"], known)}; one '
+            'of your own is registered by custom_imports')
     if not _is_adapter(kind):
         raise ValueError(f'adapter {name!r}: {cfg["type"]} is no adapter: derive it from mmdfer.adapters.Adapter, and '
                          'return what is added to the tokens, without the tokens themselves')

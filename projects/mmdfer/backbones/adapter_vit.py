@@ -179,4 +179,5 @@ class AdapterViT(AdapterTower, VisionTransformer):
         tokens, trailing = self.drop_after_pos(tokens), 0
         if prompts is not None:
             tokens, trailing = torch.cat([tokens, self.expand_prompts(prompts, tokens)], dim=1), prompts.shape[-2]
-        return self.pre_norm(tokens), TokenGrid(frames, *resolution, leading=self.num_extra_tokens, trailing=trailing)
+        height, width = resolution
+        return self.pre_norm(tokens), TokenGrid(frames, height, width, self.num_extra_tokens, trailing)

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache
 
 from torch import Tensor, nn
 
@@ -193,7 +193,7 @@ class AdaptedModel:
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _adapted_class(kind: type) -> type:
     return type(f'Adapted{kind.__name__}', (AdaptedModel, kind), dict(__module__=__name__))
 

@@ -1,7 +1,7 @@
 """AIM's embedding of the frames: one learned vector a frame, added to all its tokens (ICLR 2023)."""
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +29,7 @@ def embed_time(tokens: Tensor, embedding: Tensor, frames: int) -> Tensor:
     return (tokens.unflatten(0, (-1, frames)) + embedding.unsqueeze(2)).flatten(0, 1)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _say_resized(old: int, new: int) -> None:
     """Once for each pair of lengths."""
     print_log(f'temporal embedding of {old} frames resized to clips of {new}', logger='current')

@@ -119,8 +119,9 @@ class AdapterTower:
                     continue
                 path = f'{prefix}.{name}' if prefix else name
                 if path not in own or own[path].shape != parameter.shape or own[path].requires_grad:
-                    raise ValueError(f'{path} of the second tower, {tuple(parameter.shape)}, has no frozen counterpart in '
-                                     'the first: give both the same architecture')
+                    raise ValueError(
+                        f'{path} of the second tower, {tuple(parameter.shape)}, has no frozen counterpart in '
+                        'the first: give both the same architecture')
                 setattr(module, name, own[path])
                 shared += 1
         return shared

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -20,6 +20,7 @@ _VERB_BEFORE = re.compile(
 _PREPOSITION_BEFORE = re.compile(r'\b(?:of|in|with|from|to|into|as)\s*$', re.IGNORECASE)
 _PATTERNS = ('refusals', 'wrapping', 'openings', 'sentences', 'phrases')
 _LISTS = ('adjectives', 'adverbs', 'nouns', 'english')
+PLAIN_SIGNS = {ord(sign): plain for sign, plain in zip('‘’“”–—', ("'", "'", '"', '"', '-', ', '))}
 
 
 class Rules:
@@ -31,6 +32,12 @@ class Rules:
     Raises:
         ValueError: for a file that is missing, lacks a part, or has a pattern that is no regular expression.
     """
+
+    refusals: list[re.Pattern[str]]
+    wrapping: list[re.Pattern[str]]
+    sentences: list[re.Pattern[str]]
+    phrases: list[re.Pattern[str]]
+    openings: list[re.Pattern[str]]
 
     def __init__(self, path: str | Path = RULES) -> None:
         try:
@@ -70,7 +77,7 @@ def _compile(pattern: str, stands_for: dict[str, str], place: str) -> re.Pattern
         raise ValueError(f'{place}: {pattern[:80]!r} is no regular expression ({error})') from None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _nltk():
     """NLTK's tokenizers that need no data: sentences by Punkt with our abbreviations, words by the Treebank's rules."""
     try:
@@ -113,7 +120,7 @@ def split_words(text: str) -> list[str]:
 
 def _tidy(text: str) -> str:
     text = unicodedata.normalize('NFKC', text)
-    text = text.translate(str.maketrans({'‘': "'", '’': "'", '“': '"', '”': '"', '–': '-', '—': ', '}))
+    text = text.translate(PLAIN_SIGNS)
     text = re.sub(r'(?m)^\s*(?:[-*•#]+|\d{1,2}[.)])\s+', '', text)        # marks of lists and headings
     text = re.sub(r'[*_`#]+', '', text)
     text = re.sub(r'\s*\n+\s*', lambda found: ' ', text)

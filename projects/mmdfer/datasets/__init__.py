@@ -21,8 +21,8 @@ from .video_folder import VideoFolderDataset
 from .video_reader import VideoReader
 
 __all__ = [
-    'AFEWDataset', 'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'Clip', 'DFERDataset', 'DFEWDataset',
-    'DatasetError', 'DeclaredSet', 'DemoDataset', 'FERPlusDataset', 'FERV39kDataset', 'ListedDataset',
+    'AFEWDataset', 'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'Clip', 'DFERDataset',
+    'DFEWDataset', 'DatasetError', 'DeclaredSet', 'DemoDataset', 'FERPlusDataset', 'FERV39kDataset', 'ListedDataset',
     'MAFWCompoundDataset', 'MAFWDataset', 'Pack', 'PackError', 'RAFDBDataset', 'Setup', 'StaticFERDataset',
     'VideoFolderDataset', 'VideoReader', 'class_counts', 'class_names', 'declared_sets', 'find_set', 'labels_of'
 ]

@@ -14,8 +14,8 @@ class AFEWDataset(ListedDataset):
     Lists are ``AFEW_{train,val}.txt`` with lines ``<path> <frames> <label>``, where a path ends in
     ``<split>/<class>/<clip>``; the number of frames is that of the disk, whatever the list says. Frames are
     ``frames/<split>/<class>/<clip>/*.jpg``, videos ``videos/<split>/<class>/<clip>.avi``. Classes are those of the
-    release's folders, in their order. Numbers, alphabetical or in DFER-CLIP's order, are told by the class in each clip's
-    path. The labels of the test set are not public: published figures are of ``val``. A copy without lists is a
+    release's folders, in their order. Numbers, alphabetical or in DFER-CLIP's order, are told by the class in each
+    clip's path. The labels of the test set are not public: published figures are of ``val``. A copy without lists is a
     :class:`~mmdfer.datasets.video_folder.VideoFolderDataset`.
 
     Arguments are those of :class:`ListedDataset`; there are no folds.

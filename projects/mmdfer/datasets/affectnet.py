@@ -4,11 +4,13 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
+from ..clip_names import is_foreign
 from .errors import DatasetError
 from .fer_dataset import StaticFERDataset
 from .tables import stream_columns
@@ -88,7 +90,7 @@ class AffectNetDataset(StaticFERDataset):
         rows, names = [], []
         classes = len(self.METAINFO['classes'])
         for line, (name, *box, label) in stream_columns(str(path), (*HEADER[:5], 'expression'), HEADER):
-            row = dict(img_path=str(images / name), gt_label=_expression(label, f'{path}:{line}'))
+            row: dict[str, Any] = dict(img_path=str(images / name), gt_label=_expression(label, f'{path}:{line}'))
             if row['gt_label'] < classes:       # others have no image or box to rely on
                 row['face_box'] = _box(box, f'{path}:{line}')
                 names.append(name)
@@ -101,7 +103,8 @@ class AffectNetDataset(StaticFERDataset):
         for needed in (images, annotations):
             if not needed.is_dir():
                 raise DatasetError(f'{needed}: no such folder; unpack AffectNet\'s {folder.name} completely')
-        stems = sorted((name[:-len('_exp.npy')] for name in os.listdir(annotations) if name.endswith('_exp.npy')),
+        stems = sorted((name[:-len('_exp.npy')] for name in os.listdir(annotations)
+                        if name.endswith('_exp.npy') and not is_foreign(name)),
                        key=lambda stem: (len(stem), stem))
         rows = [dict(img_path=str(images / f'{stem}.jpg'), gt_label=_read_expression(annotations / f'{stem}_exp.npy'))
                 for stem in stems]

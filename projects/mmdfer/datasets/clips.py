@@ -13,11 +13,11 @@ from typing import Protocol
 import numpy as np
 from mmengine.logging import print_log
 
+from ..clip_names import FRAME_SUFFIXES, entries_of, is_frame, is_unread
 from ..registry import VIDEO_READERS
 from .decoding import decode_image
 from .errors import BadClipError
 
-FRAME_SUFFIXES = ('.jpg', '.jpeg', '.png')
 READER = 'pyav'
 INEXACT_BY_DECORD = ('.avi', '.ts', '.mpg', '.mpeg', '.m2ts', '.vob')
 
@@ -96,15 +96,15 @@ class Clip:
         Raises:
             BadClipError: for a frame or video that does not decode.
         """
-        source, indices = self._frames(), np.asarray(list(indices), int).reshape(-1)
+        source, wanted = self._frames(), np.asarray(list(indices), int).reshape(-1)
         several = getattr(source, 'frames', None)
         if several is not None:
-            return several(indices)
+            return several(wanted)
         read: dict[int, np.ndarray] = {}
-        for index in indices.tolist():
+        for index in wanted.tolist():
             if index not in read:
                 read[index] = source.frame(index, min_size)
-        return [read[index] for index in indices.tolist()]
+        return [read[index] for index in wanted.tolist()]
 
     def close(self) -> None:
         """Let go of the file, its reader and what they hold in memory."""
@@ -156,9 +156,9 @@ def open_video(path: str, reader: str = READER) -> Frames:
 class DecordReader:
     """A video by decord, its bytes held in memory.
 
-    It gives other frames than asked for, without a word, on files with open groups of pictures or edit lists, HEVC of 10
-    bits, B-frames in AVI, MPEG-2 and transport streams, and takes mirrored videos for ones upside down; it warns as far as
-    the name tells. :class:`~mmdfer.datasets.video_reader.VideoReader` is exact on all of these.
+    It gives other frames than asked for, without a word, on files with open groups of pictures or edit lists, HEVC of
+    10 bits, B-frames in AVI, MPEG-2 and transport streams, and takes mirrored videos for ones upside down; it warns as
+    far as the name tells. :class:`~mmdfer.datasets.video_reader.VideoReader` is exact on all of these.
 
     Raises:
         BadClipError: for a file that does not open.
@@ -207,15 +207,24 @@ class DecordReader:
 
 
 def list_frames(folder: str) -> list[str]:
-    """Names of the frames in a folder, in natural order.
+    """Names of the frames in a folder, in natural order; hidden files and folders named like frames are none.
 
     Raises:
-        BadClipError: if there are none.
+        BadClipError: if there are none, or one is there in two formats.
     """
-    names = sorted((name for name in os.listdir(folder) if name.lower().endswith(FRAME_SUFFIXES)), key=natural_key)
+    entries = list(entries_of(folder))
+    names = sorted((entry.name for entry in entries if is_frame(entry)), key=natural_key)
     if not names:
-        raise BadClipError(f'{folder}: holds no frame (.jpg or .png); extract the clip again, or leave it out by '
-                           '--skip-bad-clips')
+        unread = sorted(entry.name for entry in entries if is_unread(entry))
+        told = f' that is read, but {len(unread)} such as {unread[0]}; save them as .png' if unread else ''
+        raise BadClipError(f'{folder}: holds no frame ({", ".join(FRAME_SUFFIXES)}){told}; extract the clip again, or leave '
+                           'it out by --skip-bad-clips')
+    stems: dict[str, str] = {}
+    for name in names:
+        other = stems.setdefault(os.path.splitext(name)[0], name)
+        if other != name:
+            raise BadClipError(f'{folder}: holds one frame twice, as {other} and {name}; remove one of them, or leave the '
+                               'clip out by --skip-bad-clips')
     return names
 
 

@@ -1,12 +1,11 @@
 """How many items of each class a data set has, without reading any clip."""
 from __future__ import annotations
 
-from collections.abc import Sized
-
 import numpy as np
+from mmengine.dataset import BaseDataset
 
 
-def labels_of(dataset: Sized) -> np.ndarray:
+def labels_of(dataset: BaseDataset) -> np.ndarray:
     """The label of each item of a data set or of a wrapper such as ``RepeatDataset``.
 
     Raises:
@@ -23,7 +22,7 @@ def labels_of(dataset: Sized) -> np.ndarray:
     return np.array(labels)
 
 
-def class_counts(dataset: Sized) -> np.ndarray:
+def class_counts(dataset: BaseDataset) -> np.ndarray:
     """Items of each class (K, ), K being the number of classes of the data set's metainfo.
 
     Raises:

@@ -81,7 +81,8 @@ class DeclaredSet:
     @classmethod
     def class_orders(cls) -> dict[str, tuple[str, ...]]:
         """:attr:`ORDERS`, or the canonical one alone."""
-        return {name: tuple(order) for name, order in cls.ORDERS.items()} or dict(canonical=tuple(cls.METAINFO['classes']))
+        return {name: tuple(order)
+                for name, order in cls.ORDERS.items()} or dict(canonical=tuple(cls.METAINFO['classes']))
 
     @classmethod
     def setups(cls, root: str | None = None) -> list[Setup]:
@@ -135,7 +136,8 @@ def check_name(kind: type[DeclaredSet]) -> None:
     """A short name goes into commands and names of folders."""
     name = kind.METAINFO.get('dataset')
     if not isinstance(name, str) or not re.fullmatch(r'[A-Za-z0-9][\w.-]*', name):
-        refuse(kind, 'METAINFO', f"dataset={name!r} is no short name: letters, digits, '_', '-' and '.', such as 'dfew'")
+        refuse(kind, 'METAINFO',
+               f"dataset={name!r} is no short name: letters, digits, '_', '-' and '.', such as 'dfew'")
 
 
 def check_distinct(kind: type, attribute: str, values: Iterable) -> None:
@@ -174,15 +176,15 @@ def check_sizes(kind: type[DeclaredSet]) -> None:
         wrong = [value for value in sizes.values() if not isinstance(value, int) or value < 1]
         if wrong:
             refuse(kind, f'SIZES[{name!r}]', f'{wrong[0]!r} is no number of clips')
-    for (name, split), sizes in kind.CLASS_SIZES.items():
+    for (name, split), counts in kind.CLASS_SIZES.items():
         attribute = f'CLASS_SIZES[{name!r}, {split!r}]'
         check_place(kind, 'CLASS_SIZES', name, (split, ), setups)
-        if len(sizes) != len(kind.METAINFO['classes']):
-            refuse(kind, attribute, f'has {len(sizes)} numbers; expected one for each of the '
+        if len(counts) != len(kind.METAINFO['classes']):
+            refuse(kind, attribute, f'has {len(counts)} numbers; expected one for each of the '
                    f'{len(kind.METAINFO["classes"])} classes')
         whole = kind.SIZES.get(name, {}).get(split)
-        if whole is not None and sum(sizes) != whole:
-            refuse(kind, attribute, f'adds up to {sum(sizes)}, but SIZES says {whole}')
+        if whole is not None and sum(counts) != whole:
+            refuse(kind, attribute, f'adds up to {sum(counts)}, but SIZES says {whole}')
     check_total(kind, [name for name, setup in setups.items() if not setup.group])
 
 
@@ -194,7 +196,8 @@ def check_place(kind: type[DeclaredSet], attribute: str, name: str, splits: Sequ
         refuse(kind, attribute, f'{name!r} is no setup of the set{folds}; expected {", ".join(map(repr, setups))}')
     strange = [split for split in splits if split not in kind.SPLITS]
     if strange:
-        refuse(kind, f'{attribute}[{name!r}]', f'{strange[0]!r} is no split; expected {", ".join(map(repr, kind.SPLITS))}')
+        refuse(kind, f'{attribute}[{name!r}]',
+               f'{strange[0]!r} is no split; expected {", ".join(map(repr, kind.SPLITS))}')
 
 
 def check_total(kind: type[DeclaredSet], names: Sequence[str]) -> None:

@@ -1,26 +1,35 @@
-"""Image files to pixels: JPEGs by the fastest decoder installed, the same pixels from each."""
+"""Image files to pixels: damaged ones are refused, and JPEGs are read by the fastest strict decoder installed."""
 from __future__ import annotations
 
 import functools
+import logging
 import math
+import warnings
 from collections.abc import Callable
 
 import cv2
 import numpy as np
+from mmengine.logging import print_log
 
 from .errors import BadClipError
+from .image_files import HOLE, JPEG, JPEG_END, check_whole, has_hole, jpeg_end, jpeg_size, without_oddities
 
-# What the last bytes of a whole file hold: libjpeg and libpng fill in grey where a file was cut short.
-_ENDINGS = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND'}
 _REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+_REMEDY = 'extract the clip again, or leave it out by --skip-bad-clips'
+Decoder = Callable[[bytes, tuple[int, int], int], np.ndarray]
+
+
+class Damaged(ValueError):
+    """What a strict decoder found wrong in a JPEG."""
 
 
 def decode_image(data: bytes, name: str, min_size: int | None = None) -> np.ndarray:
     """An image file's bytes as an RGB array (H, W, 3) of uint8.
 
-    Baseline and progressive JPEGs are read by simplejpeg or PyTurboJPEG where one is installed. Both run the
-    decoder that OpenCV runs, with its accurate DCT and smooth chroma, so the pixels are the same; whatever they
-    refuse, OpenCV decides about, so the same files are read everywhere.
+    What a file is, its bytes tell, not its name. JPEGs are read by simplejpeg or PyTurboJPEG, which run the decoder
+    that OpenCV runs, with its accurate DCT and smooth chroma, so the pixels are the same; unlike OpenCV they tell of
+    damaged data, which is refused. What lies behind a JPEG's or a PNG's end, such as the notes of cameras, is passed over. A
+    changed byte that still reads as a code of a JPEG is beyond any decoder; packs keep checksums.
 
     Args:
         data: the file.
@@ -30,22 +39,55 @@ def decode_image(data: bytes, name: str, min_size: int | None = None) -> np.ndar
             their size. ``None`` decodes every frame whole.
 
     Raises:
-        BadClipError: if the file is cut short or does not decode.
+        BadClipError: if the file is cut short, damaged or does not decode.
     """
-    ending = _ENDINGS.get(data[:2])
-    if ending is not None and ending not in data[-1024:]:
-        raise BadClipError(f'{name}: the image is cut short; extract the clip again, or leave it out by '
-                           '--skip-bad-clips')
-    size = jpeg_size(data) if data[:2] == b'\xff\xd8' else None
-    scale = 1 if size is None or min_size is None else reduction(size, min_size)
-    decoder = jpeg_decoder() if size is not None else None
-    image = None if decoder is None else decoder(data, size, scale)
+    if data[:2] != JPEG:
+        fault = check_whole(data)
+        image = None if fault else _decode_by_opencv(data, 1)
+    else:
+        fault, image = _decode_jpeg(data, min_size)
     if image is None:
-        image = _decode_by_opencv(data, scale)
-    if image is None:
-        raise BadClipError(f'{name}: does not decode as an image; extract the clip again, or leave it out by '
-                           '--skip-bad-clips')
+        raise BadClipError(f'{name}: {fault or "does not decode as an image"}; {_REMEDY}')
     return image
+
+
+def _decode_jpeg(data: bytes, min_size: int | None) -> tuple[str, np.ndarray | None]:
+    """What is wrong with a JPEG, if anything is, and its pixels."""
+    end = len(data) if data.endswith(JPEG_END) else jpeg_end(data)
+    if end is None:
+        return 'the image is cut short', None
+    data = data[:end]
+    if HOLE in data and has_hole(data):
+        return 'the image is damaged (zeros where its picture was)', None
+    size, decoder = jpeg_size(data), jpeg_decoder()
+    scale = 1 if size is None or min_size is None else reduction(size, min_size)
+    image = None
+    if decoder is None:
+        _warn_once()
+    else:
+        try:
+            image = _decode_strictly(decoder, data, size or (0, 0), scale)
+        except Damaged as error:
+            return f'the image is damaged ({error})', None
+    if image is None or size is None:               # with Exif, which OpenCV turns upright, or of four components
+        image = _decode_by_opencv(data, scale)
+    return '', image
+
+
+def _decode_strictly(decoder: Decoder, data: bytes, size: tuple[int, int], scale: int) -> np.ndarray:
+    try:
+        return decoder(data, size, scale)
+    except Damaged:
+        mended = without_oddities(data)
+        if mended == data:
+            raise
+        return decoder(mended, size, scale)
+
+
+@functools.cache
+def _warn_once() -> None:
+    print_log('neither simplejpeg nor PyTurboJPEG is there: damaged JPEGs are not told from whole ones; pip install '
+              'simplejpeg', logger='current', level=logging.WARNING)
 
 
 def reduction(size: tuple[int, int], min_size: int) -> int:
@@ -53,58 +95,47 @@ def reduction(size: tuple[int, int], min_size: int) -> int:
     return next((scale for scale in (8, 4, 2) if math.ceil(min(size) / scale) >= min_size), 1)
 
 
-def jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Height and width in a JPEG's header; ``None`` for kinds that decoders read differently.
-
-    These are files with Exif data, which OpenCV turns upright, and files of four components or 12 bits.
-    """
-    place = 2
-    while place + 10 <= len(data) and data[place] == 0xff:
-        marker, length = data[place + 1], int.from_bytes(data[place + 2:place + 4], 'big')
-        if marker in (0xc0, 0xc1, 0xc2):                         # start of a baseline, extended or progressive frame
-            height, width = (int.from_bytes(data[place + at:place + at + 2], 'big') for at in (5, 7))
-            return (height, width) if data[place + 4] == 8 and data[place + 9] in (1, 3) else None
-        if marker == 0xe1 and data[place + 4:place + 8] == b'Exif':
-            return None
-        place += 2 + length
-    return None
-
-
 @functools.cache
-def jpeg_decoder() -> Callable[[bytes, tuple[int, int], int], np.ndarray | None] | None:
-    """The fastest JPEG decoder beside OpenCV: (data, (height, width), scale) to RGB, or ``None`` if it fails."""
+def jpeg_decoder() -> Decoder | None:
+    """The fastest strict JPEG decoder installed: (data, (height, width), scale) to RGB, raising :class:`Damaged`."""
     return _simplejpeg() or _pyturbojpeg()
 
 
-def _simplejpeg():
+def _simplejpeg() -> Decoder | None:
     try:
         import simplejpeg
     except ImportError:
         return None
 
-    def decode(data, size, scale):
+    def decode(data: bytes, size: tuple[int, int], scale: int) -> np.ndarray:
         height, width = (0, 0) if scale == 1 else (math.ceil(side / scale) for side in size)      # 0: as it is
         try:
             return simplejpeg.decode_jpeg(data, 'RGB', fastdct=False, fastupsample=False, strict=True,
                                           min_height=height, min_width=width)
-        except ValueError:
-            return None
+        except ValueError as error:
+            raise Damaged(_reason(error)) from None
     return decode
 
 
-def _pyturbojpeg():
+def _pyturbojpeg() -> Decoder | None:
     try:
         import turbojpeg
         codec = turbojpeg.TurboJPEG()
     except (ImportError, RuntimeError, OSError, NotImplementedError):            # its C library is a package of its own
         return None
 
-    def decode(data, size, scale):
+    def decode(data: bytes, size: tuple[int, int], scale: int) -> np.ndarray:
         try:
-            return codec.decode(data, pixel_format=turbojpeg.TJPF_RGB, scaling_factor=(1, scale))
-        except (OSError, ValueError):
-            return None
+            with warnings.catch_warnings():
+                warnings.simplefilter('error')                                    # so it tells of damage
+                return codec.decode(data, pixel_format=turbojpeg.TJPF_RGB, scaling_factor=(1, scale))
+        except (OSError, ValueError, Warning) as error:
+            raise Damaged(_reason(error)) from None
     return decode
+
+
+def _reason(error: Exception) -> str:
+    return ' '.join(str(error).removeprefix('Corrupt JPEG data: ').split())[:120]
 
 
 def _decode_by_opencv(data: bytes, scale: int) -> np.ndarray | None:

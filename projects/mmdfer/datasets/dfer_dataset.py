@@ -11,7 +11,7 @@ from mmaction.datasets import BaseActionDataset
 from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
-from ..clip_names import VIDEO_SUFFIXES, clip_key
+from ..clip_names import clip_key, entries_of, is_clip, is_folder, is_unread
 from .declaration import DeclaredSet
 from .errors import BadClipError, DatasetError
 from .inner_split import check_inner, validation_part
@@ -168,11 +168,16 @@ class DFERDataset(DeclaredSet, EpochSeeded, BaseActionDataset):
 
 
 def walk_clips(folder: str, depth: int, prefix: str = '') -> Iterator[tuple[str, str]]:
-    """Key and path of each clip that lies that many levels below a folder."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if depth > 1:
-                if entry.is_dir():
-                    yield from walk_clips(entry.path, depth - 1, f'{prefix}{clip_key(entry.name)}/')
-            elif entry.name.lower().endswith(VIDEO_SUFFIXES) or entry.is_dir():
-                yield prefix + clip_key(entry.name), entry.path
+    """Key and path of each clip that lies that many levels below a folder; the log tells of files that are not read."""
+    unread = []
+    for entry in entries_of(folder):
+        if depth > 1:
+            if is_folder(entry):
+                yield from walk_clips(entry.path, depth - 1, f'{prefix}{clip_key(entry.name)}/')
+        elif is_clip(entry):
+            yield prefix + clip_key(entry.name), entry.path
+        elif is_unread(entry):
+            unread.append(entry.name)
+    if unread:
+        print_log(f'{folder}: {len(unread)} files are of kinds that are not read, and are no clips here (such as '
+                  f'{", ".join(sorted(unread)[:3])}); convert them to .mp4', logger='current', level=logging.WARNING)

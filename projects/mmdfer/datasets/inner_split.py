@@ -20,8 +20,9 @@ def check_inner(inner: str | None, share: float) -> None:
     if inner is not None and inner not in PARTS:
         raise DatasetError(f"inner={inner!r} does not exist: choose 'train' or 'val', or None for all clips")
     if not 0 < share < 1:
-        raise DatasetError(f'inner_share={share}: the validation part is a share of the training clips between 0 and 1, '
-                           'such as 0.1')
+        raise DatasetError(
+            f'inner_share={share}: the validation part is a share of the training clips between 0 and 1, '
+            'such as 0.1')
 
 
 def validation_part(names: Sequence[str], labels: Sequence[int], share: float = 0.1, seed: int = 0) -> list[bool]:

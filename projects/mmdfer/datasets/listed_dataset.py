@@ -79,7 +79,8 @@ class ListedDataset(DFERDataset):
         for attribute in ('LISTS', 'CAPTIONS'):
             fields = {name for _, name, _, _ in Formatter().parse(getattr(cls, attribute)) if name is not None}
             if getattr(cls, attribute) and 'split' not in fields:
-                refuse(cls, attribute, f'{getattr(cls, attribute)!r} is the same for every split; put {{split}} into it')
+                refuse(cls, attribute,
+                       f'{getattr(cls, attribute)!r} is the same for every split; put {{split}} into it')
             if fields and ('fold' in fields) != bool(cls.FOLDS):
                 refuse(cls, attribute, f'{getattr(cls, attribute)!r} and FOLDS={cls.FOLDS} do not fit: '
                        + ('put {fold} into it' if cls.FOLDS else 'a set without folds has one list a split'))

@@ -10,8 +10,8 @@ from .errors import DatasetError
 from .listed_dataset import ListedDataset
 
 KINDS = ('no_caption', 'with_caption')
-SINGLE = ('anger', 'disgust', 'fear', 'happiness', 'neutral', 'sadness', 'surprise', 'contempt', 'anxiety', 'helplessness',
-          'disappointment')
+SINGLE = ('anger', 'disgust', 'fear', 'happiness', 'neutral', 'sadness', 'surprise', 'contempt', 'anxiety',
+          'helplessness', 'disappointment')
 # The 32 compounds, each of two or three emotions in the official order of the single ones. The release lists no
 # order of its 43 classes; ours is: the 11 single ones, then pairs, then triples, each by its parts' official order.
 COMPOUNDS = (

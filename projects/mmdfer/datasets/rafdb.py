@@ -53,8 +53,9 @@ class RAFDBDataset(StaticFERDataset):
                 missing.append(aligned)
             items.append(dict(img_path=str(folder / aligned), gt_label=label))
         if missing:
-            raise DatasetError(f'{folder}: {len(missing)} listed images are missing (such as {", ".join(missing[:3])}); '
-                               'unpack aligned.zip of the release there')
+            raise DatasetError(
+                f'{folder}: {len(missing)} listed images are missing (such as {", ".join(missing[:3])}); '
+                'unpack aligned.zip of the release there')
         if not items:
             raise DatasetError(f'{self.ann_file}: lists no image of the split {self.split!r}')
         return items

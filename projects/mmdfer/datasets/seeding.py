@@ -35,7 +35,8 @@ class EpochSeeded:
     def __init__(self, *args, **kwargs) -> None:
         # Shared with the workers: their copies of the data set outlive an epoch.
         self._seed_and_epoch = torch.tensor([0, -1]).share_memory_()
-        self._counted, self._draws = None, Counter()
+        self._counted: tuple[int, int] | None = None
+        self._draws: Counter[int] = Counter()
         super().__init__(*args, **kwargs)
 
     def set_epoch(self, seed: int, epoch: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
+from ..clip_names import entries_of, is_folder
 from ..registry import DATASETS
 from .dfer_dataset import DFERDataset, walk_clips
 from .errors import DatasetError
@@ -45,7 +46,7 @@ class VideoFolderDataset(DFERDataset):
     def load_data_list(self) -> list[dict]:
         folder = Path(self.data_root) / self.split
         if not folder.is_dir():
-            splits = [path.name for path in sorted(Path(self.data_root or '.').iterdir()) if path.is_dir()]
+            splits = _folders(Path(self.data_root or '.'))
             raise DatasetError(f'{folder}: no such split; data_root has the folders {", ".join(splits) or "(none)"}')
         classes = self._metainfo.setdefault('classes', find_classes(self.data_root))
         places = {name.lower(): label for label, name in enumerate(classes)}
@@ -74,4 +75,4 @@ def find_classes(data_root: str) -> tuple[str, ...]:
 
 
 def _folders(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith('.'))
+    return sorted(entry.name for entry in entries_of(folder) if is_folder(entry))

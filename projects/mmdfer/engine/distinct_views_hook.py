@@ -75,7 +75,8 @@ class DistinctViewsHook(Hook):
             return None
         if not self._has_warned:
             self._has_warned = True
-            print_log(f'{inputs.shape[1]} views of a clip are tested, of which {len(kept)} differ (crops of square '
-                      'frames are equal, and so are windows of clips no longer than a window): equal ones are run once; the '
-                      'pipeline can do with fewer', logger='current', level=logging.WARNING)
+            print_log(
+                f'{inputs.shape[1]} views of a clip are tested, of which {len(kept)} differ (crops of square '
+                'frames are equal, and so are windows of clips no longer than a window): equal ones are run once; the '
+                'pipeline can do with fewer', logger='current', level=logging.WARNING)
         return args, dict(kwargs, inputs=inputs[:, kept])

@@ -1,7 +1,6 @@
 """Exponential moving average of the tunable parameters alone."""
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 

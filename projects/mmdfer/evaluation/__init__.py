@@ -10,7 +10,7 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    """``RecallMetric``, which needs torch and mmengine, when it is first asked for: tables of finished runs need neither."""
+    """``RecallMetric`` when it is first asked for: it needs torch and mmengine, and tables of finished runs do not."""
     if name == 'RecallMetric':
         from .recall_metric import RecallMetric
         return RecallMetric

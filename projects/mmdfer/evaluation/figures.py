@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def confusion_matrix(gt: Sequence[int], pred: Sequence[int], num_classes: int) -> np.ndarray:
+def confusion_matrix(gt: Sequence[int] | np.ndarray, pred: Sequence[int] | np.ndarray, num_classes: int) -> np.ndarray:
     """Count every pair of true and predicted class.
 
     Args:
@@ -24,7 +24,8 @@ def confusion_matrix(gt: Sequence[int], pred: Sequence[int], num_classes: int) -
     Raises:
         ValueError: where lengths differ or a class is outside ``0..K-1``.
     """
-    gt, pred = np.asarray(gt, dtype=np.int64), np.asarray(pred, dtype=np.int64)
+    gt = np.asarray(gt, dtype=np.int64)
+    pred = np.asarray(pred, dtype=np.int64)
     if gt.shape != pred.shape or gt.ndim != 1:
         raise ValueError(f'gt has shape {gt.shape} and pred {pred.shape}: give one label and one prediction a sample')
     for name, values in (('gt', gt), ('pred', pred)):

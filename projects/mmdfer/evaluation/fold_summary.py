@@ -27,8 +27,8 @@ MEANINGS = dict(
 
 
 def fold_row(fold: int, epoch: int, predictions: Predictions) -> dict:
-    """The figures of one fold's predictions: ``fold``, ``epoch``, ``clips``, ``uar``, ``war``, ``recall`` (K), ``confusion``
-    (K rows of K), and ``absent``, the names of classes without a clip.
+    """The figures of one fold's predictions: ``fold``, ``epoch``, ``clips``, ``uar``, ``war``, ``recall`` (K),
+    ``confusion`` (K rows of K), and ``absent``, the names of classes without a clip.
 
     Raises:
         ValueError: if there is no clip.

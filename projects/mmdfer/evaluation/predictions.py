@@ -39,7 +39,7 @@ class Predictions:
 
 
 def save_predictions(path: str | os.PathLike, ids: Sequence[str], labels: Sequence[int], scores: np.ndarray,
-                     classes: Sequence[str]) -> None:
+                     classes: Sequence[str] | range) -> None:
     """Write an ``.npz`` of the four arrays ``ids``, ``labels``, ``scores`` and ``classes``, whole or not at all."""
     write_arrays(dict(ids=np.asarray(ids, dtype=np.str_), labels=np.asarray(labels, dtype=np.int64),
                       scores=np.asarray(scores, dtype=np.float32), classes=np.asarray(classes, dtype=np.str_)), path)

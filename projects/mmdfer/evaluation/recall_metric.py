@@ -86,7 +86,8 @@ class RecallMetric(BaseMetric):
         classes = self.class_set()
         if not results:
             raise ValueError('no sample was evaluated: check that the list file of the data set is not empty')
-        matrix = confusion_matrix(*zip(*results), len(classes))
+        gt, pred = zip(*results)
+        matrix = confusion_matrix(gt, pred, len(classes))
         recalls = per_class_recall(matrix)
         uar, war = uar_war(matrix)
         present = matrix.sum(axis=1) > 0

@@ -8,5 +8,7 @@ from .regions import PALETTE, REGION_ID, REGIONS
 from .rendering import overlay, render_landmarks, render_parsing
 from .store import ClipFaces, FaceMapsError, find_maps, load_faces, save_faces
 
-__all__ = ['ClipFaces', 'FaceFinder', 'FaceMapsError', 'FaceParser', 'LoadFaceMaps', 'PALETTE', 'REGIONS', 'REGION_ID', 'find_maps', 'load_faces',
-           'overlay', 'render_landmarks', 'render_parsing', 'save_faces']
+__all__ = [
+    'ClipFaces', 'FaceFinder', 'FaceMapsError', 'FaceParser', 'LoadFaceMaps', 'PALETTE', 'REGIONS', 'REGION_ID',
+    'find_maps', 'load_faces', 'overlay', 'render_landmarks', 'render_parsing', 'save_faces'
+]

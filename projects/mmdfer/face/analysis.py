@@ -73,8 +73,8 @@ class FaceParser:
         return cls.__name__
 
     def parse(self, frames: Iterable[np.ndarray], boxes: np.ndarray) -> np.ndarray:
-        """Label maps (T, 224, 224) of the boxes (T, 4), ids of :data:`~mmdfer.face.regions.REGIONS`; zeros for a box that is
-        not a number."""
+        """Label maps (T, 224, 224) of the boxes (T, 4), ids of :data:`~mmdfer.face.regions.REGIONS`; zeros for a box
+        that is not a number."""
         raise NotImplementedError
 
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -43,7 +44,7 @@ class FaceXFormerOutputs(FaceFinder):
     def __init__(self, folder: str) -> None:
         self.folder = folder
 
-    def read(self, clip: str, frames: Sized, what: Sequence[str], parser: FaceParser | None = None) -> ClipFaces:
+    def read(self, clip: str, frames: Any, what: Sequence[str], parser: FaceParser | None = None) -> ClipFaces:
         return read_outputs(self.folder, clip, frames, what)
 
 

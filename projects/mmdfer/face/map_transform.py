@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 
+from ..registry import TRANSFORMS
 from .landmarks import mirror
 from .regions import SWAPPED
 from .rendering import parsing_planes, render_landmarks
 from .store import MISSING, ClipFaces, FaceMapsError, find_maps, load_faces
-from ..registry import TRANSFORMS
 
 KINDS = ('parsing', 'landmarks')
 

@@ -64,11 +64,11 @@ class SegFormerParser(FaceParser):
         prepared = os.path.isfile(os.path.join(folder, 'preprocessor_config.json'))
         self.processor = SegformerImageProcessor.from_pretrained(folder) if prepared else SegformerImageProcessor()
         self.device, self.batch_size = device, batch_size
-        self.name = self.backend(folder)
+        self.name = self.backend(folder=folder)
 
     @classmethod
-    def backend(cls, folder: str, **settings: Any) -> str:
-        return f'SegFormer {os.path.basename(os.path.abspath(folder))}'
+    def backend(cls, **settings: Any) -> str:
+        return f'SegFormer {os.path.basename(os.path.abspath(settings["folder"]))}'
 
     def parse(self, frames: Iterable[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """Parse a face in each frame.

@@ -91,10 +91,10 @@ def find_maps(clip: str, root: str | None = None) -> Path | None:
         clip: its folder of frames, or its video; a packed clip's may be gone.
         root: folder of the maps, if it is not beside the clips.
     """
-    clip = Path(os.path.abspath(clip))
-    names = dict.fromkeys((clip.name, clip.stem, clip.stem.zfill(5)))       # a list of DFEW writes 00001 as 1
+    path = Path(os.path.abspath(clip))
+    names = dict.fromkeys((path.name, path.stem, path.stem.zfill(5)))       # a list of DFEW writes 00001 as 1
     inside = Path()
-    for parent in list(clip.parents)[:5]:
+    for parent in list(path.parents)[:5]:
         folder = parent.with_name(parent.name + SUFFIX) if root is None else Path(root)
         for name in names:
             if (folder / inside / f'{name}.npz').is_file():
@@ -115,7 +115,7 @@ def save_faces(faces: ClipFaces, path: str | Path) -> None:
         arrays['parsing_ends'] = np.cumsum([len(picture) for picture in pictures])
     meta = dict(format=FORMAT, version=VERSION, size=list(faces.size), source=faces.source, counts=faces.counts(),
                 what=[name for name in ('landmarks', 'parsing', 'mesh') if getattr(faces, name) is not None])
-    write_arrays(dict(arrays, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8)), path)
+    write_arrays(dict(meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays), path)
 
 
 def read_meta(path: str | Path) -> dict:

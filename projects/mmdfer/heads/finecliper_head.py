@@ -85,7 +85,7 @@ class FineCLIPERHead(CLIPTextHead):
             logits = fused @ directions.T * self.scale
         each = (similarity * self.scale).unbind(1)
         names = ('video', ) if isinstance(x, Tensor) else tuple(x)
-        return logits, dict(zip(names, each)), dict(zip(names, weights.unbind(1)))
+        return logits, dict(zip(names, each, strict=True)), dict(zip(names, weights.unbind(1), strict=True))
 
     def sides(self, x: Tensor | Mapping[str, Tensor],
               present: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor | None]:

@@ -56,6 +56,8 @@ class CountedLoss(BaseWeightedLoss):
             step if no counts came.
     """
 
+    class_counts: Tensor | None
+
     def __init__(self, class_counts: Sequence[int] | None = None, loss_weight: float = 1.) -> None:
         super().__init__(loss_weight=loss_weight)
         self.counts_are_given = class_counts is not None
@@ -66,11 +68,11 @@ class CountedLoss(BaseWeightedLoss):
     def set_class_counts(self, counts: Sequence[int]) -> None:
         """Take the number of training clips of each class."""
         device = None if self.class_counts is None else self.class_counts.device
-        counts = torch.as_tensor(counts, dtype=torch.float32, device=device)
-        if counts.ndim != 1 or (counts < 0).any() or not counts.sum() > 0:
-            raise ValueError(f'{type(self).__name__}: class_counts={counts.tolist()}: expected clips of each class, 0 '
+        given = torch.as_tensor(counts, dtype=torch.float32, device=device)
+        if given.ndim != 1 or (given < 0).any() or not given.sum() > 0:
+            raise ValueError(f'{type(self).__name__}: class_counts={given.tolist()}: expected clips of each class, 0 '
                              'or more, and not all 0')
-        self.class_counts = counts
+        self.class_counts = given
 
     def _counts(self, logits: Tensor) -> Tensor:
         if self.class_counts is None:

@@ -29,8 +29,9 @@ class Geometry(NamedTuple):
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
         """(T, H, W) of the input to (T', H', W') of the output."""
-        return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in
-                     zip(shape, self.kernel, self.stride, self.padding, self.dilation))
+        t, h, w = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in
+                   zip(shape, self.kernel, self.stride, self.padding, self.dilation))
+        return t, h, w
 
 
 class Axis(NamedTuple):

@@ -144,14 +144,16 @@ def _triple(value: Triple, name: str, least: int) -> tuple[int, int, int]:
              and all(isinstance(v, int) and v >= least for v in values))
     if not valid:
         raise ValueError(f'{name} must be an int of at least {least}, or three of them for (t, h, w), got {value!r}')
-    return tuple(values)
+    t, h, w = values
+    return t, h, w
 
 
 def _check_geometry(kernel: Sequence[int], stride: Triple, padding: Triple, dilation: Triple, groups: int) -> Geometry:
     if any(k % 2 == 0 for k in kernel):
         raise ValueError(f'D2Conv3D needs odd kernels, since sizes scale around a middle tap; got {tuple(kernel)}: use '
                          'e.g. 3 instead of 2 or 4')
-    return Geometry(tuple(kernel), _triple(stride, 'stride', 1), _triple(padding, 'padding', 0),
+    t, h, w = kernel
+    return Geometry((t, h, w), _triple(stride, 'stride', 1), _triple(padding, 'padding', 0),
                     _triple(dilation, 'dilation', 1), groups)
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mmengine.dataset import Compose
 from tqdm import tqdm
 
-from ..captions.caption_file import (RAW_NAME, Caption, CaptionFileError, CaptionJournal, read_captions,
-                                     write_captions)
+from ..captions.caption_file import RAW_NAME, Caption, CaptionFileError, CaptionJournal, read_captions, write_captions
 from ..clip_names import clip_path_key, clip_stem
 from ..datasets import BadClipError, ListedDataset
 from ..datasets.transforms.clip import ClipDecode, ClipInit, SampleSegments
@@ -47,7 +46,7 @@ def caption_clips(clips: Sequence[SetClip], out: str | Path, model: VideoLlava, 
         return _caption_clips(clips, out, model, batch_size, limit, overwrite, journal)
 
 
-def _caption_clips(clips: Sequence[Clip], out: str | Path, model: VideoLlava, batch_size: int, limit: int | None,
+def _caption_clips(clips: Sequence[SetClip], out: str | Path, model: VideoLlava, batch_size: int, limit: int | None,
                    overwrite: bool, journal: CaptionJournal) -> dict[str, int]:
     from ..captions.video_llava import NUM_FRAMES, PROMPT_VERSION
     about = dict(source='video_llava', model=model.name, prompt=PROMPT_VERSION)
@@ -108,7 +107,8 @@ def list_captions(kind: type[ListedDataset], root: str, out: str | Path, frames:
     """
     about = dict(source=kind.METAINFO['dataset'])
     if Path(out).exists() and any(not _is_of(caption, about) for caption in read_captions(out, empty_ok=True).values()):
-        raise CaptionFileError(f"{out}: holds captions that are not {kind.title()}'s own; keep them apart by another --out")
+        raise CaptionFileError(
+            f"{out}: holds captions that are not {kind.title()}'s own; keep them apart by another --out")
     if frames is not None:
         options['data_prefix'] = dict(clip=frames)
     texts: dict[str, str] = {}

@@ -4,13 +4,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ..clip_names import entries_of, is_folder
 from ..datasets import BadClipError, DFERDataset
 from ..datasets.clips import Clip
 from ..files import write_json
@@ -61,8 +61,8 @@ def check_dataset(kind: str | type[DFERDataset], root: str, clip: str | None = N
         other_folders=other_folders(folder) if os.path.normpath(folder) != os.path.normpath(root) else [],
         lists=[_list_summary(listing, published) for listing in listings],
         clips=dict(listed=len(listed), present=len(paths), **frame_summary(reports)),
-        faults=[asdict(fault) for fault in faults if fault.level == 'fault'],
-        notes=[asdict(fault) for fault in faults if fault.level == 'note'])
+        faults=[fault.entry() for fault in faults if fault.level == 'fault'],
+        notes=[fault.entry() for fault in faults if fault.level == 'note'])
     write_json(report, os.path.join(out, 'report.json'))
     print(format_report(report, faults))
     sheet = os.path.join(out, 'examples.png')
@@ -76,8 +76,7 @@ def other_folders(folder: str) -> list[str]:
     parent = os.path.dirname(os.path.normpath(folder))
     if not os.path.isdir(parent):
         return []
-    with os.scandir(parent) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and entry.name != os.path.basename(folder))
+    return sorted(entry.name for entry in entries_of(parent) if is_folder(entry) and entry.name != os.path.basename(folder))
 
 
 def _list_summary(listing: Listing, published: bool) -> dict:

@@ -10,8 +10,8 @@ from ..registry import DATASETS, find_set, import_own
 from ..run_config import dataset_configs, load_config
 
 # What a config says of a data set's use in a run, not of the set.
-OF_A_RUN = ('type', 'pipeline', 'data_root', 'split', 'test_mode', 'packed', 'inner', 'inner_share', 'inner_seed', 'indices',
-            'skip_bad_clips', 'captions', 'lazy_init', 'max_refetch', 'serialize_data', 'filter_cfg')
+OF_A_RUN = ('type', 'pipeline', 'data_root', 'split', 'test_mode', 'packed', 'inner', 'inner_share', 'inner_seed',
+            'indices', 'skip_bad_clips', 'captions', 'lazy_init', 'max_refetch', 'serialize_data', 'filter_cfg')
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,12 @@ def choose_set(word: str) -> ChosenSet:
     dataset = next(dataset_configs(cfg), None)
     kind = None if dataset is None else DATASETS.get(dataset.type)
     if kind is None or not issubclass(kind, DFERDataset):
-        raise DatasetError(f'{word}: trains on {"no data set" if dataset is None else dataset.type}, which has no clips')
+        raise DatasetError(
+            f'{word}: trains on {"no data set" if dataset is None else dataset.type}, which has no clips')
     if dataset.get('ann_file'):
-        raise DatasetError(f'{word}: reads ann_file={dataset.ann_file!r}, which is one list; the whole set is known by what '
-                           f'its class declares: give {kind.__name__} LISTS')
+        raise DatasetError(
+            f'{word}: reads ann_file={dataset.ann_file!r}, which is one list; the whole set is known by what '
+            f'its class declares: give {kind.__name__} LISTS')
     chooses = {name for setup in kind.setups(dataset.get('data_root')) for name in setup.options}
     return ChosenSet(kind, {name: value for name, value in dataset.items() if name not in chooses | set(OF_A_RUN)})
 
@@ -58,6 +60,7 @@ def choose_set(word: str) -> ChosenSet:
 def _own(word: str) -> type[DFERDataset]:
     kind = import_own(word)
     if not (isinstance(kind, type) and issubclass(kind, DFERDataset) and 'dataset' in kind.METAINFO):
-        raise ValueError(f"{word}: is no data set of clips; derive it from mmdfer.datasets.ListedDataset, and give it a "
-                         "METAINFO['dataset']")
+        raise ValueError(
+            f"{word}: is no data set of clips; derive it from mmdfer.datasets.ListedDataset, and give it a "
+            "METAINFO['dataset']")
     return kind

@@ -17,8 +17,8 @@ class Task:
     Args:
         what: of ``landmarks``, ``parsing`` and ``mesh``.
         finder: ``dict(type=..., ...)`` of a :class:`~mmdfer.face.analysis.FaceFinder`.
-        parser: of a :class:`~mmdfer.face.analysis.FaceParser`; by default regions are painted from the mesh, or come from
-            the finder.
+        parser: of a :class:`~mmdfer.face.analysis.FaceParser`; by default regions are painted from the mesh, or come
+            from the finder.
         device: of finder and parser, where they take one.
         crops: whether aligned face crops are written too, as folders of frames.
 

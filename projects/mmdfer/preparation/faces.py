@@ -126,8 +126,9 @@ def _done(clip: SetClip, task: Task, overwrite: bool) -> dict[str, int] | None:
         for kind, backend in task.source().items():
             found = meta['source'].get(kind)
             if found is not None and not found.startswith(backend):
-                raise FaceMapsError(f'{clip.maps}: its {kind} came from {found}, not from {backend}; keep them apart by '
-                                    'another --out, or replace them by --overwrite')
+                raise FaceMapsError(
+                    f'{clip.maps}: its {kind} came from {found}, not from {backend}; keep them apart by '
+                    'another --out, or replace them by --overwrite')
     except FaceMapsError:
         if overwrite:
             return None

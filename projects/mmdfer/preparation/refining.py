@@ -46,14 +46,14 @@ def refine_captions(path: str | Path, out: str | Path | None = None, rules: str 
     captions = read_captions(path, ids, empty_ok=True)
     if any('refined' in caption.about for caption in captions.values()):
         raise CaptionFileError(f'{path}: is refined already; give the file it was made from')
-    rules = Rules(rules)
+    read_rules = Rules(rules)
     texts, changes = {}, {}
     for key, caption in tqdm(captions.items(), desc=str(path), unit='caption', leave=False):
-        texts[key], changes[key] = refine_text(caption.caption, rules)
-    outliers = _outliers(captions, texts, changes, rules, count_tokens)
+        texts[key], changes[key] = refine_text(caption.caption, read_rules)
+    outliers = _outliers(captions, texts, changes, read_rules, count_tokens)
     decisions = Decisions(out.with_suffix('.decisions.jsonl'))
     if ask:
-        review(outliers, decisions, lambda text: outlier_kinds(text, rules, count_tokens(text)))
+        review(outliers, decisions, lambda text: outlier_kinds(text, read_rules, count_tokens(text)))
 
     refined, undecided, choices = [], [], Counter()
     by_id = {outlier.id: outlier for outlier in outliers}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..clip_names import VIDEO_SUFFIXES
+from ..clip_names import VIDEO_SUFFIXES, entries_of, is_clip, is_folder, is_frame, is_video
 from ..datasets import BadClipError, DFERDataset
-from ..datasets.clips import FRAME_SUFFIXES, natural_key
+from ..datasets.clips import natural_key
 from ..face.store import SUFFIX, maps_path
 
 CROPS = '_crops'
@@ -63,7 +63,7 @@ def folder_clips(path: str, out: str | None = None) -> tuple[list[SetClip], Path
         if not path.lower().endswith(VIDEO_SUFFIXES):
             raise BadClipError(f'{path}: is no video ({", ".join(VIDEO_SUFFIXES)})')
         clips, below = [path], os.path.dirname(os.path.abspath(path))
-    elif any(entry.name.lower().endswith(FRAME_SUFFIXES) for entry in os.scandir(path)) and not _videos(path):
+    elif any(map(is_frame, entries_of(path))) and not _videos(path):
         clips, below = [path], os.path.dirname(os.path.abspath(path))
     else:
         clips, below = [*_videos(path), *_frame_folders(path)], path
@@ -74,12 +74,12 @@ def folder_clips(path: str, out: str | None = None) -> tuple[list[SetClip], Path
 
 
 def _videos(folder: str) -> list[str]:
-    return [entry.path for entry in os.scandir(folder) if entry.name.lower().endswith(VIDEO_SUFFIXES)]
+    return [entry.path for entry in entries_of(folder) if is_video(entry)]
 
 
 def _frame_folders(folder: str) -> Iterator[str]:
-    for entry in os.scandir(folder):
-        if entry.is_dir() and any(name.lower().endswith(FRAME_SUFFIXES) for name in os.listdir(entry.path)):
+    for entry in entries_of(folder):
+        if is_folder(entry) and is_clip(entry) and any(map(is_frame, entries_of(entry.path))):
             yield entry.path
 
 

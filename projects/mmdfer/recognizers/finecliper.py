@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 import torch
 from mmaction.models.recognizers import Recognizer3D
@@ -65,7 +66,7 @@ class FineCLIPER(SumsAuxiliaryLosses, Recognizer3D):
 
     def encoder_of(self, modality: Modality) -> nn.Module:
         """The module that makes a modality's features."""
-        return getattr(self, modality.encoder)
+        return getattr(self, str(modality.encoder))
 
     def predict(self, inputs: Tensor, data_samples: list, **kwargs) -> list:
         """Samples with their prediction; MMAction2's own keeps maps and captions from :meth:`extract_feat`."""
@@ -99,11 +100,12 @@ class FineCLIPER(SumsAuxiliaryLosses, Recognizer3D):
 
     def _add(self, features: dict, present: dict, group: list[Modality], inputs: Tensor, samples: list) -> None:
         """Features of modalities with one encoder, which sees them as one batch."""
-        batches, found = zip(*(modality.read(inputs, samples, self) for modality in group))
+        batches, found = zip(*(modality.read(inputs, samples, self) for modality in group), strict=True)
         if not self.training and not any(bool(there.any()) for there in found):
             return                                      # in training DDP wants every parameter in every step
         encoded = group[0].encode(self.encoder_of(group[0]), torch.cat(batches) if len(batches) > 1 else batches[0])
-        for modality, feature, there in zip(group, encoded.split([len(batch) for batch in batches]), found):
+        features_of = encoded.split([len(batch) for batch in batches])
+        for modality, feature, there in zip(group, features_of, found, strict=True):
             views = 1 if modality.per_view else inputs.shape[1]
             features[modality.name] = feature.repeat_interleave(views, dim=0)
             present[modality.name] = there.repeat_interleave(views)
@@ -119,7 +121,8 @@ def modalities_of_parts(map_encoder: dict | None, maps: Sequence[str], caption_e
     for name in maps:
         if name not in MAPS:
             raise ValueError(f'FineCLIPER: maps={list(maps)}: {name!r} is no kind of maps: {nearest(name, MAPS)}')
-    modalities, encoders = dict(video=dict(type='VideoModality')), {}
+    modalities: dict[str, dict[str, Any]] = dict(video=dict(type='VideoModality'))
+    encoders: dict[str, dict] = {}
     if map_encoder is not None and maps:
         encoders['map'] = map_encoder
         modalities.update((name, dict(type='MapModality', key=MAPS[name], encoder='map')) for name in maps)

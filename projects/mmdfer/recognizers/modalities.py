@@ -144,7 +144,9 @@ def build_modalities(modalities: Mapping[str, dict | None], encoders: Mapping[st
         ValueError: for a type, an encoder or a dropped modality that does not exist, and if none goes through the
             backbone.
     """
-    built, configs, encoders = {}, {}, encoders or {}
+    built: dict[str, Modality] = {}
+    configs: dict[str, Any] = {}
+    encoders = encoders or {}
     for name, settings in modalities.items():
         if settings is None:
             continue

@@ -1,9 +1,9 @@
 """The folds of a cross-validation: whether they may go on, and their common table.
 
 ``folds.json`` holds ``name``, ``select`` (the figure to quote: ``last``, ``best`` or ``inner``), ``classes``, ``folds``
-(those in it), ``missing`` (folds of the set that are not), ``notes`` (sentences), and for each of ``last`` and ``best``, or
-for ``inner``, what :func:`mmdfer.evaluation.summarize` returns. ``folds.md`` is the same for people, ``folds.png`` the
-pooled confusion matrix.
+(those in it), ``missing`` (folds of the set that are not), ``notes`` (sentences), and for each of ``last`` and
+``best``, or for ``inner``, what :func:`mmdfer.evaluation.summarize` returns. ``folds.md`` is the same for people,
+``folds.png`` the pooled confusion matrix.
 """
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from .result import figures_of, is_finished
 from .settings import differences, read_settings
 
 
-def check_settings(folder: str, entries: dict[str, str]) -> None:
+def check_settings(folder: str, entries: dict[str, str], option: str = '--work-dir') -> None:
     """Refuse a folder that holds a run, finished or not, of other settings than the ones to run.
 
     Args:
         folder: where the run is to be.
         entries: of :func:`~mmdfer.runs.settings.settings_of`.
+        option: the option that would put the run elsewhere.
 
     Raises:
         ValueError: naming what differs.
@@ -39,12 +40,12 @@ def check_settings(folder: str, entries: dict[str, str]) -> None:
         return
     there = read_settings(folder)
     if there is None:
-        raise ValueError(f'{os.path.join(folder, SETTINGS)} is missing: whether the run there is the one to run is not known; '
-                         'remove its folder and train again')
+        raise ValueError(f'{os.path.join(folder, SETTINGS)} is missing: whether the run there is the one to run is not '
+                         'known; remove its folder and train again')
     differing = differences(entries, there.entries)
     if differing:
         raise ValueError(f'{folder} holds a run with other settings: {differing}. Remove the folder, or give another '
-                         '--work-dir')
+                         f'{option}')
 
 
 def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Sequence[int] | None = None,
@@ -71,8 +72,8 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
     unfinished = [fold for fold in folds if not is_finished(folders[fold])]
     finished = [fold for fold in folds if fold not in unfinished]
     if not finished or (unfinished and not allow_missing):
-        raise ValueError(f'{out}: not finished: fold {", ".join(map(str, unfinished)) or "(none is there)"}; give the same '
-                         'command again without --no-train, or choose others by --folds')
+        raise ValueError(f'{out}: not finished: fold {", ".join(map(str, unfinished)) or "(none is there)"}; give the '
+                         'same command again without --no-train, or choose others by --folds')
     runs = [read_fold(folders[fold], fold) for fold in finished]
     check_alike(runs)
     inner = runs[0].kinds == ('inner', )
@@ -113,13 +114,14 @@ def read_fold(folder: str, fold: int) -> RunFolder:
     """
     run = RunFolder(folder)
     if run.result.get('fold') != fold:
-        raise ValueError(f'{folder}/result.json is of fold {run.result.get("fold")}; a folder fold_{fold} holds that fold')
+        raise ValueError(f'{folder}/result.json is of fold {run.result.get("fold")}; a folder fold_{fold} holds that '
+                         'fold')
     if not run.kinds:
         raise ValueError(f'{folder}/result.json holds no UAR: the run was not validated; train it with a val_evaluator '
                          'of type RecallMetric')
     if run.settings is None:
-        raise ValueError(f'{folder}: has no {SETTINGS} and no config: whether it belongs with the other folds is not known; '
-                         'remove the folder and train again')
+        raise ValueError(f'{folder}: has no {SETTINGS} and no config: whether it belongs with the other folds is not '
+                         'known; remove the folder and train again')
     return run
 
 

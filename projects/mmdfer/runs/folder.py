@@ -16,7 +16,7 @@ from .log import read_log
 from .metrics import Evaluation, read_evaluations, to_evaluation
 from .result import figures_of, kinds_of, read_result
 from .samples import set_classes, set_name
-from .settings import Settings, differences, digest_of, parse_config, read_settings, settings_of
+from .settings import Settings, differences, parse_config, read_settings, settings_of
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -48,8 +48,8 @@ class RunFolder:
         if found is None:
             return Settings(settings_of(self.config), self.config_name) if self.config is not None else None
         if self.result.get('settings') not in (None, found.digest):
-            raise ValueError(f'{self.path}: settings.json is not of the run that wrote result.json; another training was '
-                             'begun there: finish it with --resume, or remove the folder and train again')
+            raise ValueError(f'{self.path}: settings.json is not of the run that wrote result.json; another training '
+                             'was begun there: finish it with --resume, or remove the folder and train again')
         return found
 
     @cached_property
@@ -169,8 +169,8 @@ class RunFolder:
         row = fold_row(self.result.get('fold'), figures['epoch'], predictions)
         for key in ('uar', 'war'):
             if abs(row[key] - figures[key]) > 1e-6:
-                raise ValueError(f'{path} gives {key.upper()} {row[key]:.4f}, result.json {figures[key]:.4f}: they are of '
-                                 'different runs; remove the folder and train again')
+                raise ValueError(f'{path} gives {key.upper()} {row[key]:.4f}, result.json {figures[key]:.4f}: they are '
+                                 'of different runs; remove the folder and train again')
         return predictions
 
     def cost(self) -> dict:
@@ -207,6 +207,6 @@ def _logged_evaluations(records: Sequence[dict]) -> list[Evaluation]:
 def differ(one: RunFolder, other: RunFolder) -> str:
     """What differs between the settings of two runs, in words (``one`` is "there"); empty if nothing does, or if either
     left no settings."""
-    if one.settings is None or other.settings is None or digest_of(one.settings.entries) == digest_of(other.settings.entries):
+    if one.settings is None or other.settings is None:
         return ''
     return differences(other.settings.entries, one.settings.entries)

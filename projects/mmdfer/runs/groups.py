@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from ..evaluation.fold_summary import shared_clips, summarize
 from ..files import read_json
@@ -62,12 +63,13 @@ def summarize_runs(runs: Sequence[RunFolder]) -> dict:
     kinds = [kind for kind in runs[0].kinds if all(kind in run.kinds for run in runs)]
     file = runs[0].path.parent / FOLDS
     select = read_json(file).get('select') if len(runs) > 1 and file.is_file() else None
-    summary = dict(folds=list(results), kinds=kinds, select=select if select in kinds else next(iter(kinds), None), notes=[])
+    select = select if select in kinds else next(iter(kinds), None)
+    summary: dict[str, Any] = dict(folds=list(results), kinds=kinds, select=select, notes=[])
     summary.update((kind, summarize([run.row(kind) for run in runs])) for kind in kinds)
     if kinds:
-        found = {run.result.get('fold'): run.predictions(summary['select']) for run in runs}
+        found = {run.result.get('fold'): run.predictions(select) for run in runs}
         shared = shared_clips(found) if len(runs) > 1 and None not in found.values() else []
-        rows = summary[summary['select']]['folds']
+        rows = summary[select]['folds']
         summary['notes'] = notes_on(runs, rows, [fold for fold in _all_folds(runs) if fold not in results], shared)
     return summary
 
@@ -81,9 +83,9 @@ def check_alike(runs: Sequence[RunFolder]) -> None:
     for run in runs[1:]:
         changed = differ(runs[0], run)
         if changed:
-            raise ValueError(f'{_whose(runs[0], "the run")} ("there", {runs[0].path}) and {_whose(run, "the run")} ("here", '
-                             f'{run.path}) are runs of different settings: {changed}. A mean over them is of no model; train '
-                             'one of them again')
+            raise ValueError(f'{_whose(runs[0], "the run")} ("there", {runs[0].path}) and {_whose(run, "the run")} '
+                             f'("here", {run.path}) are runs of different settings: {changed}. A mean over them is of '
+                             'no model; train one of them again')
 
 
 def _all_folds(runs: Sequence[RunFolder]) -> Sequence[int]:
@@ -98,7 +100,8 @@ def _all_folds(runs: Sequence[RunFolder]) -> Sequence[int]:
     return set_folds(runs[0].config)
 
 
-def notes_on(runs: Sequence[RunFolder], rows: Sequence[dict], missing: Sequence[int], shared: Sequence[str]) -> list[str]:
+def notes_on(runs: Sequence[RunFolder], rows: Sequence[dict], missing: Sequence[int],
+             shared: Sequence[str]) -> list[str]:
     """What a reader of a summary must know of its runs, a sentence each.
 
     Args:
@@ -109,19 +112,20 @@ def notes_on(runs: Sequence[RunFolder], rows: Sequence[dict], missing: Sequence[
     """
     notes = []
     if missing:
-        notes.append(f'Not in it: fold {", ".join(map(str, missing))}. The mean is not the published figure, which is over '
-                     'all folds.')
+        notes.append(f'Not in it: fold {", ".join(map(str, missing))}. The mean is not the published figure, which is '
+                     'over all folds.')
     for run in runs:
         for change in run.settings.changes if run.settings is not None else ():
-            notes.append(f'{_whose(run, "the run").capitalize()} went on with other settings than it began with: {change}.')
+            notes.append(f'{_whose(run, "the run").capitalize()} went on with other settings than it began with: '
+                         f'{change}.')
     for row in rows:
         if row['absent']:
             whose = 'The test set' if row['fold'] is None else f'Fold {row["fold"]}'
             notes.append(f'{whose} has no clip of {", ".join(row["absent"])}: recall 0 there in '
                          'its UAR and in the mean recalls.')
     if shared:
-        notes.append(f'{len(shared)} clips (such as {", ".join(shared[:3])}) are in the test set of more than one fold; '
-                     'pooled figures count them each time.')
+        notes.append(f'{len(shared)} clips (such as {", ".join(shared[:3])}) are in the test set of more than one '
+                     'fold; pooled figures count them each time.')
     processes = {run.result.get('fold'): run.result.get('processes') for run in runs}
     if len(set(processes.values())) > 1:
         notes.append('Folds ran on different numbers of processes, and so with different batches: ' + ', '.join(
@@ -135,7 +139,8 @@ def total_cost(rows: Sequence[dict]) -> dict:
     Args:
         rows: of :meth:`~mmdfer.runs.folder.RunFolder.cost`.
     """
-    over = dict(seconds=sum, training_seconds=sum, iteration_seconds=mean, cuda_mib=max, rss_mib=max)
+    over: dict[str, Callable] = dict(seconds=sum, training_seconds=sum, iteration_seconds=mean, cuda_mib=max,
+                                     rss_mib=max)
     values = {key: [row[key] for row in rows] for key in over}
     return {key: None if None in values[key] else over[key](values[key]) for key in over}
 

@@ -13,15 +13,16 @@
 ``chosen/``
     of a run with a validation part: the chosen epoch on the test set, in files as those of ``test/``.
 ``test/metrics.json``, ``test/predictions.npz``
-    of ``test``, by hand: the evaluator's figures with the checkpoint, and each clip. No figure of the run is read there.
+    of ``test``, by hand: the evaluator's figures with the checkpoint, and each clip. No figure of the run comes from
+    there.
 ``result.json``
     the figures of the run, the last thing that a training writes but for its report. Both ends in
     :mod:`~mmdfer.runs.result`.
 ``epoch_<n>.pth``, ``last_checkpoint``, ``best.pth``, ``last.safetensors``, ``best.safetensors``
     checkpoints, by ``AdapterCheckpointHook``; read by :mod:`~mmdfer.runs.loading`.
 ``<time>/``
-    mmengine's own: the log, and what the ``vis_backends`` of the config write. Training curves and times are read there,
-    where it has them, by :mod:`~mmdfer.runs.log`; no figure of an evaluation is.
+    mmengine's own: the log, and what the ``vis_backends`` of the config write. Training curves and times are read
+    there, where it has them, by :mod:`~mmdfer.runs.log`; no figure of an evaluation is.
 ``report.html``, ``report.md``, ``report.json``, ``curves.png``, ``confusion.png``
     for people, by :mod:`~mmdfer.runs.report` and :func:`mmdfer.apis.running.train`.
 ``console.log``
@@ -51,6 +52,9 @@ CONFUSION = 'confusion.png'
 CONSOLE = 'console.log'
 LOCK = 'run.lock'
 FOLDS = 'folds.json'
+REPORT = ('report.html', 'report.md', 'report.json')
+OUTCOME = (RESULT, *REPORT, CURVES, CONFUSION)
+"""What tells of a finished run, and of none that has been begun anew."""
 UNITS = ('epoch', 'iter')
 
 

@@ -41,10 +41,10 @@ def locked(folder: str | os.PathLike | None) -> Iterator[None]:
 
 
 def _system_lock() -> Callable[[IO], None] | None:
-    """What takes a file's lock or raises an ``OSError``; ``None`` on a system without such locks, as Windows is here."""
+    """What takes a file's lock or raises an ``OSError``; ``None`` on a system without such locks, such as Windows."""
     try:
         import fcntl
     except ImportError:
         return None
-    # A lock of lockf belongs to this process alone: loader workers, which may outlive a kill by seconds, do not hold it.
+    # A lock of lockf is this process's alone: loader workers, which may outlive a kill by seconds, do not hold it.
     return lambda file: fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

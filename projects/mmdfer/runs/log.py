@@ -1,13 +1,14 @@
-"""What mmengine logged of a run, where its config has the ``LocalVisBackend``: losses, learning rates, times, memory."""
+"""What mmengine logged of a run whose config has the ``LocalVisBackend``: losses, learning rates, times, memory."""
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from ..visualization.curves import is_training
 
 
-def read_scalars(work_dir: str | Path) -> list[dict]:
+def read_scalars(work_dir: str | os.PathLike) -> list[dict]:
     """Read the scalars of a run, its resumed parts merged, in the order of time.
 
     Each start of a run writes ``<work_dir>/<time>/vis_data/scalars.json``. A later part takes the place of an
@@ -47,7 +48,7 @@ def read_scalars(work_dir: str | Path) -> list[dict]:
     return [*(train[step] for step in sorted(train)), *(val[step] for step in sorted(val))]
 
 
-def read_log(folder: str | Path) -> list[dict]:
+def read_log(folder: str | os.PathLike) -> list[dict]:
     """The scalars of a run as :func:`read_scalars` gives them; none where its ``vis_backends`` left none to read."""
     try:
         return read_scalars(folder)

@@ -16,6 +16,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from numbers import Real
 from pathlib import Path
 
 from ..files import write_text
@@ -57,7 +58,7 @@ def find_figure(metrics: Mapping[str, float], name: str) -> float | None:
 def to_evaluation(metrics: Mapping[str, float], unit: str, step: int, clips: int | None = None) -> Evaluation:
     """What an evaluator returned as :class:`Evaluation`; entries that are no finite number are left out."""
     numbers = {key: float(value) for key, value in metrics.items()
-               if isinstance(value, (int, float)) and math.isfinite(value)}
+               if isinstance(value, Real) and math.isfinite(value)}
     uar, war = find_figure(numbers, 'uar'), find_figure(numbers, 'war')
     recalls, others = {}, {}
     for key, value in numbers.items():
@@ -87,7 +88,8 @@ def read_evaluations(folder: str | os.PathLike) -> list[Evaluation]:
             found.append(Evaluation(**entry))
         except (ValueError, TypeError) as error:
             names = ', '.join(one.name for one in fields(Evaluation))
-            raise ValueError(f'{path}:{number}: no line of an evaluation ({error}); expected a JSON object with {names}') from None
+            raise ValueError(f'{path}:{number}: no line of an evaluation ({error}); expected a JSON object with '
+                             f'{names}') from None
     return sorted(found, key=lambda one: one.step)
 
 
@@ -116,8 +118,8 @@ def best(evaluations: Sequence[Evaluation]) -> Evaluation | None:
 
 
 def result_figures(evaluations: Sequence[Evaluation]) -> dict:
-    """The figures of a ``result.json``: ``unit``, ``uar``, ``war`` and ``epoch`` of the last validation, and ``best`` with
-    those of the one with the best UAR; empty where no validation has a UAR."""
+    """The figures of a ``result.json``: ``unit``, ``uar``, ``war`` and ``epoch`` of the last validation, and ``best``
+    with those of the one with the best UAR; empty where no validation has a UAR."""
     measured = [one for one in evaluations if one.uar is not None]
     if not measured:
         return {}

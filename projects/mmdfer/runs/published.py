@@ -12,8 +12,8 @@ FILE = Path(__file__).with_name('published.yaml')
 
 @lru_cache
 def read_papers() -> dict:
-    """``published.yaml``: ``test_clips`` of each fold by data set, and ``rows`` with ``model``, ``results`` by data set,
-    and perhaps ``paper``, ``note``, ``tunable``, ``configs``."""
+    """``published.yaml``: ``test_clips`` of each fold by data set, and ``rows`` with ``model``, ``results`` by data
+    set, and perhaps ``paper``, ``note``, ``tunable``, ``configs``."""
     return yaml.safe_load(FILE.read_text(encoding='utf-8'))
 
 

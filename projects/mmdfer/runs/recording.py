@@ -88,8 +88,8 @@ class PredictionsHook(MetricsHook):
         if not is_main_process():
             return
         if not kept:
-            runner.logger.log(logging.WARNING, 'PredictionsHook: no sample has one gt_label and one pred_score a class; '
-                              'nothing is kept')
+            runner.logger.log(logging.WARNING, 'PredictionsHook: no sample has one gt_label and one pred_score a '
+                              'class; nothing is kept')
             return
         ids, labels, scores = zip(*kept)
         names = [name or str(index) for index, name in enumerate(ids)]

@@ -120,7 +120,7 @@ def test_clips(report: dict) -> list[int | None]:
 
 
 def settings(cfg: Config, name: str | None = None) -> list[list[str]]:
-    """What of a config of that name a reader asks for first, as [name, value]; what a config does not have is left out."""
+    """What of a config of that name a reader asks for first, as [name, value]; what it does not have is left out."""
     model, optim = cfg.get('model', {}), cfg.get('optim_wrapper', {})
     backbone, optimizer = model.get('backbone') or {}, optim.get('optimizer', {})
     loader, train = cfg.get('train_dataloader') or {}, cfg.get('train_cfg') or {}

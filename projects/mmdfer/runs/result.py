@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import read_json, write_json
-from .layout import RESULT
+from .layout import OUTCOME, RESULT
 
 
 def write_result(folder: str | os.PathLike, result: dict[str, Any]) -> None:
@@ -38,9 +38,10 @@ def is_finished(folder: str | os.PathLike) -> bool:
     return (Path(folder) / RESULT).is_file()
 
 
-def forget_result(folder: str | os.PathLike) -> None:
-    """Remove the result of a run that is begun anew."""
-    (Path(folder) / RESULT).unlink(missing_ok=True)
+def forget_outcome(folder: str | os.PathLike) -> None:
+    """Remove what an earlier run in the folder left at its end, the result first, since another one is begun."""
+    for name in OUTCOME:
+        (Path(folder) / name).unlink(missing_ok=True)
 
 
 def read_result(folder: str | os.PathLike) -> dict[str, Any]:

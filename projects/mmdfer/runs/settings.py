@@ -1,8 +1,8 @@
 """``settings.json``: what decides a run's figures, written once, by the training that holds the folder's lock.
 
 The file holds ``config`` (the config's name), ``entries`` (the config's entries that decide figures, as text by dotted
-name), ``text`` (the whole config as it ran) and ``changes`` (a sentence for each time that the run was resumed with other
-entries). Runs from before hold the entries alone.
+name), ``text`` (the whole config as it ran) and ``changes`` (a sentence for each time that the run was resumed with
+other entries). Runs from before hold the entries alone.
 """
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 # What decides a run's figures, and what below it does not.
-DECIDING = ('model', 'train_dataloader', 'val_dataloader.dataset', 'test_dataloader.dataset', 'train_cfg', 'optim_wrapper',
-            'param_scheduler', 'auto_scale_lr', 'randomness', 'default_hooks', 'custom_hooks')
+DECIDING = ('model', 'train_dataloader', 'val_dataloader.dataset', 'test_dataloader.dataset', 'train_cfg',
+            'optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'randomness', 'default_hooks', 'custom_hooks')
 NOT_DECIDING = ('data_root', 'num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory', 'fold',
                 'default_hooks.logger', 'default_hooks.timer', 'default_hooks.checkpoint')
 # What follows from the classes of the training set, which its type or metainfo tells.
@@ -79,7 +79,8 @@ def differences(ours: dict[str, str], theirs: dict[str, str], most: int = 3) -> 
     """What differs between two runs' settings, in words; empty if nothing does."""
     names = [name for name in dict.fromkeys([*theirs, *ours])
              if ours.get(name) != theirs.get(name) and not name.endswith(FROM_CLASSES)]
-    told = [f'{name} is {theirs.get(name, "absent")} there and {ours.get(name, "absent")} here' for name in names[:most]]
+    told = [f'{name} is {theirs.get(name, "absent")} there and {ours.get(name, "absent")} here'
+            for name in names[:most]]
     return '; '.join(told) + (f'; and {len(names) - most} more' if len(names) > most else '')
 
 

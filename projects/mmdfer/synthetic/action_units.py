@@ -1,22 +1,23 @@
 """Facial action units: which of them a class moves, how strongly, and along which time course.
 
-The seven classes stand in DFEW's label order (1-based labels). Surprise and fear move the *same*
-units by the same strengths; what tells them apart is time alone: surprise rises fast and falls
-slowly, fear is a surprise played backwards. A model that averages frames cannot separate the two.
+The seven classes stand in DFEW's label order (1-based labels). Surprise and fear move the *same* units by the same
+strengths; what tells them apart is time alone: surprise rises fast and falls slowly, fear is a surprise played
+backwards. A model that averages frames cannot separate the two.
 """
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Dict, Tuple
 
 import numpy as np
 
-from ..datasets.dfew import CLASSES         # ``CLASSES[label - 1]`` names DFEW's label
+from ..datasets.dfew import CLASSES as CLASSES  # ``CLASSES[label - 1]`` names DFEW's label
 
 ACTION_UNITS = (1, 2, 4, 5, 6, 7, 9, 12, 15, 16, 20, 23, 25, 26, 45)
 """FACS numbers, in the order of every AU vector of this package."""
 
 AU_INDEX = {unit: index for index, unit in enumerate(ACTION_UNITS)}
 
-CLASS_UNITS: Dict[str, Dict[int, Tuple[float, float]]] = {
+CLASS_UNITS: dict[str, dict[int, tuple[float, float]]] = {
     'happy': {6: (0.6, 1.0), 12: (0.7, 1.0)},
     'sad': {1: (0.75, 1.0), 4: (0.2, 0.45), 15: (0.8, 1.0)},
     'neutral': {},
@@ -27,7 +28,7 @@ CLASS_UNITS: Dict[str, Dict[int, Tuple[float, float]]] = {
 """Units of a class with the range of their share of the clip's strength. Fear has no row of its
 own: it is drawn as a surprise and reversed."""
 
-COMPANIONS: Dict[str, Dict[int, Tuple[float, float, float]]] = {
+COMPANIONS: dict[str, dict[int, tuple[float, float, float]]] = {
     'happy': {25: (0.55, 0.2, 0.9)},
     'disgust': {4: (0.3, 0.1, 0.4), 25: (0.4, 0.1, 0.4)},
     'sad': {7: (0.2, 0.1, 0.3)},
@@ -44,10 +45,10 @@ class TimeCourse:
     """Rise, hold and fall of an expression, as shares of the clip's length.
 
     Args:
-        start: Where the rise begins.
-        rise: Length of the onset.
-        hold: Length of the apex.
-        fall: Length of the offset.
+        start: where the rise begins.
+        rise: length of the onset.
+        hold: length of the apex.
+        fall: length of the offset.
     """
     start: float
     rise: float
@@ -70,8 +71,8 @@ def smoothstep(x: np.ndarray) -> np.ndarray:
 def sample_time_course(name: str, rng: np.random.Generator) -> TimeCourse:
     """Draw the time course of a clip of class ``name``.
 
-    A surprise rises in 9-18 % and falls in 42-64 % of the clip; the slack lies before and after, so
-    the peak's place varies. All other courses have no preferred direction in time.
+    A surprise rises in 9-18 % and falls in 42-64 % of the clip; the slack lies before and after, so the peak's place
+    varies. All other courses have no preferred direction in time.
     """
     if name == 'surprise':
         rise, hold, fall = rng.uniform(0.09, 0.18), rng.uniform(0.02, 0.06), rng.uniform(0.42, 0.64)
@@ -97,5 +98,5 @@ def sample_peaks(name: str, rng: np.random.Generator) -> np.ndarray:
     for unit, (probability, least, most) in COMPANIONS.get(name, {}).items():
         if rng.random() < probability:
             peaks[AU_INDEX[unit]] = strength * rng.uniform(least, most)
-    peaks[AU_INDEX[45]] = 0  # blinks are drawn apart, as events
+    peaks[AU_INDEX[45]] = 0     # blinks are drawn apart, as events
     return peaks

@@ -2,9 +2,10 @@
 
 They say what a careful observer would, in several wordings, and name no emotion.
 """
+from __future__ import annotations
+
 import json
 from pathlib import Path
-from typing import Dict, List, Tuple
 
 import numpy as np
 
@@ -19,7 +20,7 @@ SEEN, FAINT = 0.18, 0.1
 STREAM = 7
 """Keeps the texts' draws apart from those of the pictures."""
 
-PHRASES: Dict[int, Tuple[str, ...]] = {
+PHRASES: dict[int, tuple[str, ...]] = {
     1: ('the inner ends of the brows rise', 'the inner brows are raised', 'the brows slant upwards in the middle'),
     2: ('the outer ends of the brows rise', 'the outer brows are raised', 'the brows arch at the sides'),
     4: ('the brows lower and draw together', 'the brows are pulled down', 'the brows move closer above the nose'),
@@ -54,8 +55,8 @@ def write_demo_captions(root: Path, seed: int = 0) -> int:
     """Write ``captions.jsonl`` of a set made by :func:`~mmdfer.synthetic.make_dataset`.
 
     Args:
-        root: The set's folder, with ``clips.jsonl``.
-        seed: Chooses the wordings; the same seed gives the same bytes.
+        root: the set's folder, with ``clips.jsonl``.
+        seed: chooses the wordings; the same seed gives the same bytes.
 
     Returns:
         Number of captions.
@@ -71,9 +72,9 @@ def describe(note: dict, rng: np.random.Generator) -> str:
     """The caption of a clip.
 
     Args:
-        note: Its line of ``clips.jsonl``: ``peaks`` of the units, ``onset``, ``apex`` and ``offset`` of the movement
+        note: its line of ``clips.jsonl``: ``peaks`` of the units, ``onset``, ``apex`` and ``offset`` of the movement
             (frames, or none in a clip that moves nothing), and ``n_frames``.
-        rng: Draws the wording.
+        rng: draws the wording.
     """
     if note['onset'] is None:
         # A face at rest: weak movements of a few units, without a common time course.
@@ -101,7 +102,7 @@ def _place(note: dict) -> str:
     return PLACES[min(int(note['apex'] / note['n_frames'] * len(PLACES)), len(PLACES) - 1)]
 
 
-def _faint(note: dict, rng: np.random.Generator) -> List[str]:
+def _faint(note: dict, rng: np.random.Generator) -> list[str]:
     """At times, one of the movements that are hardly seen."""
     faint = [int(name[2:]) for name, peak in note['peaks'].items() if FAINT <= peak < SEEN]
     if not faint or rng.random() < 0.5:
@@ -113,13 +114,13 @@ def _strength(peak: float, rng: np.random.Generator) -> str:
     return _pick(next(words for least, words in STRENGTHS if peak >= least), rng)
 
 
-def _join(clauses: List[str]) -> str:
+def _join(clauses: list[str]) -> str:
     return ', '.join(clauses[:-1]) + (' and ' if len(clauses) > 1 else '') + clauses[-1]
 
 
-def _sentences(parts: List[str]) -> str:
+def _sentences(parts: list[str]) -> str:
     return ' '.join(f'{part[0].upper()}{part[1:]}.' for part in parts)
 
 
-def _pick(words: Tuple[str, ...], rng: np.random.Generator) -> str:
+def _pick(words: tuple[str, ...], rng: np.random.Generator) -> str:
     return words[rng.integers(len(words))]

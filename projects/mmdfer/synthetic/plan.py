@@ -1,7 +1,8 @@
 """Who plays what: the subjects, labels and folds of a set, before anything is drawn."""
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import Dict, List, Tuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ CLASS_SHARE = np.array([16, 14, 18, 15, 13, 11, 13])
 RAFDB_LABEL = {name: 1 + RAFDBDataset.METAINFO['classes'].index(find_emotion(name).noun) for name in CLASSES}
 """RAF-DB's 1-based label of each class."""
 
-STATIC_TEST_DIVISOR = 10  # a tenth as many test as training pictures
+STATIC_TEST_DIVISOR = 10    # a tenth as many test as training pictures
 PICTURES_A_SUBJECT = 20
 PICTURES_A_SITTING = 10
 
@@ -29,12 +30,12 @@ class Options:
     """What decides every byte of a set.
 
     Args:
-        seed: Seed of all randomness.
-        subjects: Number of subjects in the clips, at least 5.
-        clips: Number of clips, at least 35 and no less than ``subjects``.
-        static: Number of training pictures of the static set (0: none); a tenth more for its test.
-        size: Edge of the square frames in pixels.
-        sixteen: Whether the folder of 16 frames a clip is written too.
+        seed: seed of all randomness.
+        subjects: number of subjects in the clips, at least 5.
+        clips: number of clips, at least 35 and no less than ``subjects``.
+        static: number of training pictures of the static set (0: none); a tenth more for its test.
+        size: edge of the square frames in pixels.
+        sixteen: whether the folder of 16 frames a clip is written too.
     """
     seed: int = 0
     subjects: int = 90
@@ -52,7 +53,7 @@ class Options:
         if self.clips > 99999:
             raise ValueError(f'clips must be at most 99999 (ids of 5 digits), not {self.clips}')
 
-    def as_dict(self) -> Dict[str, object]:
+    def as_dict(self) -> dict[str, object]:
         """The options as plain values, for ``meta.json``."""
         return asdict(self)
 
@@ -64,10 +65,10 @@ class Item:
     Args:
         stream: ``'clip'``, ``'static'`` or ``'video'``; with ``number`` it seeds the item.
         number: 1-based number within the stream.
-        subject: Number of the subject, unique in the whole set.
-        name: Class name.
+        subject: number of the subject, unique in the whole set.
+        name: class name.
         fold: 1-based fold whose test set holds the clip; 0 outside the folds.
-        test: Whether a static picture belongs to the test list.
+        test: whether a static picture belongs to the test list.
     """
     stream: str
     number: int
@@ -87,7 +88,7 @@ def stream_rng(seed: int, stream: str, number: int = 0) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, STREAM[stream], number]))
 
 
-def plan_clips(options: Options) -> List[Item]:
+def plan_clips(options: Options) -> list[Item]:
     """Clips in the order of their numbers; folds hold whole subjects, every class in each."""
     rng = stream_rng(options.seed, 'plan')
     folds = np.arange(options.subjects) % N_FOLDS
@@ -109,7 +110,7 @@ def _class_names(count: int) -> np.ndarray:
     return np.repeat(np.array(CLASSES, object), counts)
 
 
-def plan_static(options: Options) -> List[Item]:
+def plan_static(options: Options) -> list[Item]:
     """Pictures of subjects that are in no clip; training and test subjects differ too."""
     n_train = options.static
     n_test = -(-n_train // STATIC_TEST_DIVISOR)
@@ -118,25 +119,22 @@ def plan_static(options: Options) -> List[Item]:
         rng = np.random.default_rng([options.seed, STREAM['plan'], 1 + test])
         names = rng.permutation(np.resize(np.array(CLASSES, object), count))
         for index, name in enumerate(names):
-            items.append(Item('static', len(items) + 1, subject + index // PICTURES_A_SUBJECT,
-                              str(name), test=test))
+            items.append(Item('static', len(items) + 1, subject + index // PICTURES_A_SUBJECT, str(name), test=test))
         subject += -(-count // PICTURES_A_SUBJECT)
     return items
 
 
-def sittings(items: List[Item]) -> List[List[Item]]:
+def sittings(items: list[Item]) -> list[list[Item]]:
     """Groups of pictures that show one subject in one place."""
     groups = groupby(items, lambda item: (item.subject, (item.number - 1) // PICTURES_A_SITTING))
     return [list(group) for _, group in groups]
 
 
-def plan_videos(options: Options) -> List[Item]:
+def plan_videos(options: Options) -> list[Item]:
     """One video a class, of subjects that are in no list."""
-    return [Item('video', 90001 + index, 900001 + index, name)
-            for index, name in enumerate(CLASSES)]
+    return [Item('video', 90001 + index, 900001 + index, name) for index, name in enumerate(CLASSES)]
 
 
-def fold_lists(clips: List[Item], fold: int) -> Tuple[List[Item], List[Item]]:
+def fold_lists(clips: list[Item], fold: int) -> tuple[list[Item], list[Item]]:
     """Training and test clips of a 1-based fold."""
-    return ([clip for clip in clips if clip.fold != fold],
-            [clip for clip in clips if clip.fold == fold])
+    return ([clip for clip in clips if clip.fold != fold], [clip for clip in clips if clip.fold == fold])

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from ..registry import TEXT_SOURCES, class_names, nearest
 from .sources import OwnFile
@@ -35,7 +36,7 @@ def class_texts(dataset: str | None = None, source: str | dict = 'noun', templat
         ValueError: for an unknown set, source or template, and a file that lacks classes or has others.
     """
     names = tuple(classes) if classes is not None else class_names(_required(dataset))
-    told = OwnFile(file, source) if file is not None else build_source(source)
+    told = OwnFile(file, cast(str, source)) if file is not None else build_source(source)
     if file is not None and classes is None:
         _check_file(told, names)
     sentences = _templates(templates)

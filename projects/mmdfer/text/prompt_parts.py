@@ -90,7 +90,7 @@ class CoupledVisionPrompts(VisionPrompts, nn.ModuleList):
         super().__init__(nn.Linear(width, vision_width) for _ in range(depth))
 
     def prompts(self, context: Tensor, deep: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        first, *rest = [couple(prompt) for couple, prompt in zip(self, (context, *deep))]
+        first, *rest = [couple(prompt) for couple, prompt in zip(self, (context, *deep), strict=True)]
         return first, rest
 
 

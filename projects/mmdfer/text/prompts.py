@@ -175,7 +175,7 @@ class PromptLearner(FixedPrompts):
             self._start = None
 
     @property
-    def conditional(self) -> bool:
+    def conditional(self) -> bool:                      # type: ignore[override]
         """Whether the texts are others for each clip."""
         return self.condition is not None
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -24,7 +24,7 @@ class EmotionSource:
 
     def __call__(self, name: str) -> list[str]:
         told = [self.of_emotion(emotion) for emotion in emotions_of(name)]
-        return told[0] if len(told) == 1 else [self.join(parts) for parts in zip(*told)]
+        return told[0] if len(told) == 1 else [self.join(parts) for parts in zip(*told, strict=False)]
 
     def of_emotion(self, emotion: Emotion) -> list[str]:
         """Texts of a single emotion."""
@@ -132,7 +132,7 @@ def emotions_of(name: str) -> list[Emotion]:
     return list(found)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _emotion_texts() -> dict:
     return yaml.safe_load(EMOTIONS_FILE.read_text(encoding='utf-8'))
 

@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tokenizer():
     try:
         from open_clip.tokenizer import SimpleTokenizer
@@ -37,7 +37,7 @@ def tokenize(texts: str | Sequence[str], context_length: int = 77, truncate: boo
         raise ValueError('tokenize: no text given; give one or more')
     tokenizer = _tokenizer()
     tokens = torch.zeros(len(texts), context_length, dtype=torch.int64)
-    for row, text in zip(tokens, texts):
+    for row, text in zip(tokens, texts, strict=True):
         ids = [tokenizer.sot_token_id, *tokenizer.encode(text), tokenizer.eot_token_id]
         if len(ids) > context_length:
             _tell_too_long(text, len(ids), context_length, truncate)

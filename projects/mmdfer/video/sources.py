@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..clip_names import VIDEO_SUFFIXES
+from ..clip_names import FRAME_SUFFIXES, VIDEO_SUFFIXES, entries_of
 from ..datasets import BadClipError
-from ..datasets.clips import FRAME_SUFFIXES
 
 CAMERA = 'camera:'
 
@@ -65,8 +64,7 @@ def _file(path: str, asked: bool = False) -> Source:
 
 def _below(folder: str) -> Iterator[Source]:
     """Videos and folders of frames at or below a folder, in order."""
-    with os.scandir(folder) as entries:
-        listed = sorted((entry for entry in entries if not entry.name.startswith('.')), key=lambda entry: entry.name)
+    listed = sorted(entries_of(folder), key=lambda entry: entry.name)
     files = [entry.path for entry in listed if entry.is_file()]
     if any(path.lower().endswith(FRAME_SUFFIXES) for path in files):
         yield Source(os.path.normpath(folder), 'frames')

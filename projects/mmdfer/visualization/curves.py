@@ -33,7 +33,7 @@ def smooth(values: np.ndarray, weight: float = 0.9) -> np.ndarray:
     return averages
 
 
-def best_epoch(records: Records) -> dict | None:
+def best_epoch(records: Records) -> Mapping | None:
     """The validation record with the highest UAR, the first of equals; ``None`` without validation."""
     found = [record for record in records if not is_training(record) and _key(record, 'uar')]
     return max(found, key=lambda record: record[_key(record, 'uar')], default=None)
@@ -43,7 +43,7 @@ def plot_curves(runs: Records | Mapping[str, Records], path: str | Path | None, 
     """Draw training loss, learning rate, and validation UAR and WAR with the best epoch marked.
 
     Args:
-        runs: a run's records (:attr:`mmdfer.runs.folder.RunFolder.records`), or a dict of them by name, to compare runs.
+        runs: a run's records (:attr:`mmdfer.runs.folder.RunFolder.records`), or a dict of them by name.
         path: the picture's file; ``None`` to draw without writing.
         title: a line above the panels.
 

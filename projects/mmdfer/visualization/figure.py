@@ -1,7 +1,9 @@
 """Figures without pyplot: drawing touches no global state of matplotlib and needs no display."""
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,11 @@ from ..labels import class_colours
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-UNKNOWN = class_colours(('',))[0]       # what labels.py gives a class it does not know
+# Fonts of scripts that matplotlib's own font lacks, as systems have them.
+SCRIPTS = ('Noto Sans CJK SC', 'Noto Sans CJK JP', 'Source Han Sans SC', 'WenQuanYi Micro Hei', 'Microsoft YaHei',
+           'PingFang SC', 'Hiragino Sans', 'Malgun Gothic', 'Noto Sans Devanagari', 'Noto Sans Thai',
+           'Arial Unicode MS')
+UNKNOWN = class_colours(('',))[0]      # what labels.py gives a class it does not know
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -23,15 +29,18 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: str | Path | None, dpi: int = 150) -> Figure:
+def save(figure: Figure, path: str | os.PathLike | None, dpi: int = 150) -> Figure:
     """Write a figure, making the folder; the file's ending (.png, .pdf, .svg) decides the format. Without a path
     nothing is written.
 
-    Texts are drawn as they are: a name such as ``run_$1_$2`` is no formula.
+    Texts are drawn as they are: a name such as ``run_$1_$2`` is no formula, and one in another script is drawn in a
+    font that has it, where one is installed.
     """
     from matplotlib.text import Text
     for text in figure.findobj(Text):
         text.set_parse_math(False)
+        if not text.get_text().isascii():
+            text.set_fontfamily(['sans-serif', *other_fonts()])
     if path is None:
         return figure
     with whole_file(path) as partial:
@@ -39,8 +48,15 @@ def save(figure: Figure, path: str | Path | None, dpi: int = 150) -> Figure:
     return figure
 
 
+@lru_cache
+def other_fonts() -> tuple[str, ...]:
+    """Those of ``SCRIPTS`` that are installed."""
+    from matplotlib.font_manager import fontManager
+    return tuple(name for name in SCRIPTS if name in {font.name for font in fontManager.ttflist})
+
+
 def legend_text(text: str) -> str | None:
-    """A text for a legend, which leaves out what is empty or begins with an underscore; a space of no width goes before."""
+    """A text for a legend, which leaves out one that begins with an underscore: a space of no width goes before."""
     return f'\u200b{text}' if text.startswith('_') else text or None
 
 

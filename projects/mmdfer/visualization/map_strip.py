@@ -1,8 +1,9 @@
 """A clip's frames above its parsing and landmark maps."""
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Mapping, Sequence
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -35,13 +36,14 @@ def map_strip(frames: Sequence[np.ndarray], maps: Mapping[str, np.ndarray], coun
     for kind, planes in maps.items():
         pictures = np.asarray(planes).transpose(1, 2, 3, 0)                    # (3, T, H, W) -> (T, H, W, 3)
         if pictures.shape[:3] != (len(frames), *frames[0].shape[:2]):
-            raise ValueError(f'{kind} maps are {pictures.shape[0]} of {pictures.shape[1:3]}, the frames {len(frames)} of '
-                             f'{frames[0].shape[:2]}: both must be of one view')
+            raise ValueError(
+                f'{kind} maps are {pictures.shape[0]} of {pictures.shape[1:3]}, the frames {len(frames)} of '
+                f'{frames[0].shape[:2]}: both must be of one view')
         rows += [border, film_strip(np.ascontiguousarray(pictures), count, height, gap)]
     return np.concatenate(rows)
 
 
-def strip_sheet(strips: Sequence[np.ndarray], captions: Sequence[str], path: str | Path | None) -> Figure:
+def strip_sheet(strips: Sequence[np.ndarray], captions: Sequence[str], path: str | os.PathLike | None) -> Figure:
     """Draw strips of pictures below each other at their own size, each under its caption.
 
     Args:

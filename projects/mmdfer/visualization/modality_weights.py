@@ -1,8 +1,9 @@
 """What each modality weighs over the clips of a set."""
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -62,7 +63,8 @@ def plot_modality_weights(weights: Mapping[str, np.ndarray], labels: np.ndarray,
     many = len(groups) > 16
     axes.set_xticks(range(len(groups)), list(groups), rotation=90 if many else 0, fontsize=8 if many else 10)
     axes.set(ylabel='weight', xlim=(-0.5, len(groups) - 0.4), ylim=(0, None))
-    axes.set_title(title or f'weights of the modalities over {len(labels)} clips', fontsize=10, loc='left', color='#444444')
+    axes.set_title(title or f'weights of the modalities over {len(labels)} clips', fontsize=10, loc='left',
+                   color='#444444')
     axes.legend(ncols=len(series), fontsize=9, frameon=False, loc='upper right', bbox_to_anchor=(1, 1.13))
     axes.grid(axis='y', color='#e4e4e4', linewidth=0.8)
     axes.set_axisbelow(True)

@@ -1,8 +1,9 @@
 """How near the clips of each class lie to the positive and the negative text of their class."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -52,7 +53,8 @@ def plot_similarity(positive: np.ndarray, negative: np.ndarray, labels: np.ndarr
     span = max(top.max(), 0) - min(min(_means(values).min() for values in sides), 0)
     for place, one, other in zip(places, *sides):
         if len(one):
-            axes.text(place, top[place] + 0.03 * span, f'{(one - other).mean():+.2f}', ha='center', fontsize=9, color='#222222')
+            axes.text(place, top[place] + 0.03 * span, f'{(one - other).mean():+.2f}', ha='center', fontsize=9,
+                      color='#222222')
     axes.axhline(0, color='#222222', linewidth=0.8)
     axes.set_ylim(top=max(top.max(), 0) + 0.14 * span)
     many = len(classes) > 16

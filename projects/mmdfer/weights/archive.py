@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import io
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 import torch
 
@@ -23,7 +24,7 @@ _JIT = {f'torch.jit._pickle.{name}': lambda value, *rest: value
         for name in ('build_intlist', 'build_tensorlist', 'build_doublelist', 'build_boollist', 'restore_type_tag')}
 
 
-def read_archive(file: BinaryIO, size: int, device: str) -> tuple[Any, list[str]]:
+def read_archive(file: BufferedIOBase, size: int, device: str) -> tuple[Any, list[str]]:
     """What a zip file of torch holds, and the names of the classes in it that stand-ins are there for.
 
     Of a TorchScript archive, as OpenAI's CLIP releases are, come the tensors of its module under their names
@@ -36,7 +37,8 @@ def read_archive(file: BinaryIO, size: int, device: str) -> tuple[Any, list[str]
     archive = Archive(file, size)
     roots = [name[:-len('data.pkl')] for name in archive.entries if name.count('/') == 1 and name.endswith('/data.pkl')]
     if len(roots) != 1:
-        raise Unreadable(_what_else(archive) if not roots else f'it holds {len(roots)} pickles: {plain(", ".join(roots))}')
+        raise Unreadable(
+            _what_else(archive) if not roots else f'it holds {len(roots)} pickles: {plain(", ".join(roots))}')
     root, = roots
     if f'{root}byteorder' in archive.entries and archive.read(f'{root}byteorder') != b'little':
         raise Unreadable('its numbers are big-endian; save it again on a usual machine')

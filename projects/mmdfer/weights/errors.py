@@ -36,5 +36,6 @@ def tensors_as_named(path: str | os.PathLike) -> Iterator[None]:
     except CheckpointError:
         raise
     except (LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f'{path}: its tensors are not what their names say ({plain(error, 120)}); it is damaged or of '
-                              'another model') from error
+        raise CheckpointError(
+            f'{path}: its tensors are not what their names say ({plain(error, 120)}); it is damaged or of '
+            'another model') from error

@@ -25,8 +25,9 @@ def weight_file(folder: Path) -> Path:
     if found is None:
         files = sorted(path.name for path in folder.iterdir() if path.is_file())
         there = f'; it has {", ".join(map(plain, files[:4]))}' if files else ''
-        raise CheckpointError(f'{folder}: a folder without {", ".join(FILES[:-1])} or {FILES[-1]}; give the weight file, or '
-                              f'a folder that has one of them whole{there}')
+        raise CheckpointError(
+            f'{folder}: a folder without {", ".join(FILES[:-1])} or {FILES[-1]}; give the weight file, or '
+            f'a folder that has one of them whole{there}')
     return found
 
 
@@ -47,15 +48,17 @@ def read_index(path: Path, read: Callable[[Path], dict[str, Tensor]]) -> dict[st
     state: dict[str, Tensor] = {}
     for name in sorted(set(places.values())):
         if Path(name).name != name or '\\' in name or name in ('', '.', '..') or name.endswith('.json'):
-            raise CheckpointError(f'{path}: names the file {plain(name)}, which is no weight file beside it; get the folder anew')
+            raise CheckpointError(
+                f'{path}: names the file {plain(name)}, which is no weight file beside it; get the folder anew')
         if not (path.parent / name).is_file():
             raise CheckpointError(f'{path}: names {plain(name)}, which is not there; get the folder whole')
         tensors = read(path.parent / name)
         wanted = [key for key, place in places.items() if place == name]
         missing = [key for key in wanted if key not in tensors]
         if missing:
-            raise CheckpointError(f'{path.parent / name}: lacks {len(missing)} tensors that {path.name} places there, such '
-                                  f'as {plain(missing[0])}; get the folder anew')
+            raise CheckpointError(
+                f'{path.parent / name}: lacks {len(missing)} tensors that {path.name} places there, such '
+                f'as {plain(missing[0])}; get the folder anew')
         state.update((key, tensors[key]) for key in wanted)
     return state
 
@@ -73,9 +76,11 @@ def read_object(path: Path) -> dict:
     except CheckpointError:
         raise
     except (ValueError, RecursionError, OSError) as error:
-        raise CheckpointError(f'{path}: not readable as JSON ({plain(error, 120)}); repair it, or move the weight file away '
-                              'from it') from None
+        raise CheckpointError(
+            f'{path}: not readable as JSON ({plain(error, 120)}); repair it, or move the weight file away '
+            'from it') from None
     if not isinstance(found, dict):
-        raise CheckpointError(f'{path}: holds a {type(found).__name__}, where a JSON object belongs; repair it, or move the '
-                              'weight file away from it')
+        raise CheckpointError(
+            f'{path}: holds a {type(found).__name__}, where a JSON object belongs; repair it, or move the '
+            'weight file away from it')
     return found

@@ -15,18 +15,25 @@ _OTHERS = (
     (b'GGUF', 'a GGUF file', 'give the weights as torch or safetensors has them'),
     (b'\x93NUMPY', "a NumPy array", 'give the weights as torch or safetensors has them'),
     (b'PK\5\6', 'a zip archive without entries', 'get the file anew'),
-    (b'\x1f\x8b', 'packed by gzip', _UNPACK), (b'BZh', 'packed by bzip2', _UNPACK), (b'\xfd7zXZ', 'packed by xz', _UNPACK),
-    (b'\x28\xb5\x2f\xfd', 'packed by zstd', _UNPACK), (b"7z\xbc\xaf'\x1c", 'a 7z archive', _UNPACK),
-    (b'Rar!', 'a rar archive', _UNPACK), (b'version https://git-lfs', 'a pointer of Git LFS, not the file that it stands for',
-                                          'fetch the file itself by git lfs pull'),
-    (b'\x89PNG', 'a picture', 'give a weight file'), (b'\xff\xd8\xff', 'a picture', 'give a weight file'),
-    (b'%PDF', 'a document', 'give a weight file'), (b'\x7fELF', 'a program', 'give a weight file'),
+    (b'\x1f\x8b', 'packed by gzip', _UNPACK),
+    (b'BZh', 'packed by bzip2', _UNPACK),
+    (b'\xfd7zXZ', 'packed by xz', _UNPACK),
+    (b'\x28\xb5\x2f\xfd', 'packed by zstd', _UNPACK),
+    (b"7z\xbc\xaf'\x1c", 'a 7z archive', _UNPACK),
+    (b'Rar!', 'a rar archive', _UNPACK),
+    (b'version https://git-lfs', 'a pointer of Git LFS, not the file that it stands for',
+     'fetch the file itself by git lfs pull'),
+    (b'\x89PNG', 'a picture', 'give a weight file'),
+    (b'\xff\xd8\xff', 'a picture', 'give a weight file'),
+    (b'%PDF', 'a document', 'give a weight file'),
+    (b'\x7fELF', 'a program', 'give a weight file'),
 )
 _PAGES = (b'<!doctype html', b'<html', b'<?xml')
 
 
 def kind_of(head: bytes) -> str | None:
-    """The kind of a weight file that begins so: ``ZIP``, ``PICKLE``, ``SAFETENSORS``, ``INDEX``, or None for another."""
+    """The kind of a weight file that begins so: ``ZIP``, ``PICKLE``, ``SAFETENSORS``, ``INDEX``, or None for
+    another."""
     if head[:4] == b'PK\3\4':
         return ZIP
     # Before pickles: the length of a header may begin with their first byte.

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 import torch
 
@@ -15,7 +16,7 @@ from .pickles import PickleReader
 MAGIC, PROTOCOL = 0x1950a86a20f9469cfc6c, 1001
 
 
-def read_legacy(file: BinaryIO, size: int, device: str) -> tuple[Any, list[str]]:
+def read_legacy(file: BufferedIOBase, size: int, device: str) -> tuple[Any, list[str]]:
     """What a file of torch's first format holds, and the names of the classes in it that stand-ins are there for.
 
     It is five pickles: a number that tells the format, the format's version, the sizes of C's types, the
@@ -28,8 +29,9 @@ def read_legacy(file: BinaryIO, size: int, device: str) -> tuple[Any, list[str]]
     """
     stream = Stream(file, size)
     if PickleReader(stream).read() != MAGIC:
-        raise Unreadable('it is a pickle that torch.save did not write; load it where it was made, and save its tensors by '
-                         'torch.save')
+        raise Unreadable(
+            'it is a pickle that torch.save did not write; load it where it was made, and save its tensors by '
+            'torch.save')
     if PickleReader(stream).read() != PROTOCOL:
         raise Unreadable('it is of an unknown version of the format')
     is_little = PickleReader(stream).read()

@@ -141,8 +141,9 @@ def fill(tower: nn.Module, file: TowerFile, path: str | os.PathLike, remedy: Cal
                               f'{extra[:3]}); {remedy(extra[0])}')
     for key, value in state.items():
         if not is_of_kind(value, own[key]):
-            raise CheckpointError(f'{path}: {key} holds {value.dtype}, the model expects {own[key].dtype}; quantised weights '
-                                  'are not read: choose a file of plain ones')
+            raise CheckpointError(
+                f'{path}: {key} holds {value.dtype}, the model expects {own[key].dtype}; quantised weights '
+                'are not read: choose a file of plain ones')
         if key == 'pos_embed' and value.ndim == 3 and value.shape != own[key].shape and \
                 value.shape[-1] == own[key].shape[-1]:
             if not is_square(value.shape[1] - 1):
@@ -176,7 +177,8 @@ def _check_activation(tower: nn.Module, file: TowerFile, path: str | os.PathLike
 
 
 def is_of_kind(value: Tensor, own: Tensor) -> bool:
-    """Whether a tensor's values mean in its type what they mean in the model's: numbers with a fraction, or whole ones."""
+    """Whether a tensor's values mean in its type what they mean in the model's: numbers with a fraction, or whole
+    ones."""
     kinds = [(tensor.is_floating_point() and tensor.itemsize > 1, tensor.is_complex(), tensor.dtype == torch.bool)
              for tensor in (value, own)]
     return kinds[0] == kinds[1]
@@ -193,10 +195,12 @@ def depth_of(state: dict[str, Tensor], path: str | os.PathLike) -> int:
     Raises:
         CheckpointError: for more than any model has, which a name alone could make.
     """
-    depth = 1 + max((int(match[1]) for match in (re.match(r'layers\.(\d{1,9})\.', key) for key in state) if match), default=-1)
+    depth = 1 + max(
+        (int(match[1]) for match in (re.match(r'layers\.(\d{1,9})\.', key) for key in state) if match), default=-1)
     if not 0 < depth <= MOST_BLOCKS:
-        raise CheckpointError(f'{path}: names {depth} blocks, where models have 1 to {MOST_BLOCKS}; the file is damaged or of '
-                              'another architecture')
+        raise CheckpointError(
+            f'{path}: names {depth} blocks, where models have 1 to {MOST_BLOCKS}; the file is damaged or of '
+            'another architecture')
     return depth
 
 

@@ -39,8 +39,9 @@ def _attributes(module: Record) -> dict:
     """What a module holds by name: TorchScript's have attributes, others three tables."""
     state = {} if module.state is None else module.state
     if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
-        raise Unreadable(f'it holds an object of {module.kind} whose state is no mapping of names, which only a program '
-                         'in the file could read; save its state_dict()')
+        raise Unreadable(
+            f'it holds an object of {module.kind} whose state is no mapping of names, which only a program '
+            'in the file could read; save its state_dict()')
     if not is_module(module):
         return state
     tables = [state.get(name) or {} for name in ('_parameters', '_buffers', '_modules')]

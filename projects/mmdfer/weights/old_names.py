@@ -67,9 +67,10 @@ def check_old_meaning(state: dict, meta: dict, path: str | os.PathLike) -> None:
         return
     for slot, number in old.items():
         if number:
-            raise CheckpointError(f'{path}: has two adapters in {slot}, of which the second ran on the first one\'s '
-                                  'output; both read the same input now: train it anew, or test it with the version that '
-                                  'wrote it')
+            raise CheckpointError(
+                f'{path}: has two adapters in {slot}, of which the second ran on the first one\'s '
+                'output; both read the same input now: train it anew, or test it with the version that '
+                'wrote it')
     for kind, slot, skip in _adapters_in(str(meta.get('cfg', ''))):
         if slot in old and skip:
             raise CheckpointError(f'{path}: its {kind} in {slot} was trained with skip=True, which added the '

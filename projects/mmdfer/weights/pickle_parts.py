@@ -4,7 +4,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 from .errors import Unreadable, plain
 
@@ -28,7 +29,7 @@ class Record:
 class Stream:
     """The bytes of an open file from where it stands, never more of them than are there."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BufferedIOBase, size: int) -> None:
         self.file, self.size, self.left = file, size, size
 
     def read(self, count: int) -> bytes:
@@ -96,6 +97,6 @@ CONTAINERS: dict[str, Callable] = {
     'builtins.complex': lambda real, imaginary=0.: complex(float(real), float(imaginary)),
 }
 # Calls that make plain data and are not needed: a stand-in takes their place, and nothing of them runs.
-LEFT_OUT = ('argparse.', 'builtins.getattr', 'builtins.range', 'builtins.slice', 'collections.', 'datetime.', 'decimal.',
-            'enum.', 'fractions.', 'functools.partial', 'numpy.', 'pathlib.', 'torch.Generator', 'torch.serialization.',
-            'uuid.')
+LEFT_OUT = ('argparse.', 'builtins.getattr', 'builtins.range', 'builtins.slice', 'collections.', 'datetime.',
+            'decimal.', 'enum.', 'fractions.', 'functools.partial', 'numpy.', 'pathlib.', 'torch.Generator',
+            'torch.serialization.', 'uuid.')

@@ -20,8 +20,10 @@ _UNTYPED = ('torch.storage.UntypedStorage', 'torch.UntypedStorage', 'torch.stora
 CONSTANTS: dict[str, Any] = {str(value): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
 # What no model here is made of, by the function that would rebuild it.
 _OTHERS = {
-    'torch._utils._rebuild_sparse_tensor': 'a sparse tensor', 'torch._utils._rebuild_sparse_csr_tensor': 'a sparse tensor',
-    'torch._utils._rebuild_qtensor': 'a quantised tensor', 'torch._utils._rebuild_nested_tensor': 'a nested tensor',
+    'torch._utils._rebuild_sparse_tensor': 'a sparse tensor',
+    'torch._utils._rebuild_sparse_csr_tensor': 'a sparse tensor',
+    'torch._utils._rebuild_qtensor': 'a quantised tensor',
+    'torch._utils._rebuild_nested_tensor': 'a nested tensor',
     'torch._utils._rebuild_meta_tensor_no_storage': 'a tensor without values (of device meta)',
     'torch._utils._rebuild_wrapper_subclass': 'a tensor of a class of its own',
     'torch.distributed.tensor._api.DTensor': 'a part of a tensor that several processes hold',
@@ -71,8 +73,9 @@ class TensorReader:
             raise Unreadable('it refers to something that is no storage')
         _, kind, name, _, elements, *view = pid
         if view and view[0] is not None:
-            raise Unreadable('it holds a storage within a storage, as torch wrote before 0.4; load it and save it again '
-                             'by a newer torch')
+            raise Unreadable(
+                'it holds a storage within a storage, as torch wrote before 0.4; load it and save it again '
+                'by a newer torch')
         if not isinstance(kind, Global) or not isinstance(name, str) or not _is_index(elements):
             raise Unreadable('it refers to something that is no storage')
         if kind.name not in _STORAGES and kind.name not in _UNTYPED:
@@ -115,7 +118,8 @@ class TensorReader:
             raise Unreadable(f'it holds a tensor of shape {size} that reaches beyond its storage of {available} values')
         self._spread += count * storage.dtype.itemsize
         if self._spread > self.most:
-            raise Unreadable(f'its tensors repeat their values so often that they would take over {self.most >> 20} MiB')
+            raise Unreadable(
+                f'its tensors repeat their values so often that they would take over {self.most >> 20} MiB')
         if storage.bytes is None:
             return None
         empty = torch.empty(0, dtype=storage.dtype, device=storage.bytes.device)

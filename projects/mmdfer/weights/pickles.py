@@ -29,6 +29,8 @@ class PickleReader:
         persistent: what a reference to something outside, such as a storage, stands for.
     """
 
+    stream: Stream
+
     def __init__(self, stream: Stream, known: dict[str, Callable] = CONTAINERS, constants: dict[str, Any] | None = None,
                  persistent: Callable[[Any], Any] | None = None) -> None:
         self.stream, self.known, self.constants, self.persistent = stream, known, constants or {}, persistent
@@ -130,11 +132,11 @@ class PickleReader:
             raise Unreadable('its pickle puts elements into something that has none')
 
     def build(self, state: Any) -> None:
-        target = self.stack[-1]
+        target: Any = self.stack[-1]
         if isinstance(target, Record):
             target.state = state
         elif isinstance(target, OrderedDict) and isinstance(state, dict):
-            target._metadata = _versions(state.get('_metadata'))
+            target._metadata = _versions(state.get('_metadata'))            # type: ignore[attr-defined]
         else:
             raise Unreadable(f'its pickle sets a {type(target).__name__} by means of its own')
 

@@ -68,7 +68,7 @@ def _prefixed(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _st_adapter(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
     tower = {key: value for key, value in state.items() if not key.startswith('fc.')}
-    head = {key: state[key].float() for key in ('fc.weight', 'fc.bias') if key in state}
+    head: dict[str, Tensor] = {key: state[key].float() for key in ('fc.weight', 'fc.bias') if key in state}
     ours = dict(_prefixed('backbone.', as_float(settle(rename(tower, (*_ST_ADAPTER, *OPENAI_TOWER))))),
                 **_prefixed('cls_head.', head))
     both = any('.adapters.st_attn.' in key for key in ours)

@@ -28,9 +28,10 @@ def check_resumable(checkpoint: dict, path: str | os.PathLike, has_schedulers: b
     parts = _PARTS | (_SCHEDULERS if has_schedulers else {})
     missing = [f'{name} (the {what})' for name, what in parts.items() if name not in checkpoint]
     if missing:
-        raise CheckpointError(f'{path}: cannot be resumed from, for it lacks {", ".join(missing)}; give a checkpoint that '
-                              'training left whole (epoch_*.pth), or start from these weights by --cfg-options '
-                              'load_from=FILE')
+        raise CheckpointError(
+            f'{path}: cannot be resumed from, for it lacks {", ".join(missing)}; give a checkpoint that '
+            'training left whole (epoch_*.pth), or start from these weights by --cfg-options '
+            'load_from=FILE')
     wrong = [name for name in parts if not isinstance(checkpoint[name], (dict, list) if name in _SCHEDULERS else dict)]
     meta = checkpoint['meta']
     if not wrong and not all(type(meta.get(name)) is int and meta[name] >= 0 for name in ('epoch', 'iter')):
@@ -41,8 +42,9 @@ def check_resumable(checkpoint: dict, path: str | os.PathLike, has_schedulers: b
                              for name, kind in (('state', dict), ('param_groups', list))):
         wrong = ['optimizer']
     if wrong:
-        raise CheckpointError(f'{path}: cannot be resumed from, for its {wrong[0]} is not what training writes there; give '
-                              'another checkpoint of the run (epoch_*.pth)')
+        raise CheckpointError(
+            f'{path}: cannot be resumed from, for its {wrong[0]} is not what training writes there; give '
+            'another checkpoint of the run (epoch_*.pth)')
     for name in parts:
         _check_plain(checkpoint[name], name, path)
 
@@ -54,9 +56,10 @@ def _check_plain(value: Any, part: str, path: str | os.PathLike) -> None:
         value, depth = pending.pop()
         seen += 1
         if isinstance(value, Record):
-            raise CheckpointError(f'{path}: cannot be resumed from as it is, for its {part} holds an object of '
-                                  f'{plain(value.kind)}, which reading leaves out; if you trust its source, read it whole by '
-                                  '--trust-checkpoint')
+            raise CheckpointError(
+                f'{path}: cannot be resumed from as it is, for its {part} holds an object of '
+                f'{plain(value.kind)}, which reading leaves out; if you trust its source, read it whole by '
+                '--trust-checkpoint')
         if depth > DEEPEST or seen > MOST_VALUES:
             raise CheckpointError(f'{path}: cannot be resumed from, for its {part} is nested beyond measure')
         if isinstance(value, dict):

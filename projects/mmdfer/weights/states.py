@@ -55,16 +55,17 @@ def find_state_dict(checkpoint: dict, path: str | os.PathLike) -> dict[str, Tens
         ema_where = 'names that begin with ema' if ema else None
     state = _choose(path, where, state, ema_where, ema)
     if not state:
-        raise CheckpointError(f'{path}: holds no tensors (top-level keys {sorted(map(plain, checkpoint))[:8]}); expected '
-                              'a state dict')
+        raise CheckpointError(
+            f'{path}: holds no tensors (top-level keys {sorted(map(plain, checkpoint))[:8]}); expected '
+            'a state dict')
     return _unwrapped(state)
 
 
 def _choose(path, where: str | None, state: dict, ema_where: str | None, ema: dict) -> dict[str, Tensor]:
     if not ema:
         if takes_ema() and state:
-            print_log(f'{path}: holds no averaged (EMA) weights beside the plain ones, which are taken', logger='current',
-                      level=logging.WARNING)
+            print_log(f'{path}: holds no averaged (EMA) weights beside the plain ones, which are taken',
+                      logger='current', level=logging.WARNING)
         return state
     if not state:
         print_log(f'{path}: holds averaged (EMA) weights alone ({ema_where}), which are taken', logger='current')
@@ -72,8 +73,9 @@ def _choose(path, where: str | None, state: dict, ema_where: str | None, ema: di
         print_log(f'{path}: the averaged (EMA) weights ({ema_where}) are taken, not the plain ones ({where})',
                   logger='current')
     else:
-        print_log(f'{path}: the plain weights ({where}) are taken, not the averaged (EMA) ones ({ema_where}), which --ema '
-                  'takes', logger='current')
+        print_log(
+            f'{path}: the plain weights ({where}) are taken, not the averaged (EMA) ones ({ema_where}), which --ema '
+            'takes', logger='current')
         return state
     return ema
 
@@ -99,7 +101,9 @@ def _inner(value: Any, depth: int = 1) -> dict[str, Tensor]:
     state = _tensors(value)
     if state or depth == DEEPEST:
         return state
-    inner = (value[name] for name in (*PLAIN, 'shadow') if isinstance(value.get(name), dict) or _is_module(value.get(name)))
+    inner = (value[name]
+             for name in (*PLAIN, 'shadow')
+             if isinstance(value.get(name), dict) or _is_module(value.get(name)))
     return next(filter(None, (_inner(one, depth + 1) for one in inner)), {})
 
 

@@ -16,8 +16,7 @@ from .classes import classes_of_file, fit_classes
 from .errors import CheckpointError
 from .loading import is_of_kind
 from .old_names import check_old_meaning, with_current_names
-from .places import META as PLACES
-from .places import adapter_places, check_places
+from .places import META as PLACES, adapter_places, check_places
 from .reading import read_checkpoint, read_metadata
 from .states import find_state_dict
 

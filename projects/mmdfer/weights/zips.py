@@ -4,7 +4,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from io import BufferedIOBase
 
 from .errors import Unreadable, plain
 
@@ -33,7 +33,7 @@ class Archive:
             not agree with itself.
     """
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BufferedIOBase, size: int) -> None:
         self.file, self.size = file, size
         self.entries: dict[str, Entry] = {}
         start, length = self._directory()
@@ -92,8 +92,9 @@ class Archive:
         if entry is None:
             raise Unreadable(f'it lacks the entry {plain(name)}, which its pickle refers to')
         if entry.method != 0 or entry.packed != entry.size:
-            raise Unreadable(f'its entry {plain(name)} is compressed, which torch never does; unpack the archive and zip it '
-                             'without compression')
+            raise Unreadable(
+                f'its entry {plain(name)} is compressed, which torch never does; unpack the archive and zip it '
+                'without compression')
         return entry.size
 
     def read_into(self, name: str, target: memoryview) -> None:

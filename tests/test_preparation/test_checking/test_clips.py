@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdfer.preparation.checking import clips as clips_module
 from mmdfer.files import WriteError
-from mmdfer.preparation.checking import inspect_clip, inspect_clips
+from mmdfer.preparation.checking import clips as clips_module, inspect_clip, inspect_clips
 from mmdfer.workers import WorkerDied
 
 from ...conftest import ROOT, write_clip

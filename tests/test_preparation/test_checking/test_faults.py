@@ -205,7 +205,8 @@ def lose_a_caption(root):
 
 
 def unknown_compound(root):
-    edit(root / 'Train & Test Set/compound/no_caption/set_1/test.txt', lambda lines: [*lines, '00001.mp4 anger_happiness'])
+    edit(root / 'Train & Test Set/compound/no_caption/set_1/test.txt',
+         lambda lines: [*lines, '00001.mp4 anger_happiness'])
 
 
 def relabel_with_caption(root):

@@ -9,15 +9,16 @@ import random
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from mmengine.registry import init_default_scope
 from PIL import Image
-from torchvision.transforms import ColorJitter, RandomResizedCrop
-from torchvision.transforms import functional as F
+from torchvision.transforms import ColorJitter, RandomResizedCrop, functional as F
 
 from ...datasets import decoding
 from ...preparation.packing import pack
@@ -90,7 +91,7 @@ def build(root: Path, folders: list[str], args: argparse.Namespace) -> dict:
     cfg = load_config(CONFIG, {f'{name}_dataloader.dataset.data_root': str(root) for name in ('train', 'val', 'test')})
     ours = cfg.train_dataloader.dataset
     ours.label_base = 1
-    stock = [dict(type='SampleFrames', clip_len=1, num_clips=FRAMES),
+    stock: list[dict] = [dict(type='SampleFrames', clip_len=1, num_clips=FRAMES),
              dict(type='RawFrameDecode', decoding_backend='cv2'),
              dict(type='RandomResizedCrop', area_range=AREA, aspect_ratio_range=RATIO),
              dict(type='Resize', scale=(224, 224), keep_ratio=False), dict(type='Flip', flip_ratio=0.5),
@@ -100,7 +101,7 @@ def build(root: Path, folders: list[str], args: argparse.Namespace) -> dict:
         stock, ours.pipeline = ([step for step in steps if 'ColorJitter' not in step['type']]
                                 for steps in (stock, ours.pipeline))
     fast = decoding.jpeg_decoder()
-    rows = {PIL: (PILClips(folders, 224, not args.no_jitter), None),
+    rows: dict[str, tuple] = {PIL: (PILClips(folders, 224, not args.no_jitter), None),
             STOCK: (DATASETS.build(dict(type='RawframeDataset', ann_file=str(root / 'frames.txt'), pipeline=stock,
                                         filename_tmpl='{:05}.jpg')), None),
             f'{OURS}, OpenCV': (DATASETS.build(ours), None)}
@@ -113,6 +114,10 @@ def build(root: Path, folders: list[str], args: argparse.Namespace) -> dict:
         pack(cfg, made, store)
         rows[f'{OURS}, pack of {store}'] = (DATASETS.build(dict(ours, packed=made)), fast)
     return rows
+
+
+def _same(decoder: Any) -> Any:
+    return decoder
 
 
 def run(args: argparse.Namespace) -> None:
@@ -133,7 +138,7 @@ def run(args: argparse.Namespace) -> None:
         rates = {name: [] for name in rows}
         for turn in range(args.rounds + 1):
             for name, (dataset, decoder) in rows.items():
-                decoding.jpeg_decoder = lambda decoder=decoder: decoder
+                decoding.jpeg_decoder = partial(_same, decoder)             # type: ignore[assignment]
                 start = time.process_time()         # of this core alone, however busy the machine
                 for index in range(args.clips):
                     dataset[index]

@@ -26,7 +26,7 @@ def _tda(recurrence: str) -> dict:
 
 
 # Backbone arguments of each row, and whether the frozen model must hand a gradient to its input.
-ROWS = {
+ROWS: dict[str, tuple[dict, bool]] = {
     FULL: (dict(freeze=False), False),
     'frozen, input gradient': (dict(), True),
     'FE-Adapter': (dict(adapters=dict(fe=dict(type='FEAdapter', slot='before_attn'))), False),

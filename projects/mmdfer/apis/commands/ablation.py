@@ -1,8 +1,9 @@
-"""Run the rows of an ablation table and write it with the paper's figures beside.
+"""Run the rows of a paper's table and write it with the paper's figures beside.
 
-``mmdfer ablation configs/ablations/fe_adapter --only 'temporal modelling' --data-root /data/DFEW
---image-checkpoint vitb.pth`` trains the configs as they are; with ``--demo`` the same adapters run, scaled
-down, on the demo's set and image model (``bash tools/demo.sh`` makes both), in minutes a row.
+``mmdfer ablation fe_adapter --only 'temporal modelling' --data-root /data/DFEW --image-checkpoint vitb.pth`` trains the
+rows as they are, ``--set ferv39k`` on another set. With ``--demo`` the same adapters run, scaled down, on the demo's
+set and image model (``bash tools/demo.sh`` makes both), in minutes a row. Rows of the same settings are one run;
+finished runs are not repeated, and runs of other settings are refused.
 """
 from __future__ import annotations
 
@@ -15,18 +16,23 @@ PASSES_ON = 'train'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('folder', help='folder of the ablation, with its rows.py')
-    parser.add_argument('--only', nargs='+', default=[], help='config stems or groups of rows [all]')
+    parser.add_argument(
+        'table', help='a paper of configs/ablations, such as fe_adapter; a file of rows; or a folder with a '
+        'rows.py')
+    parser.add_argument('--only', nargs='+', default=[], help='rows or groups of rows [all]')
+    parser.add_argument('--set', dest='dataset', metavar='SET', help="data set, such as ferv39k [each row's first]")
     parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='one run a row for each [0]')
     parser.add_argument('--demo', action='store_true', help="on the demo's set and backbone")
-    parser.add_argument('--out', help='folder of runs and table [work_dirs/ablations/<folder>[_demo]]')
+    parser.add_argument('--out', help='folder of runs and table [work_dirs/ablations/<table>[_<set>][_demo]]')
     add_launch_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    from ..ablation import read_rows, run_rows, write_table
-    name = args.folder.rstrip('/').split('/')[-1]
-    out = args.out or f'work_dirs/ablations/{name}{"_demo" if args.demo else ""}'
-    rows = run_rows(read_rows(args.folder, args.only), out, args.seeds, args.rest, args.demo, Launch.from_args(args))
-    print(write_table(rows, out))
+    from pathlib import Path
+
+    from ..ablation import plan_trials, run_trials, write_table
+    parts = [Path(args.table).stem, args.dataset, 'demo' if args.demo else None]
+    out = args.out or f'work_dirs/ablations/{"_".join(part for part in parts if part)}'
+    plan = plan_trials(args.table, out, args.rest, args.only, args.seeds, args.demo, args.dataset)
+    print(write_table(run_trials(plan, Launch.from_args(args)), out, args.demo))
     print(f'table.md and table.json are in {out}')

@@ -4,7 +4,8 @@
 pipeline, ours, and ours packed.
 ``mmdfer benchmark d2conv3d --channels 128 --size 16 14 14 --threads 2``: D2Conv3D beside a plain conv3d and a loop of
 grid_sample.
-``mmdfer benchmark train-step --device cuda --batch 8 --amp``: full fine-tuning beside what leaves the image model frozen.
+``mmdfer benchmark train-step --device cuda --batch 8 --amp``: full fine-tuning beside what leaves the image model
+frozen.
 """
 from __future__ import annotations
 

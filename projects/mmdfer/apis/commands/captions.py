@@ -20,8 +20,9 @@ HELP = 'caption clips'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('set', help=f'{options.SET_HELP}; folder: a video, a folder of frames, or a folder of either')
     parser.add_argument('root', help="the set's folder, or the path of the clips")
-    parser.add_argument('--source', choices=('video_llava', 'lists', 'mafw'), default='video_llava',
-                        help="where the captions come from: a model, or the set's own lists (lists, mafw) [video_llava]")
+    parser.add_argument(
+        '--source', choices=('video_llava', 'lists', 'mafw'), default='video_llava',
+        help="where the captions come from: a model, or the set's own lists (lists, mafw) [video_llava]")
     parser.add_argument('--model', help='folder of a Video-LLaVA, or its name on the hub')
     parser.add_argument('--out', help="file of the captions [captions.jsonl in the set's folder]")
     parser.add_argument('--frames', help="folder of frame folders or videos below the root [the set's usual one]")

@@ -23,15 +23,17 @@ HELP = 'find faces, landmarks and face parts in clips'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('set', help=f'{options.SET_HELP}; folder: a video, a folder of frames, or a folder of either')
     parser.add_argument('root', help="the set's folder, or the path of the clips")
-    parser.add_argument('--what', nargs='+', choices=('landmarks', 'parsing', 'mesh', 'crops'), default=['landmarks', 'parsing'],
-                        help='what to keep; crops: aligned faces, as folders of frames beside the maps, in a folder '
-                        'with _crops at its name [landmarks parsing]')
+    parser.add_argument(
+        '--what', nargs='+', choices=('landmarks', 'parsing', 'mesh', 'crops'), default=['landmarks', 'parsing'],
+        help='what to keep; crops: aligned faces, as folders of frames beside the maps, in a folder '
+        'with _crops at its name [landmarks parsing]')
     parser.add_argument('--frames', help="folder of frame folders or videos below the root [the set's usual one]")
     parser.add_argument('--out', help="folder of the maps [the clips' folder with _faces at its name]")
     parser.add_argument('--finder', nargs='+', metavar=('NAME', 'KEY=VALUE'),
                         help='what finds faces, or MODULE.CLASS of your own, with its settings [MediaPipeFaces]')
-    parser.add_argument('--parser', nargs='+', metavar=('NAME', 'KEY=VALUE'),
-                        help='what parses faces, likewise, or the folder of a SegFormer face parser [painted from the mesh]')
+    parser.add_argument(
+        '--parser', nargs='+', metavar=('NAME', 'KEY=VALUE'),
+        help='what parses faces, likewise, or the folder of a SegFormer face parser [painted from the mesh]')
     parser.add_argument('--facexformer', help="folder of FaceXFormer's outputs, <clip>.npz, to import")
     parser.add_argument('--device', default='cpu', help='device of finder and parser [cpu]')
     parser.add_argument('--workers', type=int, help='processes [as many as cores]')

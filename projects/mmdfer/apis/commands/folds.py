@@ -21,9 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', help=f'{options.CONFIG_HELP}; of a set with folds')
     parser.add_argument('--folds', help='e.g. 1-3 or 1,4 [all]')
     parser.add_argument('--parallel', type=int, default=1, help='folds at a time, each with --gpus GPUs [1]')
-    parser.add_argument('--select', choices=('last', 'best', 'inner'),
-                        help='epoch of the quoted figure: last, best on the test set, or best on a part of the training '
-                        'clips, which is held back (--inner-val SHARE) [last]')
+    parser.add_argument(
+        '--select', choices=('last', 'best', 'inner'),
+        help='epoch of the quoted figure: last, best on the test set, or best on a part of the training '
+        'clips, which is held back (--inner-val SHARE) [last]')
     parser.add_argument('--work-dir', help='folder of the folds [work_dirs/<config>, or <config>_inner]')
     parser.add_argument('--no-train', action='store_true',
                         help='only summarise the folds of --folds, which must be finished')

@@ -155,9 +155,10 @@ class Dialect:
         if not wrong:
             return
         row, place = file.rows[wrong[0]], wrong[0]
-        message = (f'{file.path}: {len(wrong)} of {len(known)} labels are others by {SOURCES} (such as line {row.line}, '
-                   f'{row.label!r} reads as {self.names[labels[place]]}, but {row.clip} is '
-                   f'{self.names[known[place]]})')
+        message = (
+            f'{file.path}: {len(wrong)} of {len(known)} labels are others by {SOURCES} (such as line {row.line}, '
+            f'{row.label!r} reads as {self.names[labels[place]]}, but {row.clip} is '
+            f'{self.names[known[place]]})')
         if len(wrong) > (1 - CERTAIN) * len(known):
             raise DatasetError(f'{message}; check the list, and class_order and label_base if they are set')
         print_log(message, logger='current', level=logging.WARNING)

@@ -127,7 +127,8 @@ def _columns(path: str, lines: list[tuple[int, str]], separator: str) -> tuple[t
         return tuple(first), True
     if separator == 'space':
         counts = len(first) > 2 and first[-2].isdigit()
-        captions = len(first) > 3 and not first[1].isdigit() and '.' in first[0] and not (counts and first[-1].isdigit())
+        captions = len(first) > 3 and not first[1].isdigit() and '.' in first[0] and not (counts
+                                                                                          and first[-1].isdigit())
         return FORMS[4 if captions else 3 if counts else 2], False
     if len(first) not in FORMS or len(first) == 3 and not first[1].isdigit():
         raise DatasetError(f'{path}:{lines[0][0]}: has {len(first)} values; expected a header, or '

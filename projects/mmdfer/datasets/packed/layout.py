@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...clip_names import entries_of, is_frame
 from ..errors import DatasetError
 
 MAGIC, VERSION = b'mmdferPK', 1
@@ -46,8 +47,7 @@ class Source:
     def of(cls, clip: str, suffixes: tuple[str, ...]) -> Source | None:
         """Of a folder's frames or a video file; ``None`` if there is no such clip."""
         try:
-            with os.scandir(clip) as entries:
-                stats = [entry.stat() for entry in entries if entry.name.lower().endswith(suffixes)]
+            stats = [entry.stat() for entry in entries_of(clip) if is_frame(entry) and entry.name.lower().endswith(suffixes)]
         except NotADirectoryError:
             stats = [os.stat(clip)]
         except FileNotFoundError:

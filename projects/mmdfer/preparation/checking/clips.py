@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from hashlib import blake2b
 from pathlib import Path
 
+from ...clip_names import entries_of, is_unread
 from ...datasets.clips import Clip, list_frames, read_frame
 from ...datasets.errors import BadClipError
 from ...files import Journal
@@ -31,10 +32,11 @@ def inspect_clip(path: str, decode: str = 'first') -> dict:
 
     Returns:
         ``frames``; ``sizes``, (width, height, number) of the decoded frames; ``digest`` of the bytes of the
-        first and the middle frame; ``gap``, whether the frames' numbers leave one out; and ``error``, what is
-        wrong with the clip, or ''. After an error the rest may be empty.
+        first and the middle frame; ``gap``, whether the frames' numbers leave one out; ``unread``, pictures of
+        kinds that are not read; ``damaged``, every frame file that is empty or does not decode; and ``error``, what
+        is wrong with the clip, or ''. After an error the rest may be empty.
     """
-    report = dict(frames=0, sizes=[], digest='', gap=False, error='')
+    report = dict(frames=0, sizes=[], digest='', gap=False, unread=[], damaged=[], error='')
     try:
         (_inspect_folder if os.path.isdir(path) else _inspect_video)(path, decode, report)
     except BadClipError as error:
@@ -49,13 +51,23 @@ def _inspect_folder(path: str, decode: str, report: dict) -> None:
     files = [os.path.join(path, name) for name in names]
     report['frames'] = len(names)
     report['gap'] = _has_gap(names)
-    empty = [file for file in files if os.stat(file).st_size == 0]
-    if empty:
-        raise BadClipError(f'{empty[0]}: is empty; extract the clip again')
+    report['unread'] = sorted(entry.path for entry in entries_of(path) if is_unread(entry))
     ends = list(dict.fromkeys([files[0], files[len(files) // 2]]))
-    report['digest'] = _digest([str(len(files)).encode(), *(Path(file).read_bytes() for file in ends)])
-    shapes = (read_frame(file).shape for file in dict(all=files, first=ends, none=[])[decode])
+    decoded = set(dict(all=files, first=ends, none=[])[decode])
+    shapes, errors = [], []
+    for file in files:
+        try:
+            if os.stat(file).st_size == 0:
+                raise BadClipError(f'{file}: is empty; extract the clip again')
+            if file in decoded:
+                shapes.append(read_frame(file).shape)
+        except (BadClipError, OSError) as error:
+            errors.append(str(error) if isinstance(error, BadClipError) else f'{file}: cannot be read ({error.strerror})')
+            report['damaged'].append(file)
     report['sizes'] = _sizes(shapes)
+    if errors:
+        raise BadClipError(errors[0])
+    report['digest'] = _digest([str(len(files)).encode(), *(Path(file).read_bytes() for file in ends)])
 
 
 def _inspect_video(path: str, decode: str, report: dict) -> None:

@@ -10,6 +10,7 @@ from .fault import Fault, some
 from .folds import fold_faults
 from .listings import Listing
 
+MOST_SHOWN = 50     # damaged frames, on a terminal; the report has all
 SHORT = 16      # frames that the published models take from a clip
 
 
@@ -114,13 +115,16 @@ def fixed_frames(listings: Sequence[Listing], folder: str) -> int | None:
 
 
 def _frame_faults(reports: Mapping[str, dict], folder: str, fixed: int | None) -> Iterator[Fault]:
-    broken: dict[str, list[str]] = defaultdict(list)
-    for report in reports.values():
+    broken: dict[str, list[tuple[str, list[str]]]] = defaultdict(list)
+    for path, report in reports.items():
         if report['error']:
-            broken[kind_of_error(report['error'])].append(report['error'])
+            files = report.get('damaged') or [path]
+            broken[kind_of_error(report['error'])].append((report['error'], files))
     for kind, errors in broken.items():
-        yield Fault(kind, folder, f'{len(errors)} clips: {sorted(errors)[0]}', count=len(errors),
-                    examples=tuple(error.split(':', 1)[0] for error in sorted(errors)[1:5]))
+        files = natural([os.path.relpath(file, folder) for _, found in errors for file in found])
+        frames = f', {len(files)} frames' if len(files) > len(errors) else ''
+        yield Fault(kind, folder, f'{len(errors)} clips{frames}: {min(errors)[0]}', tuple(files), count=len(errors),
+                    shown=MOST_SHOWN)
     whole = {path: report for path, report in reports.items() if not report['error']}
 
     def named(condition) -> list[str]:
@@ -129,7 +133,8 @@ def _frame_faults(reports: Mapping[str, dict], folder: str, fixed: int | None) -
     if fixed is not None:
         wrong = named(lambda report: report['frames'] != fixed)
         if wrong:
-            yield Fault(f'not {fixed} frames', folder, f'{len(wrong)} clips have another number of frames', **some(wrong))
+            yield Fault(f'not {fixed} frames', folder, f'{len(wrong)} clips have another number of frames',
+                        **some(wrong))
     for kind, condition, message in (
             ('short', lambda report: report['frames'] < SHORT, f'clips have fewer than {SHORT} frames; they are padded '
              'with their last one'),
@@ -138,11 +143,19 @@ def _frame_faults(reports: Mapping[str, dict], folder: str, fixed: int | None) -
         found = named(condition)
         if found:
             yield Fault(kind, folder, f'{len(found)} {message}', level='note', **some(found))
+    unread = natural([os.path.relpath(file, folder) for report in reports.values() for file in report.get('unread', ())])
+    if unread:
+        yield Fault('unread pictures', folder, f'{len(unread)} pictures are of kinds that are not read, and are no frames; save '
+                    'them as .png where they should be', level='note', **some(unread))
+
+
+def natural(names: Sequence[str]) -> list[str]:
+    return sorted(names, key=natural_key)
 
 
 def kind_of_error(error: str) -> str:
     """A short name for what an error of a clip says."""
-    for words, kind in (('holds no frame', 'no frames'), ('is cut short', 'cut frame'), ('is empty', 'empty frame'),
+    for words, kind in (('holds no frame', 'no frames'), ('is damaged', 'damaged frame'), ('is cut short', 'cut frame'), ('is empty', 'empty frame'),
                         ('video', 'undecodable video'), ('does not decode', 'undecodable frame')):
         if words in error:
             return kind

@@ -59,8 +59,10 @@ def _coverage(where: str, folds: Sequence[Listing]) -> Iterator[Fault]:
 
 def _part_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
     """Parts such as FERV39k's scenes are the whole together, split alike."""
-    for name, group, whole, split in dict.fromkeys((listing.dataset, listing.part.group, listing.part.part_of, listing.split)
-                                                   for listing in listings if listing.part.part_of):
+    for name, group, whole, split in dict.fromkeys(
+        (listing.dataset, listing.part.group, listing.part.part_of, listing.split)
+            for listing in listings
+            if listing.part.part_of):
         own = [listing for listing in listings if listing.dataset == name and listing.split == split]
         keys = {key: shown for listing in own if listing.setup == whole for key, shown, _ in listing.rows}
         found = [listing for listing in own if listing.part.group == group]
@@ -69,5 +71,6 @@ def _part_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
         parts = {key: shown for listing in found for key, shown, _ in listing.rows}
         differing = sorted((parts.get(key) or keys[key]) for key in parts.keys() ^ keys.keys())
         if differing:
-            yield Fault(f'{group} and all differ', f'{name}, {split}', f'{len(differing)} clips are in the lists of the '
+            yield Fault(f'{group} and all differ', f'{name}, {split}',
+                        f'{len(differing)} clips are in the lists of the '
                         f'{group} or in that of {whole} alone', **some(differing))

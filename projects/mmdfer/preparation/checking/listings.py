@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...clip_names import entries_of, is_folder
 from ...datasets.declaration import DeclaredSet, Setup
 from ...datasets.dfer_dataset import DFERDataset
 from ...datasets.errors import DatasetError
@@ -77,7 +78,8 @@ def read_listings(kind: type[DFERDataset], root: str, clip: str | None = None,
         DatasetError: if the root or the clip folder is missing, or the set is one without lists or class folders.
     """
     if not issubclass(kind, (ListedDataset, VideoFolderDataset)):
-        raise DatasetError(f'{kind.__name__}: has neither lists nor class folders to check; derive it from ListedDataset')
+        raise DatasetError(
+            f'{kind.__name__}: has neither lists nor class folders to check; derive it from ListedDataset')
     if not os.path.isdir(root):
         raise DatasetError(f'{root}: no such folder; give the folder of the data set')
     clips: dict[str, str] = {}
@@ -112,8 +114,7 @@ def _lists(kind: type[ListedDataset], root: str, options: Mapping) -> Iterator[t
 
 
 def _folders(kind: type[VideoFolderDataset], root: str, options: Mapping) -> Iterator[tuple[Listing, DFERDataset]]:
-    with os.scandir(root) as entries:
-        splits = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith('.'))
+    splits = sorted(entry.name for entry in entries_of(root) if is_folder(entry))
     if not splits:
         raise DatasetError(f'{root}: holds no folder; expected <split>/<class>/<video or folder of frames>')
     for split in splits:

@@ -1,7 +1,7 @@
 """Figures as texts for people, which still sort as numbers."""
 from __future__ import annotations
 
-from typing import Mapping
+from collections.abc import Mapping
 
 NOT_MEASURED = 'not measured'
 

@@ -11,13 +11,13 @@ from .tables import Table
 
 
 def render_folds(summary: Mapping[str, Any]) -> str:
-    """The content of ``folds.json`` (:mod:`mmdfer.runs.fold_results`): the figure to quote, then a table a kind of epoch."""
+    """The content of ``folds.json`` (:mod:`mmdfer.runs.fold_results`): the figure to quote, a table a kind of epoch."""
     kind = summary['select']
     quoted, folds = summary[kind], ', '.join(map(str, summary['folds']))
     lines = [f'# {escape_markdown(summary["name"])}', '',
              f'UAR {spread(quoted["uar"])}, WAR {spread(quoted["war"])} (per cent): mean'
-             f'{"" if quoted["uar"]["std"] is None else " ± standard deviation"} of fold{"s"[:len(summary["folds"]) > 1]} '
-             f'{folds}, {MEANINGS[kind]}.']
+             f'{"" if quoted["uar"]["std"] is None else " ± standard deviation"} of '
+             f'fold{"s"[:len(summary["folds"]) > 1]} {folds}, {MEANINGS[kind]}.']
     lines += [f'**{escape_markdown(note)}**' for note in summary['notes']]
     for name in (name for name in MEANINGS if name in summary):
         lines += ['', f'## {MEANINGS[name].capitalize()}', '', _table(summary[name], summary['classes']).markdown()]

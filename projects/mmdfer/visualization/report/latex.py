@@ -1,7 +1,8 @@
 """Rows of a LaTeX table in the manner of booktabs."""
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 # A bracket or star after a row's end would be taken for an argument of it; <, > and | are other signs in old fonts.
 SPECIAL = {'\\': r'\textbackslash{}', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}', '±': r'$\pm$', '²': '$^2$',
@@ -28,7 +29,8 @@ def latex_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in sorted(rows, key=lambda row: row['dataset'] or ''):
         if row['dataset'] != before and row['dataset'] is not None:
             rule = '\\midrule\n' if before is not None else ''
-            lines.append(f'{rule}\\multicolumn{{6}}{{l}}{{{escape_latex(row.get("title") or row["dataset"].upper())}}} \\\\\n')
+            title = escape_latex(row.get('title') or row['dataset'].upper())
+            lines.append(f'{rule}\\multicolumn{{6}}{{l}}{{{title}}} \\\\\n')
         before = row['dataset']
         paper = row['paper'] or {}
         cells = [escape_latex(row['name']), _millions(row['tunable']), _cell(row['uar'], row['uar_std']),

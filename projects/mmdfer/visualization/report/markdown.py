@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 
-# What starts markup wherever it stands; an underscore does not within a word, an ampersand only before an entity's name.
+# What starts markup wherever it stands; an underscore does not within a word, an ampersand only before a name.
 _MARKUP = re.compile(r'[\\`*\[\]<>|$~#]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)')
 _FIRST = re.compile(r'^([-+]|\d+(?=[.)]\s))')
 

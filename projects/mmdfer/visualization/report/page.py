@@ -1,9 +1,10 @@
 """Reports as HTML that stands alone, and as Markdown."""
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ...labels import class_colours
 from . import cells, tables

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..class_bars import plot_class_bars
 from ..confusion import plot_confusion_matrix

@@ -100,7 +100,8 @@ def summary_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for row in rows:
         best, paper = row['best'] or {}, row['paper']
         cells.append([
-            row['name'], row.get('title') or row['dataset'] or '', ', '.join(map(str, row['folds'])) if row['folds'] != [None] else '',
+            row['name'], row.get('title') or row['dataset'] or '',
+            ', '.join(map(str, row['folds'])) if row['folds'] != [None] else '',
             *(_figure(row, key) for key in ('uar', 'war')), *(_figure(best, key, '') for key in ('uar', 'war')),
             *(percent(paper[key], 'not given') if paper else '' for key in ('uar', 'war')),
             count(row['tunable']), count(row['total']), duration(row['seconds']),

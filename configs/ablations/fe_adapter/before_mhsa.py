@@ -1,4 +1,0 @@
-# Position: before the attention, the paper's choice.
-_base_ = ['../../fe_adapter_vitb_dfew.py']
-
-model = dict(backbone=dict(adapters=[dict(type='FEAdapter', slot='before_attn', blocks='all', width=116)]))

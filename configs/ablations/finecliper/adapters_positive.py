@@ -1,5 +1,0 @@
-_base_ = ['base_dfew.py']
-
-model = dict(
-    backbone=dict(adapters=[]),
-    cls_head=dict(negative_encoder=dict(adapters=[])))

@@ -1,3 +1,0 @@
-_base_ = ['base_dfew.py']
-
-model = dict(backbone=dict(adapters=[]))

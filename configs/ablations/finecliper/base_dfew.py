@@ -1,4 +1,0 @@
-_base_ = [
-    '../../_base_/models/finecliper_vitb16.py', '../../_base_/datasets/dfew.py',
-    '../../_base_/schedules/finecliper_30e.py', '../../_base_/default_runtime.py'
-]

@@ -1,4 +1,0 @@
-_base_ = ['base_dfew.py']
-
-model = dict(
-    cls_head=dict(negative_texts=dict(templates=['A person with an expression of less {}.'])))

@@ -1,4 +1,0 @@
-_base_ = ['../../pe_clip_vitb16_dfew.py']
-
-model = dict(
-    cls_head=dict(prompts=None))

@@ -1,6 +1,0 @@
-_base_ = ['../../pe_clip_vitb16_dfew.py']
-
-model = dict(
-    cls_head=dict(
-        texts=dict(source='noun'),
-        prompts=dict(_delete_=True, context=16)))

@@ -1,1 +1,0 @@
-_base_ = ['../../pe_clip_vitb16_dfew.py']

@@ -1,0 +1,190 @@
+"""What can be run: the configs of the metafiles and the rows of the papers' tables, listed with the papers' figures.
+
+A ``metafile.yml`` beside each family of configs is in OpenMMLab's model-index format, with ``Tunable Parameters`` among
+the ``Metadata``. Nothing here builds a model or imports PyTorch.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..config_names import check_path, config_root, find_file
+from ..config_rows import RowFile, find_row, read_rows, row_files, row_names
+from ..names import nearest
+
+SETS = {'dfew': 'DFEW', 'ferv39k': 'FERV39k', 'mafw': 'MAFW'}
+"""The sets that the papers print, in their order."""
+
+
+@dataclass(frozen=True)
+class ListedConfig:
+    """A config that can be run.
+
+    Args:
+        name: what commands call it.
+        model: the model in words.
+        datasets: short names of its sets; the first is meant where none is named.
+        tunable: parameters that train, on the first.
+        total: all parameters; ``None`` for a row.
+        published: the paper's UAR and WAR in per cent, by set.
+        published_tunable: the paper's count, if it gives one.
+        measured: our UAR and WAR in per cent, by the set as the metafile names it.
+        path: the config's file, or for a row the file of rows, below the configs folder.
+    """
+    name: str
+    model: str
+    datasets: tuple[str, ...]
+    tunable: int | None
+    total: int | None = None
+    published: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    published_tunable: float | None = None
+    measured: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    path: str = ''
+
+
+def list_configs(text: str = '', rows: bool = True) -> list[ListedConfig]:
+    """The configs whose name or model holds a text, in the order of the metafiles, and then the rows.
+
+    Args:
+        text: any case; empty for all.
+        rows: with the rows of the papers' tables.
+
+    Raises:
+        ValueError: for a text that nothing holds, naming the nearest names.
+
+    Example:
+        >>> [config.name for config in list_configs('fe_adapter_vitb_f')]
+        ['fe_adapter_vitb_ferv39k']
+    """
+    every = [config for file in metafiles() for config in _of_metafile(file)]
+    if rows:
+        every += [config for path in row_files().values() for config in _of_rows(read_rows(path))]
+    found = [one for one in every if text.lower() in one.name.lower() or text.lower() in one.model.lower()]
+    if not found:
+        raise ValueError(f'{text}: no such config; {nearest(text, [one.name for one in every])}')
+    return found
+
+
+def metafiles() -> list[Path]:
+    """The metafile of each family, the papers' own configs first."""
+    root = config_root()
+    return sorted(root.rglob('metafile.yml'), key=lambda path: (len(path.parts), path))
+
+
+def read_metafile(path: str | Path) -> dict[str, Any]:
+    """A metafile's ``Collections`` and ``Models``."""
+    return yaml.load(Path(path).read_text(encoding='utf-8'), getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+
+
+def _of_metafile(path: Path) -> list[ListedConfig]:
+    from ..runs.published import paper_row
+    listed = []
+    for model in read_metafile(path)['Models']:
+        about, name = model['Metadata'], model['Config'].removeprefix('configs/').removesuffix('.py')
+        dataset = about['Training Data'].lower().replace(' ', '_')
+        paper = paper_row(model['Name'], dataset) or {}
+        known = paper.get('uar') is not None and paper.get('war') is not None
+        words = [model['In Collection'], about['Architecture'], model.get('Description')]
+        words = words[about['Architecture'].startswith(model['In Collection']):]
+        measured = {
+            one['Dataset']: (one['Metrics']['UAR'], one['Metrics']['WAR']) for one in model.get('Results') or ()
+        }
+        listed.append(
+            ListedConfig(name, ', '.join(word for word in words if word), (dataset, ), about['Tunable Parameters'],
+                         about['Parameters'], {dataset: (100 * paper['uar'], 100 * paper['war'])} if known else {},
+                         paper.get('tunable') if known else None, measured, f'{name}.py'))
+    return listed
+
+
+def _of_rows(file: RowFile) -> list[ListedConfig]:
+    return [
+        ListedConfig(row.name(), f'{file.title}: {row.group}, {row.title}', row.sets, row.tunable, None, row.published,
+                     path=f'ablations/{file.path.name}') for row in file.rows
+    ]
+
+
+def config_table(configs: Sequence[ListedConfig]) -> str:
+    """Name, model, sets, tunable parameters and the paper's UAR / WAR of configs, aligned for a terminal."""
+    lines = [('name', 'model', 'set', 'tunable', 'paper: UAR / WAR')]
+    for one in configs:
+        told = [(f'{dataset} ' if len(one.datasets) > 1 else '') + figures(pair)
+                for dataset, pair in one.published.items()]
+        told += [f'ours, {dataset}: {figures(pair)}' for dataset, pair in one.measured.items()]
+        lines.append((one.name, one.model, ', '.join(one.datasets), '' if one.tunable is None else f'{one.tunable:,}',
+                      ', '.join(told)))
+    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    return '\n'.join('  '.join([line[0].ljust(widths[0]), line[1].ljust(widths[1]), line[2].ljust(widths[2]),
+                                line[3].rjust(widths[3]), line[4]]).rstrip() for line in lines)
+
+
+def figures(pair: Sequence[float]) -> str:
+    """UAR and WAR in per cent as tables print them."""
+    return ' / '.join(f'{value:.2f}' for value in pair)
+
+
+def models_table() -> str:
+    """The README's table of models in Markdown: a line for each model over its sets, for a paper's rows, and for a
+    family."""
+    lines = [
+        '| model | config | tunable here | in the paper | ' + ' | '.join(f'paper, {name}' for name in SETS.values()) +
+        ' |', '|---|---|---:|---:|' + '---:|' * len(SETS)
+    ]
+    main, *families = metafiles()
+    own = _of_metafile(main)
+    for model in dict.fromkeys(one.model for one in own):
+        lines.append(_models_line([one for one in own if one.model == model]))
+    for path in row_files().values():
+        file = read_rows(path)
+        lines.append(f'| {file.title}: {len(file.rows)} rows of its tables | [`{path.stem}/<row>`](configs/ablations/{path.name})'
+                     f' | {_span(row.tunable for row in file.rows)} | | in the file | | |')
+    for path in families:
+        configs, folder = _of_metafile(path), path.parent.name
+        told = [one for one in configs if one.published]
+        lines += [_models_line([one]) for one in told]
+        kinds = dict.fromkeys(model['In Collection'] for model in read_metafile(path)['Models'])
+        lines.append(f'| {", ".join(kinds)}: {len(configs)} configs | [`{folder}/`](configs/{folder}/README.md) '
+                     f'| {_span(one.tunable for one in configs)} | | | | |')
+    return '\n'.join(lines) + '\n'
+
+
+def _models_line(configs: Sequence[ListedConfig]) -> str:
+    first = configs[0]
+    sets = [dataset for one in configs for dataset in one.datasets]
+    stem = first.name.removesuffix(f'_{sets[0]}')
+    name = f'{stem}_{{{",".join(sets)}}}' if len(sets) > 1 else first.name
+    published = {dataset: pair for one in configs for dataset, pair in one.published.items()}
+    paper = next((one.published_tunable for one in configs if one.published_tunable), None)
+    cells = [first.model, f'`{name}`', millions(first.tunable), f'{paper / 1e6:g} M' if paper else '',
+             *(figures(published[dataset]) if dataset in published else '' for dataset in SETS)]
+    return f'| {" | ".join(cells)} |'
+
+
+def millions(count: int | None) -> str:
+    """A count of parameters in millions, by three figures."""
+    return '' if count is None else f'{count / 1e6:.3g} M' if count >= 10_000 else f'{count:,}'
+
+
+def _span(counts: Iterable[int | None]) -> str:
+    known = [millions(count) for count in sorted(count for count in counts if count is not None)]
+    return known[0] if known[:1] == known[-1:] else f'{known[0]} to {known[-1]}'
+
+
+def dump_config(name: str, file: str) -> None:
+    """Write a config, or a row of a table, whole and on its own into a ``.py`` file.
+
+    Raises:
+        ValueError: for an unknown name, or a file of another kind.
+    """
+    if Path(file).suffix != '.py':
+        raise ValueError(f'--dump {file}: a config is written as a file that ends in .py')
+    row = find_row(name)
+    if row is None and find_file(name) is None:
+        check_path(name, row_names())
+    from ..files import write_text
+    from ..run_config import load_config
+    about = f'# {row[0].name(row[1])}: {row[0].group}, {row[0].title}, written whole.\n' if row else f'# {name}, written whole.\n'
+    write_text(about + load_config(name).pretty_text, file)

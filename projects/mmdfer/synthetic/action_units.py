@@ -5,18 +5,17 @@ units by the same strengths; what tells them apart is time alone: surprise rises
 slowly, fear is a surprise played backwards. A model that averages frames cannot separate the two.
 """
 from dataclasses import dataclass
-from typing import Dict, Tuple
 
 import numpy as np
 
-from ..datasets.dfew import CLASSES         # ``CLASSES[label - 1]`` names DFEW's label
+from ..datasets.dfew import CLASSES as CLASSES  # ``CLASSES[label - 1]`` names DFEW's label
 
 ACTION_UNITS = (1, 2, 4, 5, 6, 7, 9, 12, 15, 16, 20, 23, 25, 26, 45)
 """FACS numbers, in the order of every AU vector of this package."""
 
 AU_INDEX = {unit: index for index, unit in enumerate(ACTION_UNITS)}
 
-CLASS_UNITS: Dict[str, Dict[int, Tuple[float, float]]] = {
+CLASS_UNITS: dict[str, dict[int, tuple[float, float]]] = {
     'happy': {6: (0.6, 1.0), 12: (0.7, 1.0)},
     'sad': {1: (0.75, 1.0), 4: (0.2, 0.45), 15: (0.8, 1.0)},
     'neutral': {},
@@ -27,7 +26,7 @@ CLASS_UNITS: Dict[str, Dict[int, Tuple[float, float]]] = {
 """Units of a class with the range of their share of the clip's strength. Fear has no row of its
 own: it is drawn as a surprise and reversed."""
 
-COMPANIONS: Dict[str, Dict[int, Tuple[float, float, float]]] = {
+COMPANIONS: dict[str, dict[int, tuple[float, float, float]]] = {
     'happy': {25: (0.55, 0.2, 0.9)},
     'disgust': {4: (0.3, 0.1, 0.4), 25: (0.4, 0.1, 0.4)},
     'sad': {7: (0.2, 0.1, 0.3)},

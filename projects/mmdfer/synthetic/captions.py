@@ -4,7 +4,6 @@ They say what a careful observer would, in several wordings, and name no emotion
 """
 import json
 from pathlib import Path
-from typing import Dict, List, Tuple
 
 import numpy as np
 
@@ -19,7 +18,7 @@ SEEN, FAINT = 0.18, 0.1
 STREAM = 7
 """Keeps the texts' draws apart from those of the pictures."""
 
-PHRASES: Dict[int, Tuple[str, ...]] = {
+PHRASES: dict[int, tuple[str, ...]] = {
     1: ('the inner ends of the brows rise', 'the inner brows are raised', 'the brows slant upwards in the middle'),
     2: ('the outer ends of the brows rise', 'the outer brows are raised', 'the brows arch at the sides'),
     4: ('the brows lower and draw together', 'the brows are pulled down', 'the brows move closer above the nose'),
@@ -101,7 +100,7 @@ def _place(note: dict) -> str:
     return PLACES[min(int(note['apex'] / note['n_frames'] * len(PLACES)), len(PLACES) - 1)]
 
 
-def _faint(note: dict, rng: np.random.Generator) -> List[str]:
+def _faint(note: dict, rng: np.random.Generator) -> list[str]:
     """At times, one of the movements that are hardly seen."""
     faint = [int(name[2:]) for name, peak in note['peaks'].items() if FAINT <= peak < SEEN]
     if not faint or rng.random() < 0.5:
@@ -113,13 +112,13 @@ def _strength(peak: float, rng: np.random.Generator) -> str:
     return _pick(next(words for least, words in STRENGTHS if peak >= least), rng)
 
 
-def _join(clauses: List[str]) -> str:
+def _join(clauses: list[str]) -> str:
     return ', '.join(clauses[:-1]) + (' and ' if len(clauses) > 1 else '') + clauses[-1]
 
 
-def _sentences(parts: List[str]) -> str:
+def _sentences(parts: list[str]) -> str:
     return ' '.join(f'{part[0].upper()}{part[1:]}.' for part in parts)
 
 
-def _pick(words: Tuple[str, ...], rng: np.random.Generator) -> str:
+def _pick(words: tuple[str, ...], rng: np.random.Generator) -> str:
     return words[rng.integers(len(words))]

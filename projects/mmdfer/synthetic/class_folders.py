@@ -1,8 +1,9 @@
-"""Some classes of a synthetic set as class folders, a set of its own for :class:`~mmdfer.datasets.VideoFolderDataset`."""
+"""Some classes of a synthetic set as class folders, a set of its own for
+:class:`~mmdfer.datasets.VideoFolderDataset`."""
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 from .action_units import CLASSES
 from .writer import ALL_FRAMES

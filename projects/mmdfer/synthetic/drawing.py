@@ -1,5 +1,4 @@
 """From a plan's item to its pictures: subject, scene and acting drawn by the item's own seed."""
-from typing import List, Tuple
 
 import numpy as np
 
@@ -13,7 +12,7 @@ NEAR_APEX = 0.66
 """Least share of the peak intensity in a static picture."""
 
 
-def draw_clip(item: Item, options: Options) -> Tuple[Performance, np.ndarray, Scene]:
+def draw_clip(item: Item, options: Options) -> tuple[Performance, np.ndarray, Scene]:
     """Draw a clip or a video.
 
     Returns:
@@ -24,14 +23,14 @@ def draw_clip(item: Item, options: Options) -> Tuple[Performance, np.ndarray, Sc
     return performance, render_clip(who, scene, performance.frames, options.size, rng), scene
 
 
-def clip_geometry(item: Item, options: Options) -> Tuple[Identity, Performance]:
+def clip_geometry(item: Item, options: Options) -> tuple[Identity, Performance]:
     """Who is seen in a clip or a video and what happens in it, without drawing it."""
     rng, who, _ = _who_and_where(item, options)
     return who, sample_performance(item.name, _sample_length(item.stream, rng), rng)
 
 
-def draw_sitting(items: List[Item],
-                 options: Options) -> Tuple[List[Performance], np.ndarray, Scene]:
+def draw_sitting(items: list[Item],
+                 options: Options) -> tuple[list[Performance], np.ndarray, Scene]:
     """Draw static pictures of one subject in one place, each from a performance of its own.
 
     Returns:
@@ -46,7 +45,7 @@ def draw_sitting(items: List[Item],
     return performances, render_clip(who, scene, np.stack(rows), options.size, rng), scene
 
 
-def _who_and_where(item: Item, options: Options) -> Tuple[np.random.Generator, Identity, Scene]:
+def _who_and_where(item: Item, options: Options) -> tuple[np.random.Generator, Identity, Scene]:
     rng = stream_rng(options.seed, item.stream, item.number)
     who = sample_identity(stream_rng(options.seed, 'subject', item.subject))
     return rng, who, sample_scene(rng)

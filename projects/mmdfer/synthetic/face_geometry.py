@@ -5,7 +5,6 @@ Everything is drawn on the plane of a face seen from the front (face units, see
 action unit's intensity is (T, 2, 1): frames, the picture's left and right side, and an axis for the
 points of a curve.
 """
-from typing import Dict
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from .hair import hair_outlines
 from .identity import Identity
 from .outlines import FaceParts, band, closed, ellipse, smooth, stack
 
-Units = Dict[int, np.ndarray]
+Units = dict[int, np.ndarray]
 
 SIDES = np.array([[[-1.0], [1.0]]])  # (1, 2, 1)
 _U = np.linspace(-1, 1, 13)

@@ -3,7 +3,6 @@
 Painted at twice the frame's size with antialiased OpenCV polygons, then shaded (folds, relief, one
 light) and reduced; about a millisecond a frame of 64 pixels.
 """
-from typing import Dict, List, Tuple
 
 import cv2
 import numpy as np
@@ -28,7 +27,7 @@ _SKIN = ('hair_back', 'ear', 'concha', 'face', 'stubble', 'mole', 'beard', 'nost
          'upper_lip', 'lower_lip', 'mouth_line')
 _OVER_SKIN = ('hair', 'lock_dark', 'lock_light', 'glasses')
 
-Pose = Dict[str, np.ndarray]
+Pose = dict[str, np.ndarray]
 
 
 def render_clip(who: Identity, scene: Scene, frames: np.ndarray, size: int,
@@ -66,7 +65,7 @@ def render_clip(who: Identity, scene: Scene, frames: np.ndarray, size: int,
     return pictures
 
 
-def split_frames(who: Identity, frames: np.ndarray) -> Tuple[np.ndarray, Pose]:
+def split_frames(who: Identity, frames: np.ndarray) -> tuple[np.ndarray, Pose]:
     """Frames (T, len(COLUMNS)) as unit intensities (T, 2, units) on either side, and the pose."""
     units, pose = np.split(frames, [len(ACTION_UNITS)], axis=1)
     sides = 1 + np.array([[1.0], [-1.0]]) * who.asymmetry  # (2, units)
@@ -78,7 +77,7 @@ def gaze_of(pose: Pose) -> np.ndarray:
     return np.stack([pose['gaze_x'], pose['gaze_y']], axis=1)
 
 
-def _palette(who: Identity, scene: Scene) -> Dict[str, Colour]:
+def _palette(who: Identity, scene: Scene) -> dict[str, Colour]:
     """Part name to RGB colour."""
     skin, hair, lips = np.array(who.skin), np.array(who.hair), np.array(who.lips)
     colours = {
@@ -125,7 +124,7 @@ def _rotation(pose: Pose) -> np.ndarray:
                                     for axis in ('yaw', 'pitch', 'roll'))
     zero, one = np.zeros_like(cy), np.ones_like(cy)
 
-    def matrices(rows: List[List[np.ndarray]]) -> np.ndarray:
+    def matrices(rows: list[list[np.ndarray]]) -> np.ndarray:
         return np.moveaxis(np.array(rows), -1, 0)
 
     return (matrices([[cy, zero, -sy], [zero, one, zero], [sy, zero, cy]])
@@ -133,14 +132,14 @@ def _rotation(pose: Pose) -> np.ndarray:
             @ matrices([[cr, sr, zero], [-sr, cr, zero], [zero, zero, one]]))
 
 
-def _paint(canvas: np.ndarray, parts: FaceParts, t: int, colours: Dict[str, Colour],
-           names: Tuple[str, ...]) -> None:
+def _paint(canvas: np.ndarray, parts: FaceParts, t: int, colours: dict[str, Colour],
+           names: tuple[str, ...]) -> None:
     for name in names:
         for polygon in parts.shapes.get(name, ()):
             cv2.fillPoly(canvas, [polygon[t]], colours[name], cv2.LINE_AA, SHIFT)
 
 
-def _paint_body(canvas: np.ndarray, colours: Dict[str, Colour], pose: Pose, who: Identity) -> None:
+def _paint_body(canvas: np.ndarray, colours: dict[str, Colour], pose: Pose, who: Identity) -> None:
     """Neck and shirt, which follow the head's place but do not turn with it."""
     edge = canvas.shape[0]
     place = np.array(CENTRE) + (pose['shift_x'], pose['shift_y'])
@@ -151,7 +150,7 @@ def _paint_body(canvas: np.ndarray, colours: Dict[str, Colour], pose: Pose, who:
         cv2.fillPoly(canvas, [outline], colours[name], cv2.LINE_AA, SHIFT)
 
 
-def _strokes(marks: List[Tuple[np.ndarray, np.ndarray]], t: int, edge: int, halvings: int,
+def _strokes(marks: list[tuple[np.ndarray, np.ndarray]], t: int, edge: int, halvings: int,
              blur: float) -> np.ndarray:
     """(edge, edge) uint8 factor of the marks in frame ``t``, 128 on untouched skin.
 

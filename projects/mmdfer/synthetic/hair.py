@@ -1,5 +1,4 @@
 """Hair outlines of the styles named in :data:`~mmdfer.synthetic.identity.HAIR_STYLES`."""
-from typing import List, Tuple
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from .outlines import band, smooth
 _ACROSS = np.linspace(1, -1, 11)  # hairlines run from the right temple to the left one
 
 
-def hair_outlines(who: Identity, head: np.ndarray) -> List[Tuple[str, np.ndarray]]:
+def hair_outlines(who: Identity, head: np.ndarray) -> list[tuple[str, np.ndarray]]:
     """Polygons of the hair behind and before the head.
 
     Args:

@@ -4,13 +4,12 @@ Lengths are in face units: the face's centre is (0, 0), x to the right, y down, 
 near y = 1. Colours are RGB in [0, 255].
 """
 from dataclasses import dataclass
-from typing import Tuple
 
 import numpy as np
 
 from .action_units import ACTION_UNITS
 
-Colour = Tuple[float, float, float]
+Colour = tuple[float, float, float]
 
 _SKINS = np.array([(246, 218, 200), (236, 198, 170), (219, 174, 140), (192, 143, 108),
                    (158, 112, 84), (124, 86, 66)], float)
@@ -62,8 +61,8 @@ class Identity:
     glasses: bool
     glasses_size: float
     age: float
-    moles: Tuple[Tuple[float, float], ...]
-    asymmetry: Tuple[float, ...]
+    moles: tuple[tuple[float, float], ...]
+    asymmetry: tuple[float, ...]
 
 
 def sample_identity(rng: np.random.Generator) -> Identity:

@@ -3,12 +3,15 @@
 They need no face detector and are exact, so they also say how well a detector reads the drawn faces.
 """
 import multiprocessing
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Callable, Iterable, List, Tuple
 
 import numpy as np
 
+from ..face.boxes import box_of
+from ..face.mesh import paint_outlines
+from ..face.store import FOUND, MAP_EDGE, ClipFaces, maps_path, save_faces
 from .action_units import AU_INDEX
 from .drawing import clip_geometry
 from .face_geometry import build_face
@@ -17,9 +20,6 @@ from .identity import Identity
 from .outlines import FaceParts, stack
 from .plan import Item, Options, plan_clips, plan_videos
 from .writer import ALL_FRAMES, VIDEO_SIZE
-from ..face.boxes import box_of
-from ..face.mesh import paint_outlines
-from ..face.store import FOUND, MAP_EDGE, ClipFaces, maps_path, save_faces
 
 SOURCE = 'synthetic geometry'
 
@@ -49,7 +49,7 @@ def write_maps(out: Path, options: Options, workers: int = 1,
         return sum(1 for _ in progress(pool.map(_write_clip_maps, tasks, chunksize=8), len(tasks)))
 
 
-def _write_clip_maps(task: Tuple[Path, Item, Options]) -> None:
+def _write_clip_maps(task: tuple[Path, Item, Options]) -> None:
     out, item, options = task
     if item.stream == 'video':
         clip, edge = out / f'videos/{item.name}_{item.number}.mp4', max(VIDEO_SIZE, options.size)
@@ -83,7 +83,7 @@ def _shares(polygon: np.ndarray, canvas: int) -> np.ndarray:
     return (polygon / (1 << SHIFT) + 0.5) / canvas
 
 
-def _outlines(shapes: dict, t: int) -> List[Tuple[str, np.ndarray]]:
+def _outlines(shapes: dict, t: int) -> list[tuple[str, np.ndarray]]:
     outlines = []
     for part, region in _REGIONS:
         paired = region in ('eye', 'brow')

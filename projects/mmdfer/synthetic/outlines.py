@@ -4,7 +4,6 @@ All T frames are outlined at once. A curve of n points is (T, n, 2), or (n, 2) i
 parts that come in pairs are (T, 2, n, 2), side 0 left in the picture (x < 0), side 1 right.
 """
 from dataclasses import dataclass, field
-from typing import Dict, List, Tuple
 
 import numpy as np
 
@@ -23,9 +22,9 @@ class FaceParts:
         relief: The same for soft forms of the skin: sockets, cheeks, sides of the nose.
     """
     n_frames: int
-    shapes: Dict[str, List[np.ndarray]] = field(default_factory=dict)
-    folds: List[Tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
-    relief: List[Tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    shapes: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    folds: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    relief: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def add(self, name: str, polygons: np.ndarray) -> None:
         """Add a polygon or a pair of them to part ``name``."""
@@ -40,7 +39,7 @@ class FaceParts:
         """Add a soft ellipse; x, y and ``strength`` broadcast to (T, 1) or (T, 2, 1)."""
         self._mark(self.relief, ellipse(x, y, rx, ry), strength)
 
-    def _single(self, polygons: np.ndarray) -> List[np.ndarray]:
+    def _single(self, polygons: np.ndarray) -> list[np.ndarray]:
         shape = (self.n_frames, *polygons.shape[-2:])
         sides = [polygons[:, 0], polygons[:, 1]] if polygons.ndim == 4 else [polygons]
         return [np.broadcast_to(side, shape) for side in sides]

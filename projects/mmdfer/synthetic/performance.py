@@ -4,7 +4,6 @@ The whole of a frame that changes with time is a row of :data:`COLUMNS`: action 
 gaze and the light's drift. Everything that stays is the identity (who) and the scene (where).
 """
 from dataclasses import dataclass, replace
-from typing import Dict, Optional
 
 import numpy as np
 
@@ -38,7 +37,7 @@ class Performance:
     expressive: bool
 
     @property
-    def key_frames(self) -> Dict[str, Optional[int]]:
+    def key_frames(self) -> dict[str, int | None]:
         """0-based frame indices of onset, apex and offset; all None for a neutral clip."""
         if not self.expressive:
             return dict(onset=None, apex=None, offset=None)

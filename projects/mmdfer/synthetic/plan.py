@@ -1,7 +1,6 @@
 """Who plays what: the subjects, labels and folds of a set, before anything is drawn."""
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import Dict, List, Tuple
 
 import numpy as np
 
@@ -52,7 +51,7 @@ class Options:
         if self.clips > 99999:
             raise ValueError(f'clips must be at most 99999 (ids of 5 digits), not {self.clips}')
 
-    def as_dict(self) -> Dict[str, object]:
+    def as_dict(self) -> dict[str, object]:
         """The options as plain values, for ``meta.json``."""
         return asdict(self)
 
@@ -87,7 +86,7 @@ def stream_rng(seed: int, stream: str, number: int = 0) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, STREAM[stream], number]))
 
 
-def plan_clips(options: Options) -> List[Item]:
+def plan_clips(options: Options) -> list[Item]:
     """Clips in the order of their numbers; folds hold whole subjects, every class in each."""
     rng = stream_rng(options.seed, 'plan')
     folds = np.arange(options.subjects) % N_FOLDS
@@ -109,7 +108,7 @@ def _class_names(count: int) -> np.ndarray:
     return np.repeat(np.array(CLASSES, object), counts)
 
 
-def plan_static(options: Options) -> List[Item]:
+def plan_static(options: Options) -> list[Item]:
     """Pictures of subjects that are in no clip; training and test subjects differ too."""
     n_train = options.static
     n_test = -(-n_train // STATIC_TEST_DIVISOR)
@@ -124,19 +123,19 @@ def plan_static(options: Options) -> List[Item]:
     return items
 
 
-def sittings(items: List[Item]) -> List[List[Item]]:
+def sittings(items: list[Item]) -> list[list[Item]]:
     """Groups of pictures that show one subject in one place."""
     groups = groupby(items, lambda item: (item.subject, (item.number - 1) // PICTURES_A_SITTING))
     return [list(group) for _, group in groups]
 
 
-def plan_videos(options: Options) -> List[Item]:
+def plan_videos(options: Options) -> list[Item]:
     """One video a class, of subjects that are in no list."""
     return [Item('video', 90001 + index, 900001 + index, name)
             for index, name in enumerate(CLASSES)]
 
 
-def fold_lists(clips: List[Item], fold: int) -> Tuple[List[Item], List[Item]]:
+def fold_lists(clips: list[Item], fold: int) -> tuple[list[Item], list[Item]]:
     """Training and test clips of a 1-based fold."""
     return ([clip for clip in clips if clip.fold != fold],
             [clip for clip in clips if clip.fold == fold])

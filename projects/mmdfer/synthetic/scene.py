@@ -1,6 +1,5 @@
 """Where a face is seen: background, light and camera, drawn once a clip."""
 from dataclasses import dataclass
-from typing import Tuple
 
 import cv2
 import numpy as np
@@ -22,7 +21,7 @@ class Scene:
         jpeg_quality: Quality of the written JPEG files.
     """
     background: np.ndarray
-    clothes: Tuple[float, float, float]
+    clothes: tuple[float, float, float]
     light: np.ndarray
     ambient: float
     gain: np.ndarray

@@ -15,9 +15,10 @@ The folder names are DFEW's own and do not tell the frames' size.
 import json
 import multiprocessing
 import shutil
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,13 +39,13 @@ PICTURES = 'static/Image/aligned'
 VIDEO_FPS = 25
 VIDEO_SIZE = 224
 
-Annotation = Dict[str, Any]
-Task = Tuple[Path, List[Item], Options]
-Progress = Callable[[Iterable[List[Annotation]], int], Iterable[List[Annotation]]]
+Annotation = dict[str, Any]
+Task = tuple[Path, list[Item], Options]
+Progress = Callable[[Iterable[list[Annotation]], int], Iterable[list[Annotation]]]
 
 
 def make_dataset(out: Path, options: Options, workers: int = 1, overwrite: bool = False,
-                 progress: Optional[Progress] = None) -> bool:
+                 progress: Progress | None = None) -> bool:
     """Draw a set and write it to ``out``, whole or not at all.
 
     Args:
@@ -110,16 +111,16 @@ def _start_partial(partial: Path, options: Options) -> None:
     (partial / 'unfinished.json').write_text(json.dumps(_meta(options)), encoding='utf-8')
 
 
-def _meta(options: Options) -> Dict[str, object]:
+def _meta(options: Options) -> dict[str, object]:
     return dict(format=FORMAT, version=VERSION, seed=options.seed, options=options.as_dict(),
                 classes=list(CLASSES), folds=N_FOLDS, n_clips=options.clips)
 
 
-def _silent(groups: Iterable[List[Annotation]], _total: int) -> Iterable[List[Annotation]]:
+def _silent(groups: Iterable[list[Annotation]], _total: int) -> Iterable[list[Annotation]]:
     return groups
 
 
-def _make_folders(root: Path, clips: List[Item], options: Options) -> None:
+def _make_folders(root: Path, clips: list[Item], options: Options) -> None:
     folders = [LISTS.format(part=part) for part in ('train', 'test')] + ['videos']
     if options.static:
         folders += ['static/EmoLabel', PICTURES]
@@ -129,7 +130,7 @@ def _make_folders(root: Path, clips: List[Item], options: Options) -> None:
         (root / folder).mkdir(parents=True)
 
 
-def _draw_all(tasks: List[Task], workers: int) -> Iterable[List[Annotation]]:
+def _draw_all(tasks: list[Task], workers: int) -> Iterable[list[Annotation]]:
     # OpenCV's threads must end before a fork: a child that inherits their pool crashes.
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -146,7 +147,7 @@ def _draw_all(tasks: List[Task], workers: int) -> Iterable[List[Annotation]]:
         cv2.setNumThreads(threads)
 
 
-def _draw_and_write(task: Task) -> List[Annotation]:
+def _draw_and_write(task: Task) -> list[Annotation]:
     root, items, options = task
     item = items[0]
     if item.stream == 'static':
@@ -203,7 +204,7 @@ def _static_name(item: Item, options: Options) -> str:
     return f'train_{item.number:05d}'
 
 
-def _write_fold_lists(root: Path, clips: List[Item]) -> None:
+def _write_fold_lists(root: Path, clips: list[Item]) -> None:
     for fold in range(1, N_FOLDS + 1):
         for part, rows in zip(('train', 'test'), fold_lists(clips, fold)):
             lines = ['video_name,label'] + [f'{row.number},{row.label}' for row in rows]
@@ -211,7 +212,7 @@ def _write_fold_lists(root: Path, clips: List[Item]) -> None:
             path.write_bytes(_mixed_line_ends(lines, fold).encode())
 
 
-def _mixed_line_ends(lines: List[str], fold: int) -> str:
+def _mixed_line_ends(lines: list[str], fold: int) -> str:
     """Join lines by CRLF (odd folds), LF (even folds) or both in turn (fold 5).
 
     The official lists mix them too, so a reader that knows one kind only fails here first.
@@ -221,14 +222,14 @@ def _mixed_line_ends(lines: List[str], fold: int) -> str:
                    for index, line in enumerate(lines))
 
 
-def _write_static_list(root: Path, pictures: List[Item], options: Options) -> None:
+def _write_static_list(root: Path, pictures: list[Item], options: Options) -> None:
     if pictures:
         lines = [f'{_static_name(item, options)}.jpg {RAFDB_LABEL[item.name]}\n'
                  for item in pictures]
         (root / 'static/EmoLabel/list_patition_label.txt').write_bytes(''.join(lines).encode())
 
 
-def _write_notes(root: Path, notes: List[Annotation], options: Options) -> None:
+def _write_notes(root: Path, notes: list[Annotation], options: Options) -> None:
     """Write ``clips.jsonl``, a line for each clip and video by number, and ``meta.json``."""
     notes = sorted((note for note in notes if note['stream'] != 'static'),
                    key=lambda note: note['id'])

@@ -128,8 +128,8 @@ def test_each_process_is_set_up_once(workers):
     pids = {pid for _, pid, _ in found}
     assert 1 <= len(pids) <= max(workers, 1) and (pids == {os.getpid()}) == (workers == 0)
     for pid in pids:
-        assert [calls for _, own,
-                calls in found if own == pid] == list(range(1, 1 + sum(own == pid for _, own, _ in found)))
+        calls = [calls for _, own, calls in found if own == pid]
+        assert calls == list(range(1, 1 + len(calls)))
 
 
 @pytest.mark.parametrize('workers', [0, 2])

@@ -65,7 +65,7 @@ def whole_folder(path: str | os.PathLike, durable: bool = True) -> Iterator[Path
 
     An older folder of that name is replaced; a kill between its going and the new one's coming may leave neither.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     partial = _partial(path)
     with write_errors(path, partial):
         try:
@@ -131,9 +131,9 @@ def read_json(path: str | os.PathLike) -> dict:
     return found
 
 
-def remove_partials(folder: str | os.PathLike) -> None:
-    """Take away what killed processes left half-written in a folder; what was written to of late stays."""
-    for partial in Path(folder).glob('.*.partial'):
+def remove_partials(folder: str | os.PathLike, name: str = '*') -> None:
+    """Take away what killed processes left of files in a folder, or of one; what was written to of late stays."""
+    for partial in Path(folder).glob(f'.{name}.*.partial'):
         with suppress(FileNotFoundError):                       # taken away by another process
             if time.time() - partial.lstat().st_mtime > STALE_AFTER:
                 shutil.rmtree(partial, ignore_errors=True) if partial.is_dir() else partial.unlink()

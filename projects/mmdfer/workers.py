@@ -212,7 +212,7 @@ def _name(item: Any) -> str:
         return os.fspath(item)
     if isinstance(item, (tuple, list)) and item:
         return _name(item[0])
-    return str(item.name) if hasattr(item, 'name') else repr(item)[:80]
+    return str(item.path) if hasattr(item, 'path') else repr(item)[:80]
 
 
 def _context(step: Callable) -> BaseContext:

@@ -1,6 +1,7 @@
 """The synthetic set: determinism, layout, folds, and what the action units move."""
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 
@@ -201,13 +202,19 @@ def test_a_foreign_folder_is_never_touched(tmp_path, overwrite):
     assert (tmp_path / 'thesis.tex').read_text() == 'mine'
 
 
-def test_an_interrupted_run_is_started_anew(tmp_path):
-    work = tmp_path / 'set.partial'
-    work.mkdir()
-    (work / 'unfinished.json').write_text('{}')
-    (work / 'left_over.jpg').write_bytes(b'')
+def test_an_interrupted_run_leaves_no_set_and_is_started_anew(tmp_path):
+    def interrupt(items, total):
+        next(iter(items))
+        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        make_dataset(tmp_path / 'set', TINY, progress=interrupt)
+    assert not list(tmp_path.iterdir())
+    left = tmp_path / '.set.1f2e3d4c.partial'                   # what a kill leaves
+    left.mkdir()
+    (left / 'left_over.jpg').write_bytes(b'')
+    os.utime(left, (0, 0))
     assert make_dataset(tmp_path / 'set', TINY)
-    assert not work.exists() and not (tmp_path / 'set/left_over.jpg').exists()
+    assert [path.name for path in tmp_path.iterdir()] == ['set'] and not (tmp_path / 'set/left_over.jpg').exists()
 
 
 @pytest.mark.parametrize('wrong', [dict(subjects=4), dict(clips=34), dict(size=8), dict(seed=-1)])

@@ -115,7 +115,7 @@ def save_faces(faces: ClipFaces, path: str | Path) -> None:
         arrays['parsing_ends'] = np.cumsum([len(picture) for picture in pictures])
     meta = dict(format=FORMAT, version=VERSION, size=list(faces.size), source=faces.source, counts=faces.counts(),
                 what=[name for name in ('landmarks', 'parsing', 'mesh') if getattr(faces, name) is not None])
-    write_arrays(dict(arrays, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8)), path)
+    write_arrays(dict(meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays), path)
 
 
 def read_meta(path: str | Path) -> dict:

@@ -1,8 +1,7 @@
 """A synthetic set for dynamic facial expression recognition, driven by facial action units.
 
-Real sets may not be passed on; this one can be made anywhere in a minute. Parametric faces of
-random subjects act out the seven classes, and surprise and fear differ by the direction of time
-alone. Nothing here needs the deep learning stack.
+Real sets may not be passed on; this one can be made anywhere in a minute. Parametric faces of random subjects act out
+the seven classes, and surprise and fear differ by the direction of time alone.
 """
 from .action_units import ACTION_UNITS, AU_INDEX, CLASSES
 from .class_folders import write_class_folders

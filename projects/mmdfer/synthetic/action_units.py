@@ -1,9 +1,11 @@
 """Facial action units: which of them a class moves, how strongly, and along which time course.
 
-The seven classes stand in DFEW's label order (1-based labels). Surprise and fear move the *same*
-units by the same strengths; what tells them apart is time alone: surprise rises fast and falls
-slowly, fear is a surprise played backwards. A model that averages frames cannot separate the two.
+The seven classes stand in DFEW's label order (1-based labels). Surprise and fear move the *same* units by the same
+strengths; what tells them apart is time alone: surprise rises fast and falls slowly, fear is a surprise played
+backwards. A model that averages frames cannot separate the two.
 """
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,10 +45,10 @@ class TimeCourse:
     """Rise, hold and fall of an expression, as shares of the clip's length.
 
     Args:
-        start: Where the rise begins.
-        rise: Length of the onset.
-        hold: Length of the apex.
-        fall: Length of the offset.
+        start: where the rise begins.
+        rise: length of the onset.
+        hold: length of the apex.
+        fall: length of the offset.
     """
     start: float
     rise: float
@@ -69,8 +71,8 @@ def smoothstep(x: np.ndarray) -> np.ndarray:
 def sample_time_course(name: str, rng: np.random.Generator) -> TimeCourse:
     """Draw the time course of a clip of class ``name``.
 
-    A surprise rises in 9-18 % and falls in 42-64 % of the clip; the slack lies before and after, so
-    the peak's place varies. All other courses have no preferred direction in time.
+    A surprise rises in 9-18 % and falls in 42-64 % of the clip; the slack lies before and after, so the peak's place
+    varies. All other courses have no preferred direction in time.
     """
     if name == 'surprise':
         rise, hold, fall = rng.uniform(0.09, 0.18), rng.uniform(0.02, 0.06), rng.uniform(0.42, 0.64)
@@ -96,5 +98,5 @@ def sample_peaks(name: str, rng: np.random.Generator) -> np.ndarray:
     for unit, (probability, least, most) in COMPANIONS.get(name, {}).items():
         if rng.random() < probability:
             peaks[AU_INDEX[unit]] = strength * rng.uniform(least, most)
-    peaks[AU_INDEX[45]] = 0  # blinks are drawn apart, as events
+    peaks[AU_INDEX[45]] = 0     # blinks are drawn apart, as events
     return peaks

@@ -2,6 +2,8 @@
 
 They say what a careful observer would, in several wordings, and name no emotion.
 """
+from __future__ import annotations
+
 import json
 from pathlib import Path
 
@@ -53,8 +55,8 @@ def write_demo_captions(root: Path, seed: int = 0) -> int:
     """Write ``captions.jsonl`` of a set made by :func:`~mmdfer.synthetic.make_dataset`.
 
     Args:
-        root: The set's folder, with ``clips.jsonl``.
-        seed: Chooses the wordings; the same seed gives the same bytes.
+        root: the set's folder, with ``clips.jsonl``.
+        seed: chooses the wordings; the same seed gives the same bytes.
 
     Returns:
         Number of captions.
@@ -70,9 +72,9 @@ def describe(note: dict, rng: np.random.Generator) -> str:
     """The caption of a clip.
 
     Args:
-        note: Its line of ``clips.jsonl``: ``peaks`` of the units, ``onset``, ``apex`` and ``offset`` of the movement
+        note: its line of ``clips.jsonl``: ``peaks`` of the units, ``onset``, ``apex`` and ``offset`` of the movement
             (frames, or none in a clip that moves nothing), and ``n_frames``.
-        rng: Draws the wording.
+        rng: draws the wording.
     """
     if note['onset'] is None:
         # A face at rest: weak movements of a few units, without a common time course.

@@ -1,5 +1,6 @@
-"""Some classes of a synthetic set as class folders, a set of its own for
-:class:`~mmdfer.datasets.VideoFolderDataset`."""
+"""Some classes of a synthetic set as class folders, for :class:`~mmdfer.datasets.VideoFolderDataset`."""
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ def write_class_folders(root: Path, names: Sequence[str]) -> int:
     """Link all clips of these classes as ``by_class/test/<class>/<clip>``; links of an earlier call are replaced.
 
     Args:
-        root: The set's folder, made by :func:`~mmdfer.synthetic.make_dataset`.
-        names: Class names.
+        root: the set's folder, made by :func:`~mmdfer.synthetic.make_dataset`.
+        names: class names.
 
     Returns:
         Number of clips.

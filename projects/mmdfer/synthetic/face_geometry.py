@@ -1,10 +1,10 @@
 """The face as polygons: identity and action units in, outlines and skin folds out.
 
-Everything is drawn on the plane of a face seen from the front (face units, see
-:mod:`~mmdfer.synthetic.identity`); the renderer turns the points in space afterwards. An
-action unit's intensity is (T, 2, 1): frames, the picture's left and right side, and an axis for the
-points of a curve.
+Everything is drawn on the plane of a face seen from the front (face units, see :mod:`~mmdfer.synthetic.identity`); the
+renderer turns the points in space afterwards. An action unit's intensity is (T, 2, 1): frames, the picture's left and
+right side, and an axis for the points of a curve.
 """
+from __future__ import annotations
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from .outlines import FaceParts, band, closed, ellipse, smooth, stack
 
 Units = dict[int, np.ndarray]
 
-SIDES = np.array([[[-1.0], [1.0]]])  # (1, 2, 1)
+SIDES = np.array([[[-1.0], [1.0]]])     # (1, 2, 1)
 _U = np.linspace(-1, 1, 13)
 _LID = (1 - _U**2)**0.7
 _LIP = (1 - _U**2)**0.75
@@ -26,7 +26,7 @@ def build_face(who: Identity, units: np.ndarray, gaze: np.ndarray) -> FaceParts:
     """Outline a face over a clip.
 
     Args:
-        who: The subject.
+        who: the subject.
         units: (T, 2, len(ACTION_UNITS)) intensities on the picture's left and right side.
         gaze: (T, 2) horizontal and vertical direction of the eyes in [-1, 1].
     """
@@ -66,7 +66,7 @@ def _head(parts: FaceParts, who: Identity, au: Units) -> None:
     parts.add('concha', ellipse(SIDES * (who.face_width + 0.035), -0.02, 0.035, 0.1))
     for name, polygon in hair_outlines(who, outline[0]):
         parts.add(name, polygon)
-    rim = outline[:, 4:13]  # the jaw, from the right to the left ear
+    rim = outline[:, 4:13]      # the jaw, from the right to the left ear
     if who.beard == 'full':
         inner = np.array([(-0.6, 0.3), (-0.45, 0.46), (0, 0.42), (0.45, 0.46), (0.6, 0.3)])
         inner = np.broadcast_to(inner * (who.face_width / 0.75, 1), (parts.n_frames, 5, 2))
@@ -82,14 +82,12 @@ def _head(parts: FaceParts, who: Identity, au: Units) -> None:
         parts.fold(stack(0.34 * across, height + 0.03 * across**2), 0.035,
                    (0.42 - 0.06 * index) * raised**1.2 + 0.1 * who.age)
     t = np.linspace(0, 1, 5)
-    parts.fold(stack(SIDES * (0.06 - 0.02 * t), who.brow_y - 0.1 + 0.2 * t), 0.04,
-               0.6 * au[4] + 0.06 * who.age)
+    parts.fold(stack(SIDES * (0.06 - 0.02 * t), who.brow_y - 0.1 + 0.2 * t), 0.04, 0.6 * au[4] + 0.06 * who.age)
     parts.blob(0.0, who.brow_y + 0.03, 0.13, 0.1, 0.16 * _both(au[4]))
     parts.blob(0.0, -0.55, 0.3, 0.12, -0.08)
     parts.blob(SIDES * (who.face_width - 0.08), -0.5, 0.1, 0.2, 0.12)
     parts.blob(0.0, 0.86 + 0.13 * jaw, 0.14, 0.07, -0.08)
-    parts.blob(0.0, who.mouth_y + 0.2 + 0.17 * jaw, 0.16, 0.05,
-               0.14 + 0.16 * _both(au[15]) + 0.12 * _both(au[23]))
+    parts.blob(0.0, who.mouth_y + 0.2 + 0.17 * jaw, 0.16, 0.05, 0.14 + 0.16 * _both(au[15]) + 0.12 * _both(au[23]))
 
 
 def _cheeks(parts: FaceParts, who: Identity, au: Units) -> None:
@@ -123,8 +121,7 @@ def _cheeks(parts: FaceParts, who: Identity, au: Units) -> None:
 def _nose(parts: FaceParts, who: Identity, au: Units) -> None:
     wrinkle, tip = au[9], who.nose_y
     lift, flare = 0.05 * wrinkle, 0.03 * wrinkle + 0.015 * au[12]
-    parts.add('nostril', ellipse(SIDES * (0.5 * who.nose_width + 0.4 * flare),
-                                 tip + 0.03 - 0.6 * lift, 0.034, 0.02))
+    parts.add('nostril', ellipse(SIDES * (0.5 * who.nose_width + 0.4 * flare), tip + 0.03 - 0.6 * lift, 0.034, 0.02))
     t = np.linspace(-0.6, 1, 7)
     wing = who.nose_width + flare - 0.05 * np.maximum(t, 0)**2 - 0.02 * (t < -0.3)
     parts.fold(stack(SIDES * wing, tip - 0.015 - lift + 0.055 * t), 0.035, 0.34 + 0.25 * wrinkle)
@@ -142,12 +139,11 @@ def _nose(parts: FaceParts, who: Identity, au: Units) -> None:
 
 
 def _mouth(parts: FaceParts, who: Identity, au: Units) -> None:
-    jaw, part, tight = _both(au[26]), _both(au[25]), _both(au[23])  # (T, 1) each
+    jaw, part, tight = _both(au[26]), _both(au[25]), _both(au[23])      # (T, 1) each
     snarl, lower_down, smile = _both(au[9]), _both(au[16]), _both(au[12])
     half = (who.mouth_width + 0.095 * au[12] + 0.1 * au[20] + 0.015 * au[15]
-            - 0.05 * au[23] - 0.05 * au[26]).clip(0.12)  # (T, 2, 1)
-    corner_y = (who.mouth_y - who.mouth_bend - 0.15 * au[12] + 0.17 * au[15] + 0.02 * au[20]
-                + 0.05 * au[26])
+            - 0.05 * au[23] - 0.05 * au[26]).clip(0.12)     # (T, 2, 1)
+    corner_y = (who.mouth_y - who.mouth_bend - 0.15 * au[12] + 0.17 * au[15] + 0.02 * au[20] + 0.05 * au[26])
     t = np.linspace(-1, 1, 5)
     parts.fold(stack(SIDES * (half + 0.012), corner_y + 0.04 * t), 0.035,
                0.2 + 0.3 * au[12] + 0.2 * au[20] + 0.25 * au[23])
@@ -190,10 +186,9 @@ def _mouth(parts: FaceParts, who: Identity, au: Units) -> None:
 def _eyes(parts: FaceParts, who: Identity, au: Units, gaze: np.ndarray) -> None:
     shut = au[45].clip(0, 1)
     opening = 1 + 0.95 * au[5] - 0.38 * au[7] - 0.14 * au[6] - 0.1 * au[4]
-    down = 0.62 * who.eye_open * (1 - 0.75 * au[7] - 0.55 * au[6] - 0.2 * au[12]
-                                  + 0.25 * au[5]).clip(0.05)
-    up = who.eye_open * np.maximum(opening, 0.25) * (1 - shut) - 0.8 * down * shut  # (T, 2, 1)
-    x = SIDES * (who.eye_x + who.eye_width * _U)  # from the inner corner outwards
+    down = 0.62 * who.eye_open * (1 - 0.75 * au[7] - 0.55 * au[6] - 0.2 * au[12] + 0.25 * au[5]).clip(0.05)
+    up = who.eye_open * np.maximum(opening, 0.25) * (1 - shut) - 0.8 * down * shut      # (T, 2, 1)
+    x = SIDES * (who.eye_x + who.eye_width * _U)    # from the inner corner outwards
     line = who.eye_y - who.eye_tilt * _U
     upper, lower = line - up * _LID, line + down * _LID
 
@@ -201,7 +196,7 @@ def _eyes(parts: FaceParts, who: Identity, au: Units, gaze: np.ndarray) -> None:
                             stack(x, np.maximum(upper, line))))
     parts.add('eye_white', closed(stack(x, upper), stack(x, lower)))
 
-    look_x, look_y = 0.06 * gaze[:, None, :1], 0.03 * gaze[:, None, 1:]  # (T, 1, 1) each
+    look_x, look_y = 0.06 * gaze[:, None, :1], 0.03 * gaze[:, None, 1:]     # (T, 1, 1) each
 
     def disc(radius: float, dx: float = 0.0, dy: float = 0.0) -> np.ndarray:
         """A disc on the eyeballs, cut off by the lids: (T, 2, 16, 2)."""
@@ -239,12 +234,11 @@ def _glasses(parts: FaceParts, who: Identity) -> None:
 
 
 def _brows(parts: FaceParts, who: Identity, au: Units) -> None:
-    v = np.linspace(0, 1, 9)  # from the inner to the outer end
+    v = np.linspace(0, 1, 9)    # from the inner to the outer end
     inner, outer = (1 - v)**1.2, np.sin(0.5 * np.pi * v)**1.5
     length = who.brow_length * 2.15 * who.eye_width
     x = who.eye_x - 0.5 * length + length * v - 0.06 * au[4] * inner
-    rest = (who.brow_y + who.brow_tilt * (2 * v - 1)
-            - who.brow_arch * np.sin(np.pi * v**1.3) * 1.4)
+    rest = (who.brow_y + who.brow_tilt * (2 * v - 1) - who.brow_arch * np.sin(np.pi * v**1.3) * 1.4)
     y = (rest - 0.18 * au[1] * inner - 0.15 * au[2] * outer - 0.02 * au[5]
          + au[4] * (0.045 + 0.095 * inner) + 0.05 * au[9] * inner + 0.012 * au[6])
     half = 0.5 * who.brow_thickness * np.array([0.75, 1, 1, 1, 0.95, 0.85, 0.7, 0.5, 0.2])

@@ -1,8 +1,9 @@
-"""Draws a clip: polygons of a face, turned in space, painted, lit and seen by a camera.
+"""A clip drawn: polygons of a face, turned in space, painted, lit and seen by a camera.
 
-Painted at twice the frame's size with antialiased OpenCV polygons, then shaded (folds, relief, one
-light) and reduced; about a millisecond a frame of 64 pixels.
+Painted at twice the frame's size with antialiased OpenCV polygons, then shaded (folds, relief, one light) and reduced;
+about a millisecond a frame of 64 pixels.
 """
+from __future__ import annotations
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ FACE_UNIT = 0.46
 CENTRE = (0.5, 0.48)
 """Place of the face's centre in the frame, without shift."""
 
-SHIFT = 4  # fractional bits of OpenCV's polygon coordinates
+SHIFT = 4       # fractional bits of OpenCV's polygon coordinates
 _SKIN = ('hair_back', 'ear', 'concha', 'face', 'stubble', 'mole', 'beard', 'nostril', 'lid',
          'eye_white', 'iris', 'pupil', 'glint', 'lash', 'brow', 'mouth_inside', 'tongue', 'teeth',
          'upper_lip', 'lower_lip', 'mouth_line')
@@ -30,17 +31,15 @@ _OVER_SKIN = ('hair', 'lock_dark', 'lock_light', 'glasses')
 Pose = dict[str, np.ndarray]
 
 
-def render_clip(who: Identity, scene: Scene, frames: np.ndarray, size: int,
-                rng: np.random.Generator) -> np.ndarray:
+def render_clip(who: Identity, scene: Scene, frames: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """Draw all frames of a clip.
 
     Args:
-        who: The subject.
-        scene: Background, light and camera.
-        frames: (T, len(COLUMNS)) parameters of the frames, see
-            :mod:`~mmdfer.synthetic.performance`.
-        size: Edge of the square frames in pixels.
-        rng: Source of the camera's noise.
+        who: the subject.
+        scene: background, light and camera.
+        frames: (T, len(COLUMNS)) parameters of the frames, see :mod:`~mmdfer.synthetic.performance`.
+        size: edge of the square frames in pixels.
+        rng: source of the camera's noise.
 
     Returns:
         (T, size, size, 3) uint8 frames, RGB.
@@ -68,7 +67,7 @@ def render_clip(who: Identity, scene: Scene, frames: np.ndarray, size: int,
 def split_frames(who: Identity, frames: np.ndarray) -> tuple[np.ndarray, Pose]:
     """Frames (T, len(COLUMNS)) as unit intensities (T, 2, units) on either side, and the pose."""
     units, pose = np.split(frames, [len(ACTION_UNITS)], axis=1)
-    sides = 1 + np.array([[1.0], [-1.0]]) * who.asymmetry  # (2, units)
+    sides = 1 + np.array([[1.0], [-1.0]]) * who.asymmetry       # (2, units)
     return (units[:, None] * sides).clip(0, 1.1), dict(zip(POSE, pose.T))
 
 
@@ -100,10 +99,10 @@ def project(parts: FaceParts, pose: Pose, edge: int) -> FaceParts:
     lists = list(parts.shapes.values())
     flat = [polygon for polygons in lists for polygon in polygons]
     flat += [polygon for polygon, _ in parts.folds + parts.relief]
-    points = np.concatenate(flat, axis=1)  # (T, N, 2)
+    points = np.concatenate(flat, axis=1)       # (T, N, 2)
     x, y = points[..., 0], points[..., 1]
-    depth = 0.8 * np.sqrt(np.maximum(1.05 - 0.95 * x * x - 0.5 * y * y, 0.02))  # the head's egg
-    depth += 0.2 * np.exp(-(x / 0.11)**2 - ((y - 0.17) / 0.2)**2)  # the nose
+    depth = 0.8 * np.sqrt(np.maximum(1.05 - 0.95 * x * x - 0.5 * y * y, 0.02))      # the head's egg
+    depth += 0.2 * np.exp(-(x / 0.11)**2 - ((y - 0.17) / 0.2)**2)       # the nose
     points = np.stack([x, y, depth], axis=-1) @ _rotation(pose)[..., :2]
     points *= (FACE_UNIT * edge * pose['scale'])[:, None, None]
     shift = np.stack([pose['shift_x'], pose['shift_y']], axis=-1)[:, None]
@@ -120,8 +119,7 @@ def project(parts: FaceParts, pose: Pose, edge: int) -> FaceParts:
 
 def _rotation(pose: Pose) -> np.ndarray:
     """(T, 3, 3) matrices R so that row vectors turn as p @ R: yaw, then pitch, then roll."""
-    (cy, sy), (cp, sp), (cr, sr) = ((np.cos(pose[axis]), np.sin(pose[axis]))
-                                    for axis in ('yaw', 'pitch', 'roll'))
+    (cy, sy), (cp, sp), (cr, sr) = ((np.cos(pose[axis]), np.sin(pose[axis])) for axis in ('yaw', 'pitch', 'roll'))
     zero, one = np.zeros_like(cy), np.ones_like(cy)
 
     def matrices(rows: list[list[np.ndarray]]) -> np.ndarray:
@@ -132,8 +130,7 @@ def _rotation(pose: Pose) -> np.ndarray:
             @ matrices([[cr, sr, zero], [-sr, cr, zero], [zero, zero, one]]))
 
 
-def _paint(canvas: np.ndarray, parts: FaceParts, t: int, colours: dict[str, Colour],
-           names: tuple[str, ...]) -> None:
+def _paint(canvas: np.ndarray, parts: FaceParts, t: int, colours: dict[str, Colour], names: tuple[str, ...]) -> None:
     for name in names:
         for polygon in parts.shapes.get(name, ()):
             cv2.fillPoly(canvas, [polygon[t]], colours[name], cv2.LINE_AA, SHIFT)
@@ -150,16 +147,15 @@ def _paint_body(canvas: np.ndarray, colours: dict[str, Colour], pose: Pose, who:
         cv2.fillPoly(canvas, [outline], colours[name], cv2.LINE_AA, SHIFT)
 
 
-def _strokes(marks: list[tuple[np.ndarray, np.ndarray]], t: int, edge: int, halvings: int,
-             blur: float) -> np.ndarray:
+def _strokes(marks: list[tuple[np.ndarray, np.ndarray]], t: int, edge: int, halvings: int, blur: float) -> np.ndarray:
     """(edge, edge) uint8 factor of the marks in frame ``t``, 128 on untouched skin.
 
     Args:
-        marks: Polygons and their strengths.
-        t: Index of the frame.
-        edge: Edge of the layer.
-        halvings: How often the layer is half as large as the canvas of the polygons.
-        blur: Standard deviation of the softening, in pixels of the layer.
+        marks: polygons and their strengths.
+        t: index of the frame.
+        edge: edge of the layer.
+        halvings: how often the layer is half as large as the canvas of the polygons.
+        blur: standard deviation of the softening, in pixels of the layer.
     """
     layer = np.full((edge, edge), 128, np.uint8)
     for polygon, strength in marks:
@@ -169,8 +165,7 @@ def _strokes(marks: list[tuple[np.ndarray, np.ndarray]], t: int, edge: int, halv
     return cv2.GaussianBlur(layer, (0, 0), blur)
 
 
-def _shade(canvas: np.ndarray, folds: np.ndarray, relief: np.ndarray, scene: Scene,
-           pose: Pose) -> np.ndarray:
+def _shade(canvas: np.ndarray, folds: np.ndarray, relief: np.ndarray, scene: Scene, pose: Pose) -> np.ndarray:
     """The canvas (edge, edge, 3), multiplied by folds, relief and light."""
     edge = canvas.shape[0]
     small = edge // 4
@@ -194,8 +189,7 @@ def _light(edge: int, scene: Scene, pose: Pose) -> np.ndarray:
     return (pose['light'] * factor).astype(np.float32)
 
 
-def _photograph(canvas: np.ndarray, scene: Scene, size: int,
-                rng: np.random.Generator) -> np.ndarray:
+def _photograph(canvas: np.ndarray, scene: Scene, size: int, rng: np.random.Generator) -> np.ndarray:
     """Reduce the canvas to (size, size, 3) and add the camera's blur, exposure and noise."""
     frame = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
     if scene.blur > 0:

@@ -1,18 +1,19 @@
 """Hair outlines of the styles named in :data:`~mmdfer.synthetic.identity.HAIR_STYLES`."""
+from __future__ import annotations
 
 import numpy as np
 
 from .identity import Identity
 from .outlines import band, smooth
 
-_ACROSS = np.linspace(1, -1, 11)  # hairlines run from the right temple to the left one
+_ACROSS = np.linspace(1, -1, 11)    # hairlines run from the right temple to the left one
 
 
 def hair_outlines(who: Identity, head: np.ndarray) -> list[tuple[str, np.ndarray]]:
     """Polygons of the hair behind and before the head.
 
     Args:
-        who: The subject.
+        who: the subject.
         head: (16, 2) outline of the head, clockwise from the crown.
 
     Returns:
@@ -20,7 +21,7 @@ def hair_outlines(who: Identity, head: np.ndarray) -> list[tuple[str, np.ndarray
     """
     if who.hair_style == 'bald':
         return []
-    skull = head[np.r_[-3:0, 0:4]]  # from the left temple over the crown to the right temple
+    skull = head[np.r_[-3:0, 0:4]]      # from the left temple over the crown to the right temple
     skull = skull * (1 + 0.4 * who.hair_volume, 1 + who.hair_volume)
     sides = np.array([(0.9, 0.0), (-0.9, 0.0)]) * (who.face_width, 1)
     if who.hair_style == 'curly':

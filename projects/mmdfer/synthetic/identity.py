@@ -1,8 +1,10 @@
 """Who is seen: the fixed traits of a face, drawn once a subject.
 
-Lengths are in face units: the face's centre is (0, 0), x to the right, y down, and the chin lies
-near y = 1. Colours are RGB in [0, 255].
+Lengths are in face units: the face's centre is (0, 0), x to the right, y down, and the chin lies near y = 1. Colours
+are RGB in [0, 255].
 """
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +15,8 @@ Colour = tuple[float, float, float]
 
 _SKINS = np.array([(246, 218, 200), (236, 198, 170), (219, 174, 140), (192, 143, 108),
                    (158, 112, 84), (124, 86, 66)], float)
-_HAIRS = np.array([(28, 24, 24), (50, 36, 28), (88, 58, 38), (126, 74, 42), (190, 150, 92),
-                   (150, 148, 146)], float)
-_IRISES = np.array([(60, 38, 24), (88, 58, 32), (92, 110, 66), (82, 118, 150), (110, 124, 130)],
-                   float)
+_HAIRS = np.array([(28, 24, 24), (50, 36, 28), (88, 58, 38), (126, 74, 42), (190, 150, 92), (150, 148, 146)], float)
+_IRISES = np.array([(60, 38, 24), (88, 58, 32), (92, 110, 66), (82, 118, 150), (110, 124, 130)], float)
 HAIR_STYLES = ('short', 'side', 'fringe', 'long', 'receding', 'curly', 'bald')
 BEARDS = ('none', 'stubble', 'moustache', 'full')
 
@@ -70,8 +70,7 @@ def sample_identity(rng: np.random.Generator) -> Identity:
     def colour(palette: np.ndarray, spread: float) -> np.ndarray:
         place = rng.uniform(0, len(palette) - 1)
         low = int(place)
-        mixed = palette[low] + (place - low) * (palette[min(low + 1, len(palette) - 1)]
-                                                - palette[low])
+        mixed = palette[low] + (place - low) * (palette[min(low + 1, len(palette) - 1)] - palette[low])
         return np.clip(mixed * rng.normal(1, spread, 3), 12, 250)
 
     skin = colour(_SKINS, 0.02)

@@ -2,9 +2,11 @@
 
 They need no face detector and are exact, so they also say how well a detector reads the drawn faces.
 """
-import multiprocessing
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from ..face.boxes import box_of
 from ..face.mesh import paint_outlines
 from ..face.store import FOUND, MAP_EDGE, ClipFaces, maps_path, save_faces
+from ..workers import in_processes
 from .action_units import AU_INDEX
 from .drawing import clip_geometry
 from .face_geometry import build_face
@@ -34,23 +37,20 @@ def write_maps(out: Path, options: Options, workers: int = 1,
     """Write the maps of a set's clips and videos beside them.
 
     Args:
-        out: The set's folder, made by :func:`~mmdfer.synthetic.make_dataset` with these options.
-        options: What the set was drawn with.
-        workers: Number of processes.
-        progress: Wraps the finished clips, given with their number, for a progress bar.
+        out: the set's folder, made by :func:`~mmdfer.synthetic.make_dataset` with these options.
+        options: what the set was drawn with.
+        workers: number of processes.
+        progress: wraps the finished clips, given with their number, for a progress bar.
 
     Returns:
         Number of files written.
     """
-    tasks = [(out, item, options) for item in plan_clips(options) + plan_videos(options)]
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context('fork' if 'fork' in methods else 'spawn')
-    with ProcessPoolExecutor(workers, context) as pool:
-        return sum(1 for _ in progress(pool.map(_write_clip_maps, tasks, chunksize=8), len(tasks)))
+    items = plan_clips(options) + plan_videos(options)
+    with closing(in_processes(partial(_write_clip_maps, Path(out), options), items, workers)) as written:
+        return sum(1 for _ in progress(written, len(items)))
 
 
-def _write_clip_maps(task: tuple[Path, Item, Options]) -> None:
-    out, item, options = task
+def _write_clip_maps(out: Path, options: Options, item: Item) -> None:
     if item.stream == 'video':
         clip, edge = out / f'videos/{item.name}_{item.number}.mp4', max(VIDEO_SIZE, options.size)
     else:

@@ -1,8 +1,10 @@
 """Polygons of a face over the frames of a clip, and the strokes they are made of.
 
-All T frames are outlined at once. A curve of n points is (T, n, 2), or (n, 2) if it does not move;
-parts that come in pairs are (T, 2, n, 2), side 0 left in the picture (x < 0), side 1 right.
+All T frames are outlined at once. A curve of n points is (T, n, 2), or (n, 2) if it does not move; parts that come in
+pairs are (T, 2, n, 2), side 0 left in the picture (x < 0), side 1 right.
 """
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,11 +17,11 @@ class FaceParts:
     """Polygons of a clip in face units.
 
     Args:
-        n_frames: Number of frames T.
-        shapes: Part name to polygons (T, n, 2), painted in a flat colour.
-        folds: Polygons (T, n, 2) of fine skin folds with their strength (T,); strength > 0 darkens,
-            < 0 lightens, by that share.
-        relief: The same for soft forms of the skin: sockets, cheeks, sides of the nose.
+        n_frames: number of frames T.
+        shapes: part name to polygons (T, n, 2), painted in a flat colour.
+        folds: polygons (T, n, 2) of fine skin folds with their strength (T,); strength > 0 darkens, < 0 lightens, by
+            that share.
+        relief: the same for soft forms of the skin: sockets, cheeks, sides of the nose.
     """
     n_frames: int
     shapes: dict[str, list[np.ndarray]] = field(default_factory=dict)
@@ -34,8 +36,7 @@ class FaceParts:
         """Add a fold along a curve; ``strength`` broadcasts to (T, 1) or, for pairs, (T, 2, 1)."""
         self._mark(self.folds, band(curve, width), strength)
 
-    def blob(self, x: np.ndarray, y: np.ndarray, rx: float, ry: float,
-             strength: np.ndarray) -> None:
+    def blob(self, x: np.ndarray, y: np.ndarray, rx: float, ry: float, strength: np.ndarray) -> None:
         """Add a soft ellipse; x, y and ``strength`` broadcast to (T, 1) or (T, 2, 1)."""
         self._mark(self.relief, ellipse(x, y, rx, ry), strength)
 
@@ -47,8 +48,7 @@ class FaceParts:
     def _mark(self, target: list, polygons: np.ndarray, strength: np.ndarray) -> None:
         singles = self._single(polygons)
         strength = np.asarray(strength, float)
-        sides = ([strength[:, 0], strength[:, 1]] if strength.ndim == 3
-                 else [strength] * len(singles))
+        sides = ([strength[:, 0], strength[:, 1]] if strength.ndim == 3 else [strength] * len(singles))
         for polygon, value in zip(singles, sides):
             target.append((polygon, np.broadcast_to(value.reshape(-1), self.n_frames)))
 
@@ -85,5 +85,5 @@ def smooth(points: np.ndarray) -> np.ndarray:
     square = 2 * before - 5 * points + 4 * after - beyond
     cube = 3 * (points - after) + beyond - before
     curve = np.stack([points + 0.5 * (t * slope + t**2 * square + t**3 * cube)
-                      for t in (0, 0.25, 0.5, 0.75)], axis=-2)  # (..., n, 4, 2)
+                      for t in (0, 0.25, 0.5, 0.75)], axis=-2)      # (..., n, 4, 2)
     return curve.reshape(*points.shape[:-2], -1, 2)

@@ -1,8 +1,10 @@
 """What a face does during a clip: one row of parameters a frame.
 
-The whole of a frame that changes with time is a row of :data:`COLUMNS`: action units, head pose,
-gaze and the light's drift. Everything that stays is the identity (who) and the scene (where).
+The whole of a frame that changes with time is a row of :data:`COLUMNS`: action units, head pose, gaze and the light's
+drift. Everything that stays is the identity (who) and the scene (where).
 """
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,7 +31,7 @@ class Performance:
         frames: (T, len(COLUMNS)) parameters a frame.
         envelope: (T,) intensity of the expression, 0 at rest and 1 at the apex.
         peaks: (len(ACTION_UNITS),) drawn peak intensities.
-        expressive: Whether the class moves any unit at all (all but neutral).
+        expressive: whether the class moves any unit at all (all but neutral).
     """
     frames: np.ndarray
     envelope: np.ndarray
@@ -44,7 +46,7 @@ class Performance:
         active = np.flatnonzero(self.envelope > 0.1)
         return dict(onset=int(active[0]), apex=int(self.envelope.argmax()), offset=int(active[-1]))
 
-    def reversed(self) -> 'Performance':
+    def reversed(self) -> Performance:
         """The same performance played backwards."""
         return replace(self, frames=self.frames[::-1].copy(), envelope=self.envelope[::-1].copy())
 
@@ -53,9 +55,9 @@ def sample_performance(name: str, n_frames: int, rng: np.random.Generator) -> Pe
     """Draw a performance of class ``name``; a fear is a surprise, drawn alike and reversed.
 
     Args:
-        name: One of :data:`~mmdfer.synthetic.action_units.CLASSES`.
-        n_frames: Number of frames T.
-        rng: Source of all randomness.
+        name: one of :data:`~mmdfer.synthetic.action_units.CLASSES`.
+        n_frames: number of frames T.
+        rng: source of all randomness.
     """
     if name == 'fear':
         return sample_performance('surprise', n_frames, rng).reversed()
@@ -64,7 +66,7 @@ def sample_performance(name: str, n_frames: int, rng: np.random.Generator) -> Pe
     course = sample_time_course(name, rng)
     peaks = sample_peaks(name, rng)
     lags = rng.uniform(-0.02, 0.02, len(ACTION_UNITS))
-    units = course(time[:, None] - lags) * peaks  # (T, units)
+    units = course(time[:, None] - lags) * peaks    # (T, units)
     units += _idle(time, len(ACTION_UNITS), rng)
     units[:, AU_INDEX[45]] = _blinks(n_frames, rng)
 
@@ -79,7 +81,7 @@ def _drift(time: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray
     frequency = rng.uniform(0.2, 1.2, (2, width))
     phase = rng.uniform(0, 2 * np.pi, (2, width))
     gain = rng.normal(0, 0.7, (2, width))
-    waves = np.sin(2 * np.pi * frequency * time[:, None, None] + phase)  # (T, 2, width)
+    waves = np.sin(2 * np.pi * frequency * time[:, None, None] + phase)     # (T, 2, width)
     return (gain * waves).sum(1)
 
 

@@ -1,4 +1,7 @@
 """Who plays what: the subjects, labels and folds of a set, before anything is drawn."""
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 
@@ -15,7 +18,7 @@ CLASS_SHARE = np.array([16, 14, 18, 15, 13, 11, 13])
 RAFDB_LABEL = {name: 1 + RAFDBDataset.METAINFO['classes'].index(find_emotion(name).noun) for name in CLASSES}
 """RAF-DB's 1-based label of each class."""
 
-STATIC_TEST_DIVISOR = 10  # a tenth as many test as training pictures
+STATIC_TEST_DIVISOR = 10    # a tenth as many test as training pictures
 PICTURES_A_SUBJECT = 20
 PICTURES_A_SITTING = 10
 
@@ -28,12 +31,12 @@ class Options:
     """What decides every byte of a set.
 
     Args:
-        seed: Seed of all randomness.
-        subjects: Number of subjects in the clips, at least 5.
-        clips: Number of clips, at least 35 and no less than ``subjects``.
-        static: Number of training pictures of the static set (0: none); a tenth more for its test.
-        size: Edge of the square frames in pixels.
-        sixteen: Whether the folder of 16 frames a clip is written too.
+        seed: seed of all randomness.
+        subjects: number of subjects in the clips, at least 5.
+        clips: number of clips, at least 35 and no less than ``subjects``.
+        static: number of training pictures of the static set (0: none); a tenth more for its test.
+        size: edge of the square frames in pixels.
+        sixteen: whether the folder of 16 frames a clip is written too.
     """
     seed: int = 0
     subjects: int = 90
@@ -63,10 +66,10 @@ class Item:
     Args:
         stream: ``'clip'``, ``'static'`` or ``'video'``; with ``number`` it seeds the item.
         number: 1-based number within the stream.
-        subject: Number of the subject, unique in the whole set.
-        name: Class name.
+        subject: number of the subject, unique in the whole set.
+        name: class name.
         fold: 1-based fold whose test set holds the clip; 0 outside the folds.
-        test: Whether a static picture belongs to the test list.
+        test: whether a static picture belongs to the test list.
     """
     stream: str
     number: int
@@ -117,8 +120,7 @@ def plan_static(options: Options) -> list[Item]:
         rng = np.random.default_rng([options.seed, STREAM['plan'], 1 + test])
         names = rng.permutation(np.resize(np.array(CLASSES, object), count))
         for index, name in enumerate(names):
-            items.append(Item('static', len(items) + 1, subject + index // PICTURES_A_SUBJECT,
-                              str(name), test=test))
+            items.append(Item('static', len(items) + 1, subject + index // PICTURES_A_SUBJECT, str(name), test=test))
         subject += -(-count // PICTURES_A_SUBJECT)
     return items
 
@@ -131,11 +133,9 @@ def sittings(items: list[Item]) -> list[list[Item]]:
 
 def plan_videos(options: Options) -> list[Item]:
     """One video a class, of subjects that are in no list."""
-    return [Item('video', 90001 + index, 900001 + index, name)
-            for index, name in enumerate(CLASSES)]
+    return [Item('video', 90001 + index, 900001 + index, name) for index, name in enumerate(CLASSES)]
 
 
-def fold_lists(clips: list[Item], fold: int) -> tuple[list[Item], list[Item]]:
+def fold_lists(clips: Sequence[Item], fold: int) -> tuple[list[Item], list[Item]]:
     """Training and test clips of a 1-based fold."""
-    return ([clip for clip in clips if clip.fold != fold],
-            [clip for clip in clips if clip.fold == fold])
+    return ([clip for clip in clips if clip.fold != fold], [clip for clip in clips if clip.fold == fold])

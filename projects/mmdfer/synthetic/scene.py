@@ -1,4 +1,6 @@
 """Where a face is seen: background, light and camera, drawn once a clip."""
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import cv2
@@ -12,13 +14,13 @@ class Scene:
     Args:
         background: (16, 16, 3) float32 RGB picture, enlarged to the frame.
         clothes: RGB colour of the shirt.
-        light: Unit vector towards the light; x right, y down, z to the camera.
-        ambient: Share of the light that comes from everywhere, in [0, 1].
-        gain: Exposure, one factor a colour channel (RGB).
-        gamma: Exponent of the camera's curve.
-        blur: Standard deviation of the camera's blur, in shares of the frame.
-        noise: Standard deviation of the camera's noise, in grey levels of 255.
-        jpeg_quality: Quality of the written JPEG files.
+        light: unit vector towards the light; x right, y down, z to the camera.
+        ambient: share of the light that comes from everywhere, in [0, 1].
+        gain: exposure, one factor a colour channel (RGB).
+        gamma: exponent of the camera's curve.
+        blur: standard deviation of the camera's blur, in shares of the frame.
+        noise: standard deviation of the camera's noise, in grey levels of 255.
+        jpeg_quality: quality of the written JPEG files.
     """
     background: np.ndarray
     clothes: tuple[float, float, float]

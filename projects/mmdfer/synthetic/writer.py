@@ -1,4 +1,4 @@
-"""Writes a synthetic set in DFEW's layout, its static part in RAF-DB's.
+"""A synthetic set on the disk: DFEW's layout, and RAF-DB's for its static part.
 
 Layout under the output folder::
 
@@ -12,17 +12,20 @@ Layout under the output folder::
 
 The folder names are DFEW's own and do not tell the frames' size.
 """
+from __future__ import annotations
+
 import json
-import multiprocessing
-import shutil
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from ..files import remove_partials, whole_folder
+from ..workers import in_processes
 from .action_units import ACTION_UNITS, CLASSES
 from .drawing import draw_clip, draw_sitting
 from .performance import Performance
@@ -40,45 +43,52 @@ VIDEO_FPS = 25
 VIDEO_SIZE = 224
 
 Annotation = dict[str, Any]
-Task = tuple[Path, list[Item], Options]
-Progress = Callable[[Iterable[list[Annotation]], int], Iterable[list[Annotation]]]
+Progress = Callable[[Iterable, int], Iterable]
 
 
 def make_dataset(out: Path, options: Options, workers: int = 1, overwrite: bool = False,
-                 progress: Progress | None = None) -> bool:
+                 progress: Progress = lambda items, total: items) -> bool:
     """Draw a set and write it to ``out``, whole or not at all.
 
     Args:
-        out: Folder to make. The work is done in ``<out>.partial``, which is renamed at the end.
-        options: What to draw; the same options give the same bytes.
-        workers: Number of processes; it changes the time alone.
-        overwrite: Replace a synthetic set that was made with other options.
-        progress: Wraps the finished tasks, given with their number, for a progress bar.
+        out: folder to make.
+        options: what to draw; the same options give the same bytes.
+        workers: processes; they change the time alone.
+        overwrite: replace a synthetic set that was made with other options.
+        progress: wraps the finished drawings, given with their number, for a progress bar.
 
     Returns:
-        False if ``out`` already holds exactly this set, True if it was written now.
+        ``False`` if ``out`` already holds exactly this set, ``True`` if it was written now.
 
     Raises:
-        FileExistsError: ``out`` or its work folder holds something else.
+        FileExistsError: if ``out`` holds something else.
     """
+    out = Path(out)
     if _is_done(out, options, overwrite):
         return False
-    partial = out.with_name(out.name + '.partial')
-    _start_partial(partial, options)
     clips, pictures, videos = plan_clips(options), plan_static(options), plan_videos(options)
-    _make_folders(partial, clips, options)
     groups = [[item] for item in clips] + sittings(pictures) + [[item] for item in videos]
-    done = _draw_all([(partial, group, options) for group in groups], workers)
-    notes = [note for group in (progress or _silent)(done, len(groups)) for note in group]
-
-    _write_fold_lists(partial, clips)
-    _write_static_list(partial, pictures, options)
-    _write_notes(partial, notes, options)
-    (partial / 'unfinished.json').unlink()
-    if out.exists():
-        shutil.rmtree(out)
-    partial.rename(out)
+    remove_partials(out.parent, out.name)
+    with whole_folder(out, durable=False) as folder:        # it can be drawn again
+        _make_folders(folder, clips, options)
+        done = in_processes(partial(_draw_and_write, folder, options), groups, workers)
+        with closing(done), _one_thread_of_opencv():
+            notes = [note for group in progress(done, len(groups)) for note in group]
+        _write_fold_lists(folder, clips)
+        _write_static_list(folder, pictures, options)
+        _write_notes(folder, notes, options)
     return True
+
+
+@contextmanager
+def _one_thread_of_opencv() -> Iterator[None]:
+    """Its threads gain nothing on pictures this small, and wait for each other on a busy machine."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _is_done(out: Path, options: Options, overwrite: bool) -> bool:
@@ -90,37 +100,22 @@ def _is_done(out: Path, options: Options, overwrite: bool) -> bool:
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict) or found.get('format') != FORMAT:
-        raise FileExistsError(f'{out} holds something other than a synthetic set, and --overwrite '
-                              'replaces only such a set: choose another --out')
+        raise FileExistsError(f'{out} holds something other than a synthetic set, and --overwrite replaces only such a '
+                              'set: choose another --out')
     if all(found.get(key) == value for key, value in _meta(options).items()):
         return True
     if not overwrite:
-        raise FileExistsError(f'{out} holds a synthetic set made with other options or by another '
-                              'version: choose another --out, or replace it with --overwrite')
+        raise FileExistsError(f'{out} holds a synthetic set made with other options or by another version: choose '
+                              'another --out, or replace it with --overwrite')
     return False
 
 
-def _start_partial(partial: Path, options: Options) -> None:
-    """Make the work folder; one left behind by an interrupted run is removed."""
-    if partial.exists():
-        if not (partial / 'unfinished.json').exists():
-            raise FileExistsError(f'{partial} is needed as work folder, but holds something else: '
-                                  'move it away, or choose another --out')
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
-    (partial / 'unfinished.json').write_text(json.dumps(_meta(options)), encoding='utf-8')
+def _meta(options: Options) -> dict[str, Any]:
+    return dict(format=FORMAT, version=VERSION, seed=options.seed, options=options.as_dict(), classes=list(CLASSES),
+                folds=N_FOLDS, n_clips=options.clips)
 
 
-def _meta(options: Options) -> dict[str, object]:
-    return dict(format=FORMAT, version=VERSION, seed=options.seed, options=options.as_dict(),
-                classes=list(CLASSES), folds=N_FOLDS, n_clips=options.clips)
-
-
-def _silent(groups: Iterable[list[Annotation]], _total: int) -> Iterable[list[Annotation]]:
-    return groups
-
-
-def _make_folders(root: Path, clips: list[Item], options: Options) -> None:
+def _make_folders(root: Path, clips: Sequence[Item], options: Options) -> None:
     folders = [LISTS.format(part=part) for part in ('train', 'test')] + ['videos']
     if options.static:
         folders += ['static/EmoLabel', PICTURES]
@@ -130,25 +125,8 @@ def _make_folders(root: Path, clips: list[Item], options: Options) -> None:
         (root / folder).mkdir(parents=True)
 
 
-def _draw_all(tasks: list[Task], workers: int) -> Iterable[list[Annotation]]:
-    # OpenCV's threads must end before a fork: a child that inherits their pool crashes.
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        if workers <= 1:
-            yield from map(_draw_and_write, tasks)
-            return
-        # Forked workers start at once; a spawned one imports the whole package first.
-        methods = multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context('fork' if 'fork' in methods else 'spawn')
-        with ProcessPoolExecutor(workers, context) as pool:
-            yield from pool.map(_draw_and_write, tasks, chunksize=4)
-    finally:
-        cv2.setNumThreads(threads)
-
-
-def _draw_and_write(task: Task) -> list[Annotation]:
-    root, items, options = task
+def _draw_and_write(root: Path, options: Options, items: Sequence[Item]) -> list[Annotation]:
+    """Draw a clip, a video or the pictures of a sitting, and tell what is in them."""
     item = items[0]
     if item.stream == 'static':
         performances, pictures, scene = draw_sitting(items, options)
@@ -171,8 +149,8 @@ def _draw_and_write(task: Task) -> list[Annotation]:
 
 def _annotate(item: Item, performance: Performance, n_frames: int) -> Annotation:
     peaks = performance.peaks.round(3).tolist()
-    return dict(stream=item.stream, id=item.number, subject=item.subject, label=item.label,
-                name=item.name, fold=item.fold, n_frames=n_frames,
+    return dict(stream=item.stream, id=item.number, subject=item.subject, label=item.label, name=item.name,
+                fold=item.fold, n_frames=n_frames,
                 peaks={f'AU{unit}': peak for unit, peak in zip(ACTION_UNITS, peaks) if peak > 0},
                 **performance.key_frames)
 
@@ -204,7 +182,7 @@ def _static_name(item: Item, options: Options) -> str:
     return f'train_{item.number:05d}'
 
 
-def _write_fold_lists(root: Path, clips: list[Item]) -> None:
+def _write_fold_lists(root: Path, clips: Sequence[Item]) -> None:
     for fold in range(1, N_FOLDS + 1):
         for part, rows in zip(('train', 'test'), fold_lists(clips, fold)):
             lines = ['video_name,label'] + [f'{row.number},{row.label}' for row in rows]
@@ -218,21 +196,18 @@ def _mixed_line_ends(lines: list[str], fold: int) -> str:
     The official lists mix them too, so a reader that knows one kind only fails here first.
     """
     ends = ('\r\n', '\n')
-    return ''.join(line + ends[index // 7 % 2 if fold == 5 else 1 - fold % 2]
-                   for index, line in enumerate(lines))
+    return ''.join(line + ends[index // 7 % 2 if fold == 5 else 1 - fold % 2] for index, line in enumerate(lines))
 
 
-def _write_static_list(root: Path, pictures: list[Item], options: Options) -> None:
+def _write_static_list(root: Path, pictures: Sequence[Item], options: Options) -> None:
     if pictures:
-        lines = [f'{_static_name(item, options)}.jpg {RAFDB_LABEL[item.name]}\n'
-                 for item in pictures]
+        lines = [f'{_static_name(item, options)}.jpg {RAFDB_LABEL[item.name]}\n' for item in pictures]
         (root / 'static/EmoLabel/list_patition_label.txt').write_bytes(''.join(lines).encode())
 
 
 def _write_notes(root: Path, notes: list[Annotation], options: Options) -> None:
     """Write ``clips.jsonl``, a line for each clip and video by number, and ``meta.json``."""
-    notes = sorted((note for note in notes if note['stream'] != 'static'),
-                   key=lambda note: note['id'])
+    notes = sorted((note for note in notes if note['stream'] != 'static'), key=lambda note: note['id'])
     lines = [json.dumps(note) + '\n' for note in notes]
     (root / 'clips.jsonl').write_text(''.join(lines), encoding='utf-8')
     meta = _meta(options)

@@ -23,21 +23,22 @@ FULL = 'full fine-tuning'
 
 
 def _tda(recurrence: str) -> dict:
-    return dict(adapters=[dict(type='TemporalDynamicAdapter', slot='ffn_out', recurrence=recurrence)])
+    return dict(adapters=dict(tda=dict(type='TemporalDynamicAdapter', slot='ffn_out', recurrence=recurrence)))
 
 
 # Backbone arguments of each row, and whether the frozen model must hand a gradient to its input.
 ROWS: dict[str, tuple[dict, bool]] = {
     FULL: (dict(freeze=False), False),
     'frozen, input gradient': (dict(), True),
-    'FE-Adapter': (dict(adapters=[dict(type='FEAdapter', slot='before_attn')]), False),
-    'ST-Adapter': (dict(adapters=[dict(type='STAdapter', slot='before_ffn')]), False),
-    'AIM': (dict(adapters=[
-        dict(type='BottleneckAdapter', slot='temporal_attn', skip=False),
-        dict(type='BottleneckAdapter', slot='attn_out'),
-        dict(type='BottleneckAdapter', slot='parallel_ffn', skip=False, scale=0.5)
-    ], temporal_embedding=16, tune_final_norm=True), False),
-    'bottleneck (vanilla)': (dict(adapters=[dict(type='BottleneckAdapter', slot='ffn_out', reduction=8)]), False),
+    'FE-Adapter': (dict(adapters=dict(fe=dict(type='FEAdapter', slot='before_attn'))), False),
+    'ST-Adapter': (dict(adapters=dict(st=dict(type='STAdapter', slot='before_ffn'))), False),
+    'AIM': (dict(adapters=dict(
+        temporal=dict(type='BottleneckAdapter', slot='temporal_attn'),
+        spatial=dict(type='BottleneckAdapter', slot='attn_out'),
+        mlp=dict(type='BottleneckAdapter', slot='parallel_ffn', scale=0.5)
+    ), temporal_embedding=16, tune_final_norm=True), False),
+    'bottleneck (vanilla)': (
+        dict(adapters=dict(ta=dict(type='BottleneckAdapter', slot='ffn_out', reduction=8))), False),
     'TDA, no recurrence': (_tda('none'), False),
     'TDA, RNN': (_tda('rnn'), False),
     'TDA, LSTM': (_tda('lstm'), False),

@@ -74,7 +74,8 @@ def test_a_file_gets_the_permissions_of_any_new_file(tmp_path):
     assert (tmp_path / 'whole').stat().st_mode == (tmp_path / 'plain').stat().st_mode
 
 
-@pytest.mark.parametrize('content, message', [('{"a": ', 'one.json: not JSON .*; remove it'), ('[1]', 'no JSON object')])
+@pytest.mark.parametrize('content, message',
+                         [('{"a": ', 'one.json: not JSON .*; remove it'), ('[1]', 'no JSON object')])
 def test_other_contents_are_refused_by_name(tmp_path, content, message):
     (tmp_path / 'one.json').write_text(content)
     with pytest.raises(ValueError, match=message):
@@ -345,7 +346,8 @@ def test_lines_can_be_taken_back(tmp_path):
 
 def test_the_file_of_files_is_light():
     code = ('import sys, importlib.util as u\n'
-            f's = u.spec_from_file_location("files", {files.__file__!r}); m = u.module_from_spec(s); sys.modules["files"] = m\n'
+            f's = u.spec_from_file_location("files", {files.__file__!r}); m = u.module_from_spec(s)\n'
+            'sys.modules["files"] = m\n'
             's.loader.exec_module(m)\n'
             'print([name for name in ("numpy", "torch", "mmengine", "fcntl") if name in sys.modules])')
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)

@@ -5,13 +5,16 @@ import os
 from collections.abc import Iterator
 
 FRAME_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff')
-VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.wmv', '.mpg', '.mpeg', '.flv', '.f4v', '.3gp', '.3g2',
+VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.wmv', '.mpg', '.mpeg', '.flv', '.f4v', '.3gp',
+                  '.3g2',
                   '.ts', '.mts', '.m2ts', '.vob', '.ogv', '.asf', '.divx', '.mxf')
 # Pictures and videos that no reader here reads.
-UNREAD_SUFFIXES = ('.gif', '.heic', '.heif', '.avif', '.jxl', '.jp2', '.psd', '.svg', '.raw', '.dng', '.cr2', '.cr3', '.nef',
+UNREAD_SUFFIXES = ('.gif', '.heic', '.heif', '.avif', '.jxl', '.jp2', '.psd', '.svg', '.raw', '.dng', '.cr2', '.cr3',
+                   '.nef',
                    '.arw', '.swf', '.rm', '.rmvb', '.braw', '.r3d', '.bik')
 # What systems put into folders beside what the user has there; hidden names are so too.
-_SYSTEM_NAMES = ('thumbs.db', 'ehthumbs.db', 'desktop.ini', 'icon\r', '__macosx', '@eadir', 'lost+found', '$recycle.bin',
+_SYSTEM_NAMES = ('thumbs.db', 'ehthumbs.db', 'desktop.ini', 'icon\r', '__macosx', '@eadir', 'lost+found',
+                 '$recycle.bin',
                  'system volume information')
 
 
@@ -20,7 +23,7 @@ def is_foreign(name: str) -> bool:
     return name.startswith('.') or name.lower() in _SYSTEM_NAMES
 
 
-def entries_of(folder: str | os.PathLike) -> Iterator[os.DirEntry]:
+def entries_of(folder: str | os.PathLike[str]) -> Iterator[os.DirEntry]:
     """What a folder holds, but for what is a system's own."""
     with os.scandir(folder) as entries:
         yield from (entry for entry in entries if not is_foreign(entry.name))

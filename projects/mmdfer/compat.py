@@ -246,7 +246,7 @@ def warn_about_two_mmcvs() -> bool:
     if len(found) < 2:
         return False
     warnings.warn(f'{" and ".join(found)} are both installed and share one folder: uninstall both, then '
-                  'install one of them again')
+                  'install one of them again', stacklevel=2)
     return True
 
 

@@ -1,4 +1,5 @@
-"""The config that a checkpoint carries, taken as data: nothing of it is run, and it builds parts of this toolbox alone."""
+"""The config that a checkpoint carries, taken as data: nothing of it is run, and it builds parts of this toolbox
+alone."""
 from __future__ import annotations
 
 import ast
@@ -82,15 +83,16 @@ def _check_parts(values: dict, path: str | os.PathLike) -> None:
             pending += [(top, name, one) for name, one in value.items()]
         elif isinstance(value, (list, tuple, set)):
             pending += [(top, key, one) for one in value]
-        elif key == 'type' and value not in known or key == '_scope_' and value not in SCOPES or key == 'trust_remote_code':
+        elif (key == 'type' and value not in known or key == '_scope_' and value not in SCOPES
+              or key == 'trust_remote_code'):
             raise _refusal(path, f'{key}={plain(value)!r}')
         elif top in BUILT and isinstance(value, str) and key not in (*_FILES, 'type') and _DOTTED.fullmatch(value):
             raise _refusal(path, f'{key}={plain(value)!r}')
 
 
 def _refusal(path: str | os.PathLike, entry: str) -> CheckpointError:
-    return CheckpointError(f'{path}: the config in it has {entry}, which is no part of this toolbox, and code from elsewhere '
-                           f'runs on no word of a checkpoint; {_REMEDY}')
+    return CheckpointError(f'{path}: the config in it has {entry}, which is no part of this toolbox, and code from '
+                           f'elsewhere runs on no word of a checkpoint; {_REMEDY}')
 
 
 def registered_names() -> set[str]:
@@ -101,8 +103,10 @@ def registered_names() -> set[str]:
     import mmpretrain.datasets  # noqa: F401
     import mmpretrain.models  # noqa: F401
 
-    from . import everything  # noqa: F401
-    from . import registry as own
+    from . import (
+        everything,  # noqa: F401
+        registry as own,
+    )
     pending = [value for place in (mmengine.registry, own) for value in vars(place).values()
                if isinstance(value, mmengine.registry.Registry)]
     names: set[str] = set()

@@ -46,7 +46,7 @@ def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
 
 
 def complete_config(cfg: Config, options: dict | None = None) -> Config:
-    """What :func:`load_config` makes of a config that is read: its parts in place, options merged, classes filled in."""
+    """What :func:`load_config` makes of a config that is read: parts in place, options merged, classes filled in."""
     options = dict(options or {})
     before = {key: options.pop(key) for key in list(options) if key.partition('.')[0] == BESIDE}
     if before:

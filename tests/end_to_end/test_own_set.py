@@ -153,8 +153,10 @@ def test_faults_of_an_own_set_are_found(config, data, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('word, message', [
-    ('toybx', "'toybx' is no data set known here"), ('toy_box.ToyBoxDatase', "has no 'ToyBoxDatase': did you mean 'ToyBoxDataset'"),
-    ('toy_box.WholeFrame', 'toy_box.WholeFrame: is no data set of clips; derive it from'), ('none.py', 'none.py: no such config'),
+    ('toybx', "'toybx' is no data set known here"),
+    ('toy_box.ToyBoxDatase', "has no 'ToyBoxDatase': did you mean 'ToyBoxDataset'"),
+    ('toy_box.WholeFrame', 'toy_box.WholeFrame: is no data set of clips; derive it from'),
+    ('none.py', 'none.py: no such config'),
     ('toy_bok.ToyBox', "toy_bok.ToyBox: there is no module 'toy_bok' here"),
 ])
 def test_words_that_name_no_set(config, data, word, message, capsys):

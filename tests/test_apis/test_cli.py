@@ -106,11 +106,13 @@ def test_a_config_option_without_a_value(capsys):
 
 @pytest.mark.parametrize('words, message', [
     (['faces', 'dfwe', 'x'], "did you mean 'dfew'"), (['captions', 'mafv', 'x', '--model', 'm'], "did you mean 'mafw'"),
-    (['captions', 'dfew', 'x'], 'by --model'), (['captions', 'dfew', 'x', '--source', 'mafw'], 'the lists of DFEW hold none'),
+    (['captions', 'dfew', 'x'], 'by --model'),
+    (['captions', 'dfew', 'x', '--source', 'mafw'], 'the lists of DFEW hold none'),
     (['captions', 'dfew', 'x', '--model', 'm', '--batch-size', '0'], '--batch-size 0: give 1 or more'),
     (['refine', 'x', '--set', 'dfew1', 'y'], "did you mean 'dfew'"),
     (['convert', 'release', 'longclp', 'x', 'y.safetensors'], "did you mean 'longclip'"),
-    (['summarize', 'x', '--sort', 'uarr'], "did you mean 'uar'"), (['benchmark', 'train-step', '--rows', 'AIN'], "'AIM'")])
+    (['summarize', 'x', '--sort', 'uarr'], "did you mean 'uar'"),
+    (['benchmark', 'train-step', '--rows', 'AIN'], "'AIM'")])
 def test_misspelt_names(words, message, capsys, monkeypatch):
     monkeypatch.delenv('MMDFER_TRACEBACK', raising=False)
     with pytest.raises(SystemExit) as ended:

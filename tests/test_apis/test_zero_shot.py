@@ -77,7 +77,8 @@ def test_zero_shot_by_the_tool_gives_open_clips_predictions(place):
 @pytest.mark.slow
 @pytest.mark.parametrize('config, more, told', [
     ('zero_shot_clip_vitb16_dfew', (), 'the towers have random weights: give a CLIP model by --clip-checkpoint'),
-    ('baselines/coop_vitb16_dfew', ('clip.pt', ), 'no checkpoint is given, and the model has 1,024 parameters to train'),
+    ('baselines/coop_vitb16_dfew', ('clip.pt', ),
+     'no checkpoint is given, and the model has 1,024 parameters to train'),
 ])
 def test_what_cannot_be_evaluated_is_told_in_a_line(place, config, more, told):
     done = run_tool(place, config, *(part for name in more for part in ('--clip-checkpoint', place / name)))

@@ -72,7 +72,8 @@ def test_checked_by_its_short_name(afew, tmp_path, capsys):
     assert report['faults'] == [] and [(row['setup'], row['split'], row['clips']) for row in report['lists']] == [
         ('all clips', 'train', 21), ('all clips', 'val', 14)]
     printed = capsys.readouterr().out
-    assert 'clip frames label separated by spaces, no header, UTF-8, CRLF; labels 0 to 6 in the alphabetical order' in printed
+    assert ('clip frames label separated by spaces, no header, UTF-8, CRLF; labels 0 to 6 in the alphabetical order'
+            in printed)
     report = check_dataset('afew', str(afew), out=str(tmp_path / 'published'))
     assert {fault['kind'] for fault in report['faults']} == {'size', 'total'}
     assert [row['published'] for row in report['lists']] == [773, 383]

@@ -154,7 +154,8 @@ def test_a_jpeg_cut_short_anywhere_is_refused(picture):
                 decode_image(data[:length] + tail, 'frame')
 
 
-@pytest.mark.parametrize('behind', [b'\0', b'\0' * 300_000, b'\0\1SEFT' + b'x' * 70_000, 'itself', b'\xff\xd8\xff\xe1', b'\n'])
+@pytest.mark.parametrize('behind',
+                         [b'\0', b'\0' * 300_000, b'\0\1SEFT' + b'x' * 70_000, 'itself', b'\xff\xd8\xff\xe1', b'\n'])
 @pytest.mark.parametrize('kind', ['4:2:0', 'exif', 'png', 'webp'])
 def test_what_lies_behind_a_pictures_end_is_passed_over(picture, kind, behind):
     data = (encode(picture, **KINDS[kind]) if kind in KINDS else cv2.imencode(f'.{kind}', picture)[1].tobytes())
@@ -190,7 +191,8 @@ def plain_pictures():
 def test_plain_pictures_are_not_taken_for_damaged_ones():
     for grey in plain_pictures():
         rgb = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
-        for options in (dict(quality=1), dict(quality=75), dict(quality=93), dict(quality=97, subsampling=0), dict(quality=100),
+        for options in (dict(quality=1), dict(quality=75), dict(quality=93), dict(quality=97, subsampling=0),
+                        dict(quality=100),
                         dict(optimize=True), dict(progressive=True)):
             for image in (rgb, rgb[..., 0]):
                 data = encode(image, **options)
@@ -218,7 +220,8 @@ def test_a_png_with_a_changed_bit_is_refused_unless_it_is_of_a_note(picture):
                 decode_image(bytes(changed), 'frame')
 
 
-@pytest.mark.parametrize('form, options', [('PNG', {}), ('BMP', {}), ('TIFF', {}), ('TIFF', dict(compression='tiff_lzw')),
+@pytest.mark.parametrize('form, options',
+                         [('PNG', {}), ('BMP', {}), ('TIFF', {}), ('TIFF', dict(compression='tiff_lzw')),
                                            ('WEBP', dict(lossless=True))])
 def test_other_formats_give_the_pixels_and_are_refused_when_cut_short(picture, form, options):
     file = io.BytesIO()

@@ -243,7 +243,8 @@ def test_bases_of_lists_whose_release_has_none(labels, expected):
     assert tell_label_base('list', labels, 7, None, official_base=None) == expected
 
 
-@pytest.mark.parametrize('labels, message', [([1, 6], 'fit both'), ([0, 7], 'one class too many'), ([3, 9], 'from 3 to 9')])
+@pytest.mark.parametrize('labels, message',
+                         [([1, 6], 'fit both'), ([0, 7], 'one class too many'), ([3, 9], 'from 3 to 9')])
 def test_bases_that_cannot_be_told(labels, message):
     with pytest.raises(DatasetError, match=message):
         tell_label_base('list', labels, 7, None, official_base=None)

@@ -58,7 +58,8 @@ def test_paths_of_another_machine_become_names(ferv39k, tmp_path):
 
 
 @pytest.mark.parametrize('kwargs, message', [
-    (dict(scene='Opera'), "scene='Opera' does not exist: choose one of Action, Crime"), (dict(split='val'), "split='val'"),
+    (dict(scene='Opera'), "scene='Opera' does not exist: choose one of Action, Crime"),
+    (dict(split='val'), "split='val'"),
     (dict(data_prefix=dict(clip='2_Clips')), 'no such clip folder'), (dict(fold=1), 'fold=1: FERV39k has no folds'),
 ])
 def test_missing_parts_are_named(ferv39k, kwargs, message):

@@ -35,7 +35,8 @@ def infos(dataset):
     return [dataset.get_data_info(index) for index in range(len(dataset))]
 
 
-@pytest.mark.parametrize('kind, setting, total', [('MAFWDataset', 'single', 55), ('MAFWCompoundDataset', 'compound', 60)])
+@pytest.mark.parametrize('kind, setting, total',
+                         [('MAFWDataset', 'single', 55), ('MAFWCompoundDataset', 'compound', 60)])
 @pytest.mark.parametrize('fold', [1, 5])
 def test_folds(mafw, kind, setting, total, fold):
     seen = {}

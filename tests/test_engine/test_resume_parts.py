@@ -35,7 +35,8 @@ def test_a_file_without_a_part_is_refused_by_name(tmp_path, trained, part):
 
 @pytest.mark.parametrize('wrap', [
     dict, lambda content: dict(content, args=argparse.Namespace(lr=1)),
-    lambda content: dict(content, state_dict={f'module.{name}': value for name, value in content['state_dict'].items()})])
+    lambda content: dict(content,
+                         state_dict={f'module.{name}': value for name, value in content['state_dict'].items()})])
 def test_a_whole_file_goes_on_as_never_stopped(tmp_path, trained, wrap):
     whole, content = trained
     resumed = resume(tmp_path, wrap(content))

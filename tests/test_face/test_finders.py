@@ -80,7 +80,8 @@ def test_own_finder_and_parser_from_one_file_by_the_tool(tmp_path):
         write_clip(tmp_path / 'clips' / f'{number}', 6, seed=number)
     finder = ['--finder', 'own_faces.MiddleFinder', 'share=0.8', 'blind=(2,)']
     refused = run(tmp_path, *finder)
-    assert refused.returncode == 2 and 'own_faces.MiddleFinder gives landmarks alone; give a parser too' in refused.stderr
+    assert refused.returncode == 2
+    assert 'own_faces.MiddleFinder gives landmarks alone; give a parser too' in refused.stderr
     done = run(tmp_path, *finder, '--parser', 'own_faces.AllNose', 'region=3', '--device', 'meta', '--what',
                'landmarks', 'parsing', 'crops')
     assert done.returncode == 0, done.stderr

@@ -62,7 +62,8 @@ def test_the_code_of_a_guide_runs(place, guide):
         exec(compile(text, guide, 'exec'), namespace)
 
 
-@pytest.mark.parametrize('guide, config', [('add_an_adapter.md', 'shift_config.py'), ('add_a_data_set.md', 'street_config.py'),
+@pytest.mark.parametrize('guide, config',
+                         [('add_an_adapter.md', 'shift_config.py'), ('add_a_data_set.md', 'street_config.py'),
                                            ('add_a_modality.md', 'sound_config.py'),
                                            ('my_own_labelled_videos.md', 'my_config.py')])
 def test_the_config_of_a_guide_reads_and_its_classes_flow(place, guide, config):
@@ -108,7 +109,8 @@ def test_ones_own_labelled_videos_go_from_folder_to_prediction(place):
                        for key in ('num_workers=0', 'persistent_workers=False', 'batch_size=2'))
     script = script.replace('--image-checkpoint vitb.pth ', '').replace(
         '--work-dir work_dirs/mine', f'--no-report --work-dir work_dirs/mine --cfg-options {loaders}')
-    script = script.replace('best.safetensors', 'best.pth')               # the tower is random: the whole file is needed
+    script = script.replace('best.safetensors',
+                            'best.pth')               # the tower is random: the whole file is needed
     header = f'set -euo pipefail\nmmdfer() {{ "{sys.executable}" -W ignore -m mmdfer "$@"; }}\n'
     done = subprocess.run(['bash', '-c', header + script], cwd=place, capture_output=True, text=True,
                           env=dict(os.environ, PYTHONPATH=str(ROOT / 'projects'), OMP_NUM_THREADS='1'))

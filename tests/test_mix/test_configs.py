@@ -212,7 +212,7 @@ def test_a_small_model_on_clips_encoder_learns_two_clips_and_tunes_what_it_shoul
 def test_on_clips_encoder_a_clips_logits_ignore_the_rest_of_the_batch(name):
     torch.manual_seed(0)
     model = three_blocks(name).eval().double()
-    for key, parameter in model.named_parameters():
+    for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data += 0.05 * torch.randn_like(parameter)
     clips = torch.randn(clip_shape(name, batch=3)).double()[:, None]

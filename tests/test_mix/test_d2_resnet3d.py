@@ -99,7 +99,7 @@ def test_adapter_vit_in_recognizer2d_gives_the_logits_of_recognizer3d():
     name = 'mix/adapter_vit_recognizer2d_dfew'
     cfg = small_config(name)
     frames = recogniser(name)
-    for key, parameter in frames.named_parameters():
+    for parameter in frames.parameters():
         nn.init.normal_(parameter, std=0.1)
     clips = MODELS.build(dict(cfg.model, type='Recognizer3D', cls_head=dict(
         type='LinearVideoHead', num_classes=7, in_channels=192)))

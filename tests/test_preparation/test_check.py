@@ -58,7 +58,8 @@ def test_faults_are_printed_and_counted(dfew, tmp_path, capsys):
 def test_every_damaged_frame_is_named(dfew, tmp_path, capsys):
     root = shutil.copytree(dfew, tmp_path / 'DFEW')
     clips = root / 'Clip/clip_224x224'
-    hurt = dict.fromkeys(['00002/00001.jpg', '00002/00002.jpg', *(f'{number:05d}/00002.jpg' for number in range(10, 40))])
+    hurt = dict.fromkeys(['00002/00001.jpg', '00002/00002.jpg',
+                          *(f'{number:05d}/00002.jpg' for number in range(10, 40))])
     for name in hurt:
         data = (clips / name).read_bytes()
         start = data.index(b'\xff\xda') + 14
@@ -125,7 +126,8 @@ def test_exit_status(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('kind, write, clips', [('dfew', write_dfew_copy, 11697), ('mafw', write_mafw_copy, 10045),
-                                                ('ferv39k', write_ferv39k_copy, 38935), ('afew', write_afew_copy, 1156)])
+                                                ('ferv39k', write_ferv39k_copy, 38935),
+                                                ('afew', write_afew_copy, 1156)])
 def test_a_full_size_copy_passes(kind, write, clips, tmp_path, capsys):
     """Every list line of the official layout, with the published sizes."""
     root = write(tmp_path / kind, frames=1)

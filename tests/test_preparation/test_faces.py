@@ -180,13 +180,17 @@ def test_paths_without_clips_are_refused(tmp_path, name, message):
 
 
 @pytest.mark.parametrize('arguments, message', [
-    (dict(what=['depth']), 'depth'), (dict(what=['mesh'], finder=IMPORTED), 'FaceXFormerOutputs gives no mesh; leave mesh out'),
-    (dict(parser=dict(type='SegFormerParser', folder='x'), finder=IMPORTED), 'brings a parsing of its own; .*, not both'),
-    (dict(finder=dict(type='MediaPipeFace')), "face finder='MediaPipeFace' is not known: did you mean 'MediaPipeFaces'"),
+    (dict(what=['depth']), 'depth'),
+    (dict(what=['mesh'], finder=IMPORTED), 'FaceXFormerOutputs gives no mesh; leave mesh out'),
+    (dict(parser=dict(type='SegFormerParser', folder='x'), finder=IMPORTED),
+     'brings a parsing of its own; .*, not both'),
+    (dict(finder=dict(type='MediaPipeFace')),
+     "face finder='MediaPipeFace' is not known: did you mean 'MediaPipeFaces'"),
     (dict(parser=dict(type='SegFormer')), "face parser='SegFormer' is not known: did you mean 'SegFormerParser'"),
     (dict(finder=dict(type='nowhere.Finder')), "nowhere.Finder: there is no module 'nowhere' here"),
     (dict(finder=dict(type='json.JSONDecode')), "json has no 'JSONDecode': did you mean 'JSONDecode(Error|r)'"),
-    (dict(finder=dict(type='json.JSONDecoder')), 'json.JSONDecoder: is no face finder; derive it from mmdfer.face.FaceFinder'),
+    (dict(finder=dict(type='json.JSONDecoder')),
+     'json.JSONDecoder: is no face finder; derive it from mmdfer.face.FaceFinder'),
 ])
 def test_tasks_that_contradict_themselves_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):

@@ -24,7 +24,8 @@ def test_without_a_path_nothing_is_written(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize('recalls, message', [({}, 'recalls is empty'), ({'a': [0.5]}, r"recalls\['a'\] has shape \(1, 1\)")])
+@pytest.mark.parametrize('recalls, message',
+                         [({}, 'recalls is empty'), ({'a': [0.5]}, r"recalls\['a'\] has shape \(1, 1\)")])
 def test_what_does_not_fit_is_named(recalls, message):
     with pytest.raises(ValueError, match=message):
         plot_class_bars(recalls, CLASSES, None)

@@ -250,7 +250,8 @@ class Stateful(nn.Module):
 def test_an_archive_whose_state_only_its_program_reads_is_refused(tmp_path, monkeypatch, trust):
     monkeypatch.setenv('MMDFER_TRUST_CHECKPOINTS', trust)
     torch.jit.script(Stateful()).save(str(tmp_path / 'x.pt'))
-    with pytest.raises(CheckpointError, match='x.pt: .*Stateful whose state is no mapping of names.* save its state_dict'):
+    with pytest.raises(CheckpointError,
+                       match='x.pt: .*Stateful whose state is no mapping of names.* save its state_dict'):
         read_checkpoint(tmp_path / 'x.pt')
 
 

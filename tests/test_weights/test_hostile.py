@@ -82,7 +82,8 @@ def test_reading_hostile_files_takes_little_memory(tmp_path):
     for index, (make, _) in enumerate(HOSTILE.values()):
         (tmp_path / str(index)).mkdir()
         paths.append(make(tmp_path / str(index), tmp_path / 'ran'))
-    done = subprocess.run([sys.executable, '-c', textwrap.dedent(READ_ALL), *map(str, paths)], capture_output=True, text=True,
+    done = subprocess.run([sys.executable, '-c', textwrap.dedent(READ_ALL), *map(str, paths)], capture_output=True,
+                          text=True,
                           env={'PYTHONPATH': str(ROOT / 'projects'), 'OMP_NUM_THREADS': '1', 'PATH': '/usr/bin:/bin'})
     assert done.returncode == 0, done.stderr
     refused, grown = map(int, done.stdout.split()[-2:])

@@ -40,10 +40,12 @@ def every_kind() -> dict[str, torch.Tensor]:
     base = values(torch.float32, 6, 5)
     return {
         **{f'{dtype}': values(dtype, 3, 4) for dtype in (
-            torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
+            torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16,
+            torch.int8,
             torch.uint8, torch.bool, torch.complex64, torch.complex128)},
         'one': torch.tensor(3.5), 'none': torch.zeros(0, 3), 'part': base[1:4, 2:], 'turned': base.T, 'row': base[2],
-        'spread': torch.tensor(2.).expand(4, 3), 'steps': base[::2], 'nan': torch.tensor([float('nan'), -0., float('inf')])}
+        'spread': torch.tensor(2.).expand(4, 3), 'steps': base[::2],
+        'nan': torch.tensor([float('nan'), -0., float('inf')])}
 
 
 def bits(tensor: torch.Tensor) -> list[int]:
@@ -118,7 +120,8 @@ def test_objects_of_training_scripts_are_left_out_and_told(tmp_path, how, monkey
 
 
 def test_the_history_of_an_older_mmengine_file_is_left_out(tmp_path):
-    torch.save(dict(state_dict=dict(w=torch.ones(2)), message_hub=dict(log_scalars=dict(loss=HistoryBuffer([1.], [1])))),
+    torch.save(dict(state_dict=dict(w=torch.ones(2)),
+                    message_hub=dict(log_scalars=dict(loss=HistoryBuffer([1.], [1])))),
                tmp_path / 'x.pth')
     assert_same(read_checkpoint(tmp_path / 'x.pth')['state_dict'], dict(w=torch.ones(2)))
 
@@ -183,7 +186,8 @@ def openai_state(name: str, shrink: int) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     state = {key: torch.randn([-(-size // shrink) for size in shape], generator=generator).half()
              for key, shape in json.loads(path.read_text())['keys'].items()}
-    return dict(state, input_resolution=torch.tensor(224), context_length=torch.tensor(77), vocab_size=torch.tensor(49408))
+    return dict(state, input_resolution=torch.tensor(224), context_length=torch.tensor(77),
+                vocab_size=torch.tensor(49408))
 
 
 @pytest.mark.parametrize('name, shrink', [
@@ -224,7 +228,8 @@ def test_a_folder_in_parts_by_an_index(tmp_path, form):
     places = {name: f'{stem}-0000{1 + index // 2}-of-00002.{form}' for index, name in enumerate(state)}
     for place in set(places.values()):
         write({name: state[name] for name in state if places[name] == place}, tmp_path / place)
-    (tmp_path / f'{stem}.{form}.index.json').write_text(json.dumps(dict(metadata=dict(total_size=64), weight_map=places)))
+    (tmp_path / f'{stem}.{form}.index.json').write_text(json.dumps(dict(metadata=dict(total_size=64),
+                                                                        weight_map=places)))
     for path in (tmp_path, tmp_path / f'{stem}.{form}.index.json'):
         assert_same(read_checkpoint(path)['state_dict'], state)
         assert set(find_state_dict(read_checkpoint(path), path)) == {f'layers.{index}.w' for index in range(4)}

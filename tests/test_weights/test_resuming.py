@@ -9,7 +9,8 @@ from mmengine.logging import HistoryBuffer
 from mmdfer.weights import CheckpointError, check_resumable, load_from_local, read_checkpoint
 
 WHOLE = dict(
-    state_dict=dict(w=torch.ones(2)), meta=dict(epoch=1, iter=7, seed=0), optimizer=dict(state={}, param_groups=[dict(lr=.1)]),
+    state_dict=dict(w=torch.ones(2)), meta=dict(epoch=1, iter=7, seed=0),
+    optimizer=dict(state={}, param_groups=[dict(lr=.1)]),
     message_hub=dict(log_scalars={}, runtime_info={}, resumed_keys={}), param_schedulers=[dict(last_step=3)])
 
 
@@ -44,7 +45,8 @@ def test_a_checkpoint_without_its_parts_is_refused(content, message):
 def test_parts_that_reading_left_out_ask_for_trust(tmp_path):
     torch.save(dict(WHOLE, message_hub=dict(WHOLE['message_hub'], log_scalars=dict(loss=HistoryBuffer([1.], [1])))),
                tmp_path / 'x.pth')
-    with pytest.raises(CheckpointError, match='x.pth: .* its message_hub holds an object of mmengine.*--trust-checkpoint'):
+    with pytest.raises(CheckpointError,
+                       match='x.pth: .* its message_hub holds an object of mmengine.*--trust-checkpoint'):
         check_resumable(load_from_local(str(tmp_path / 'x.pth')), tmp_path / 'x.pth')
     torch.save(dict(WHOLE, optimizer=dict(state={}, param_groups=[dict(lr=np.float64(.1))])), tmp_path / 'y.pth')
     with pytest.raises(CheckpointError, match='its optimizer holds an object of numpy'):

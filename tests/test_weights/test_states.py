@@ -28,7 +28,8 @@ def same(found, expected):
 @pytest.mark.parametrize('content', [
     STATE, dict(STATE, epoch=3), *({name: STATE} for name in PLAIN), dict(model=dict(state_dict=STATE)),
     dict(state_dict=dict(model=dict(module=STATE))), dict(model=dict(embed_dims=3), net=STATE), under('module.'),
-    under('module.module.'), under('_orig_mod.'), under('module._orig_mod.'), dict(state_dict=under('module.'), epoch=3),
+    under('module.module.'), under('_orig_mod.'), under('module._orig_mod.'),
+    dict(state_dict=under('module.'), epoch=3),
     dict(under('module.'), n_averaged=torch.tensor(5)),
 ])
 def test_plain_weights_are_found_in_silence(told, content):
@@ -42,7 +43,8 @@ def test_a_prefix_that_not_all_names_share_stays(told):
 
 
 @pytest.mark.parametrize('content', [*({name: EMA} for name in AVERAGED), dict(ema=dict(decay=.99, module=EMA)),
-                                     dict(state_dict_ema=under('module.', EMA), epoch=torch.tensor(3)), under('model_ema.', EMA)])
+                                     dict(state_dict_ema=under('module.', EMA), epoch=torch.tensor(3)),
+                                     under('model_ema.', EMA)])
 def test_averages_alone_are_taken_and_told(told, content):
     assert same(find_state_dict(content, 'x.pth'), EMA)
     assert len(told) == 1 and told[0].startswith('x.pth: holds averaged (EMA) weights alone') and 'are taken' in told[0]
@@ -74,7 +76,8 @@ def test_of_mmengines_own_averages_its_state_dict_is_taken(told, monkeypatch, em
     assert same(find_state_dict(content, 'x.pth'), EMA)
 
 
-@pytest.mark.parametrize('content', [{}, dict(epoch=3), dict(state_dict=dict(epoch=3)), dict(state_dict=[1]), {1: torch.ones(1)},
+@pytest.mark.parametrize('content',
+                         [{}, dict(epoch=3), dict(state_dict=dict(epoch=3)), dict(state_dict=[1]), {1: torch.ones(1)},
                                      dict(state_dict={}, model_ema={})])
 def test_a_file_without_tensors_is_refused(told, content):
     with pytest.raises(CheckpointError, match='x.pth: holds no tensors .top-level keys'):

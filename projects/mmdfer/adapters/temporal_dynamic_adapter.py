@@ -62,7 +62,7 @@ class TemporalDynamicAdapter(Adapter):
         if across_batch:
             warnings.warn('TemporalDynamicAdapter: across_batch=True runs the recurrence along the whole batch, as the '
                           'release does, so predictions depend on the batch that a clip is in; leave it out for '
-                          'predictions that do not')
+                          'predictions that do not', stacklevel=2)
         self.init_weights()
 
     def zeroed(self) -> Iterable[nn.Parameter]:

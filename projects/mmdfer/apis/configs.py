@@ -139,8 +139,9 @@ def models_table() -> str:
         lines.append(_models_line([one for one in own if one.model == model]))
     for path in row_files().values():
         file = read_rows(path)
-        lines.append(f'| {file.title}: {len(file.rows)} rows of its tables | [`{path.stem}/<row>`](configs/ablations/{path.name})'
-                     f' | {_span(row.tunable for row in file.rows)} | | in the file | | |')
+        lines.append(f'| {file.title}: {len(file.rows)} rows of its tables '
+                     f'| [`{path.stem}/<row>`](configs/ablations/{path.name}) '
+                     f'| {_span(row.tunable for row in file.rows)} | | in the file | | |')
     for path in families:
         configs, folder = _of_metafile(path), path.parent.name
         told = [one for one in configs if one.published]
@@ -186,5 +187,5 @@ def dump_config(name: str, file: str) -> None:
         check_path(name, row_names())
     from ..files import write_text
     from ..run_config import load_config
-    about = f'# {row[0].name(row[1])}: {row[0].group}, {row[0].title}, written whole.\n' if row else f'# {name}, written whole.\n'
-    write_text(about + load_config(name).pretty_text, file)
+    about = f'{row[0].name(row[1])}: {row[0].group}, {row[0].title}' if row else name
+    write_text(f'# {about}, written whole.\n' + load_config(name).pretty_text, file)

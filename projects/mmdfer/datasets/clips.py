@@ -217,14 +217,14 @@ def list_frames(folder: str) -> list[str]:
     if not names:
         unread = sorted(entry.name for entry in entries if is_unread(entry))
         told = f' that is read, but {len(unread)} such as {unread[0]}; save them as .png' if unread else ''
-        raise BadClipError(f'{folder}: holds no frame ({", ".join(FRAME_SUFFIXES)}){told}; extract the clip again, or leave '
-                           'it out by --skip-bad-clips')
+        raise BadClipError(f'{folder}: holds no frame ({", ".join(FRAME_SUFFIXES)}){told}; extract the clip again, or '
+                           'leave it out by --skip-bad-clips')
     stems: dict[str, str] = {}
     for name in names:
         other = stems.setdefault(os.path.splitext(name)[0], name)
         if other != name:
-            raise BadClipError(f'{folder}: holds one frame twice, as {other} and {name}; remove one of them, or leave the '
-                               'clip out by --skip-bad-clips')
+            raise BadClipError(f'{folder}: holds one frame twice, as {other} and {name}; remove one of them, or leave '
+                               'the clip out by --skip-bad-clips')
     return names
 
 

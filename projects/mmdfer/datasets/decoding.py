@@ -28,8 +28,8 @@ def decode_image(data: bytes, name: str, min_size: int | None = None) -> np.ndar
 
     What a file is, its bytes tell, not its name. JPEGs are read by simplejpeg or PyTurboJPEG, which run the decoder
     that OpenCV runs, with its accurate DCT and smooth chroma, so the pixels are the same; unlike OpenCV they tell of
-    damaged data, which is refused. What lies behind a JPEG's or a PNG's end, such as the notes of cameras, is passed over. A
-    changed byte that still reads as a code of a JPEG is beyond any decoder; packs keep checksums.
+    damaged data, which is refused. What lies behind a JPEG's or a PNG's end, such as the notes of cameras, is passed
+    over. A changed byte that still reads as a code of a JPEG is beyond any decoder; packs keep checksums.
 
     Args:
         data: the file.

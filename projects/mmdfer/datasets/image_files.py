@@ -4,12 +4,14 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterator
 
 JPEG, JPEG_END, PNG = b'\xff\xd8', b'\xff\xd9', b'\x89PNG\r\n\x1a\n'
-# Zeros in a row that no picture gives (6 are the most seen): with the usual tables, 32 coefficients of -1 one after another.
+# Zeros in a row that no picture gives (6 are the most seen): with the usual tables, 32 coefficients of -1 one after
+# another.
 HOLE = bytes(12)
-_FRAMES = (*range(0xc0, 0xc4), *range(0xc5, 0xc8), *range(0xc9, 0xcc), *range(0xcd, 0xd0))      # starts of a JPEG's frame
+_FRAMES = (*range(0xc0, 0xc4), *range(0xc5, 0xc8), *range(0xc9, 0xcc), *range(0xcd, 0xd0))     # starts of its frame
 _BARE = (0x01, *range(0xd0, 0xd9))                              # markers without a length
 _TABLES, _SCAN, _END = 0xc4, 0xda, 0xd9
 # In coded data 0xff is followed by 0, or by the number of a restart; else a marker follows, behind any more of 0xff.
@@ -40,17 +42,15 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             yield marker, place, length
             place += 2 + length
             if marker == _SCAN:
-                found = _MARKER.search(data, place)
-                if found is None:
+                behind = _MARKER.search(data, place)
+                if behind is None:
                     return
-                place = found.start()
+                place = behind.start()
 
 
 def jpeg_end(data: bytes) -> int | None:
     """Where a JPEG ends, whatever lies behind it; None for one that is cut short."""
-    last = None
-    for last in _segments(data):
-        pass
+    last = next(iter(deque(_segments(data), maxlen=1)), None)
     return None if last is None or last[0] != _END else last[1] + 2
 
 

@@ -76,7 +76,8 @@ def other_folders(folder: str) -> list[str]:
     parent = os.path.dirname(os.path.normpath(folder))
     if not os.path.isdir(parent):
         return []
-    return sorted(entry.name for entry in entries_of(parent) if is_folder(entry) and entry.name != os.path.basename(folder))
+    return sorted(entry.name for entry in entries_of(parent) if is_folder(entry)
+                  and entry.name != os.path.basename(folder))
 
 
 def _list_summary(listing: Listing, published: bool) -> dict:

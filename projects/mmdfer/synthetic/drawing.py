@@ -1,6 +1,8 @@
 """From a plan's item to its pictures: subject, scene and acting drawn by the item's own seed."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .face_renderer import render_clip
@@ -30,7 +32,7 @@ def clip_geometry(item: Item, options: Options) -> tuple[Identity, Performance]:
     return who, sample_performance(item.name, _sample_length(item.stream, rng), rng)
 
 
-def draw_sitting(items: list[Item], options: Options) -> tuple[list[Performance], np.ndarray, Scene]:
+def draw_sitting(items: Sequence[Item], options: Options) -> tuple[list[Performance], np.ndarray, Scene]:
     """Draw static pictures of one subject in one place, each from a performance of its own.
 
     Returns:

@@ -1,6 +1,7 @@
 """Who plays what: the subjects, labels and folds of a set, before anything is drawn."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 
@@ -135,6 +136,6 @@ def plan_videos(options: Options) -> list[Item]:
     return [Item('video', 90001 + index, 900001 + index, name) for index, name in enumerate(CLASSES)]
 
 
-def fold_lists(clips: list[Item], fold: int) -> tuple[list[Item], list[Item]]:
+def fold_lists(clips: Sequence[Item], fold: int) -> tuple[list[Item], list[Item]]:
     """Training and test clips of a 1-based fold."""
     return ([clip for clip in clips if clip.fold != fold], [clip for clip in clips if clip.fold == fold])

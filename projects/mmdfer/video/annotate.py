@@ -52,7 +52,8 @@ def write_annotated(
                 stream = out.add_stream(
                     'libx264', rate=max(round(result['fps']), 1), options=dict(crf='20', preset='veryfast')
                 )
-                stream.width, stream.height, stream.pix_fmt, stream.time_base = *picture.size, 'yuv420p', CLOCK
+                stream.width, stream.height = picture.size
+                stream.pix_fmt, stream.time_base = 'yuv420p', CLOCK
                 stream.codec_context.time_base = CLOCK
                 sound = None if sound_of is None else Sound(sound_of, out)
             shown = library.VideoFrame.from_image(picture)

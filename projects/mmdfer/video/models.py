@@ -63,6 +63,7 @@ class ClipModel:
     """
 
     notice = ''
+    classes: Sequence[str]
 
     def __init__(
         self,
@@ -146,6 +147,8 @@ class FrameModel:
         device: where the model is.
         every: of the frames that come, one in so many is looked at.
     """
+
+    classes: Sequence[str]
 
     def __init__(
         self, model: torch.nn.Module, classes: Sequence[str], name: str, notice: str, device: str, every: int = 4

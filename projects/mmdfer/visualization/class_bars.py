@@ -38,7 +38,7 @@ def plot_class_bars(recalls: Mapping[str, np.ndarray], classes: Sequence[str], p
     colours, width = distinct_colours(classes), 0.8 / len(series)
     figure = new_figure(max(7.5, 0.75 * len(classes) * (0.6 + 0.4 * len(series)) + 1.5), 3.6)
     axes = figure.add_subplot()
-    for index, (name, values) in enumerate(series.items()):
+    for index, values in enumerate(series.values()):
         places = np.arange(len(classes)) + (index - (len(series) - 1) / 2) * width
         mean = 100 * values.mean(axis=0)
         axes.bar(places, mean, 0.94 * width, color=colours, alpha=1 if index == 0 else 0.45)

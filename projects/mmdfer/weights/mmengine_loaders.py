@@ -24,7 +24,8 @@ def load_from_local(filename: str, map_location: Any = None) -> dict:
     checkpoint = read_checkpoint(filename, map_location)
     if 'config' in checkpoint.get('meta', {}):
         # A config's text of older files, which mmengine would run to look up a number.
-        checkpoint = dict(checkpoint, meta={name: value for name, value in checkpoint['meta'].items() if name != 'config'})
+        checkpoint = dict(checkpoint,
+                          meta={name: value for name, value in checkpoint['meta'].items() if name != 'config'})
     own, state = checkpoint.get('state_dict'), find_state_dict(checkpoint, filename)
     if isinstance(own, dict) and all(own.get(name) is value for name, value in state.items()):
         return checkpoint

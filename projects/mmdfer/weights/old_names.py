@@ -85,6 +85,6 @@ def _adapters_in(text: str) -> Iterator[tuple[str, str, bool]]:
     except (SyntaxError, ValueError):
         return
     for call in calls:
-        entries = {word.arg: word.value.value for word in call.keywords if isinstance(word.value, ast.Constant)}
+        entries: dict = {word.arg: word.value.value for word in call.keywords if isinstance(word.value, ast.Constant)}
         if 'slot' in entries:
             yield entries.get('type', 'adapter'), entries['slot'], entries.get('skip', True)

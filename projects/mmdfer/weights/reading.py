@@ -59,8 +59,9 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict:
         return _mapping(_read_torch(path, kind, device))
     except AsksToRun as error:
         raise CheckpointError(
-            f'{path}: refused, because reading it would run code stored in the file ({error}). If you trust its source, set '
-            f'{TRUST_VARIABLE}=1 (tools: --trust-checkpoint), or convert it to safetensors elsewhere') from None
+            f'{path}: refused, because reading it would run code stored in the file ({error}). If you trust its '
+            f'source, set {TRUST_VARIABLE}=1 (tools: --trust-checkpoint), or convert it to safetensors '
+            'elsewhere') from None
     except Unreadable as error:
         raise CheckpointError(f'{path}: not a readable {"safetensors" if kind == kinds.SAFETENSORS else "torch"} file: '
                               f'{error}') from None
@@ -129,8 +130,8 @@ def _read_torch(path: Path, kind: str, device: str) -> Any:
             return _trusting(path, device)
         except CheckpointError as error:        # such as a class that is not here
             reason = f', for they cannot be made here ({error})'
-    print_log(f'{path}: holds objects of {", ".join(map(plain, left_out[:3]))}{", ..." * (len(left_out) > 3)}, which are left '
-              f'out{reason}', logger='current')
+    print_log(f'{path}: holds objects of {", ".join(map(plain, left_out[:3]))}{", ..." * (len(left_out) > 3)}, which '
+              f'are left out{reason}', logger='current')
     return content
 
 

@@ -6,6 +6,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -36,7 +37,8 @@ ROWS: dict[str, tuple[dict, bool]] = {
         spatial=dict(type='BottleneckAdapter', slot='attn_out'),
         mlp=dict(type='BottleneckAdapter', slot='parallel_ffn', scale=0.5)
     ), temporal_embedding=16, tune_final_norm=True), False),
-    'bottleneck (vanilla)': (dict(adapters=dict(ta=dict(type='BottleneckAdapter', slot='ffn_out', reduction=8))), False),
+    'bottleneck (vanilla)': (
+        dict(adapters=dict(ta=dict(type='BottleneckAdapter', slot='ffn_out', reduction=8))), False),
     'TDA, no recurrence': (_tda('none'), False),
     'TDA, RNN': (_tda('rnn'), False),
     'TDA, LSTM': (_tda('lstm'), False),
@@ -78,9 +80,9 @@ class Row:
 def measure_times(args: argparse.Namespace, rows: dict[str, Row], batch: tuple[Tensor, Tensor]) -> dict[str, list]:
     """Milliseconds of a step in each round, the rows taking turns so that a busy moment hits them all."""
     times = {name: [] for name in rows}
-    for turn in range(args.rounds + 1):
+    for _ in range(args.rounds + 1):
         for name, row in rows.items():
-            times[name].append(1e3 * _seconds(args.device, lambda: row.step(*batch)))
+            times[name].append(1e3 * _seconds(args.device, partial(row.step, *batch)))
     return {name: values[1:] for name, values in times.items()}         # the first round warms up
 
 

@@ -87,7 +87,7 @@ def _read_text(path: str) -> tuple[str, str, str]:
         raise DatasetError(f'{path}: cannot be read ({error.strerror}); check data_root') from None
     if b'\0' in data:
         raise DatasetError(f'{path}: is no text in UTF-8 or GBK; save it as UTF-8')
-    for codec, name in ENCODINGS:
+    for codec, name in ENCODINGS:       # noqa: B007 (the last one is returned)
         try:
             text = data.decode(codec)
             break

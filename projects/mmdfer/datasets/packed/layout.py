@@ -47,7 +47,8 @@ class Source:
     def of(cls, clip: str, suffixes: tuple[str, ...]) -> Source | None:
         """Of a folder's frames or a video file; ``None`` if there is no such clip."""
         try:
-            stats = [entry.stat() for entry in entries_of(clip) if is_frame(entry) and entry.name.lower().endswith(suffixes)]
+            stats = [entry.stat() for entry in entries_of(clip) if is_frame(entry)
+                     and entry.name.lower().endswith(suffixes)]
         except NotADirectoryError:
             stats = [os.stat(clip)]
         except FileNotFoundError:

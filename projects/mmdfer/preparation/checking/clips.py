@@ -62,7 +62,8 @@ def _inspect_folder(path: str, decode: str, report: dict) -> None:
             if file in decoded:
                 shapes.append(read_frame(file).shape)
         except (BadClipError, OSError) as error:
-            errors.append(str(error) if isinstance(error, BadClipError) else f'{file}: cannot be read ({error.strerror})')
+            told = f'{file}: cannot be read ({error.strerror})' if isinstance(error, OSError) else str(error)
+            errors.append(told)
             report['damaged'].append(file)
     report['sizes'] = _sizes(shapes)
     if errors:

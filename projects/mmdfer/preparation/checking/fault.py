@@ -25,7 +25,8 @@ class Fault:
 
     def __str__(self) -> str:
         more = len(self.examples) - self.shown
-        shown = ', '.join(self.examples[:self.shown]) + (f' and {more} more, which report.json names' if more > 0 else '')
+        shown = ', '.join(self.examples[:self.shown]) + (f' and {more} more, which report.json names' if more > 0
+                                                         else '')
         shown = f' (such as {shown})' if shown else ''
         return f'{self.kind}: {self.where}: {self.message}{shown}'
 

@@ -143,9 +143,11 @@ def _frame_faults(reports: Mapping[str, dict], folder: str, fixed: int | None) -
         found = named(condition)
         if found:
             yield Fault(kind, folder, f'{len(found)} {message}', level='note', **some(found))
-    unread = natural([os.path.relpath(file, folder) for report in reports.values() for file in report.get('unread', ())])
+    unread = natural([os.path.relpath(file, folder) for report in reports.values()
+                      for file in report.get('unread', ())])
     if unread:
-        yield Fault('unread pictures', folder, f'{len(unread)} pictures are of kinds that are not read, and are no frames; save '
+        yield Fault('unread pictures', folder,
+                    f'{len(unread)} pictures are of kinds that are not read, and are no frames; save '
                     'them as .png where they should be', level='note', **some(unread))
 
 
@@ -155,7 +157,8 @@ def natural(names: Sequence[str]) -> list[str]:
 
 def kind_of_error(error: str) -> str:
     """A short name for what an error of a clip says."""
-    for words, kind in (('holds no frame', 'no frames'), ('is damaged', 'damaged frame'), ('is cut short', 'cut frame'), ('is empty', 'empty frame'),
+    for words, kind in (('holds no frame', 'no frames'), ('is damaged', 'damaged frame'), ('is cut short', 'cut frame'),
+                        ('is empty', 'empty frame'),
                         ('video', 'undecodable video'), ('does not decode', 'undecodable frame')):
         if words in error:
             return kind

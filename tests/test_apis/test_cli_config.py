@@ -2,7 +2,7 @@
 import pytest
 
 from mmdfer.apis.cli import run_tool
-from mmdfer.apis.inference import find_inputs
+from mmdfer.apis.infer_files import find_inputs
 from mmdfer.datasets import BadClipError
 from mmdfer.run_config import (
     current_fold,

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from mmdfer.apis.inference import DFERInferencer, infer_all
+from mmdfer.apis.infer_files import infer_all
+from mmdfer.apis.inference import DFERInferencer
 from mmdfer.face.finding import Face
 from mmdfer.video.recognise import Opened, recognise
 from mmdfer.video.results import table

@@ -76,7 +76,8 @@ def split_inputs(given: list[str]) -> tuple[str | None, str | None, list[str]]:
 
 
 def run(args: argparse.Namespace) -> int | None:
-    from ..inference import WHAT, DFERInferencer, infer_all, infer_list
+    from ..infer_files import WHAT, infer_all, infer_list
+    from ..inference import DFERInferencer
 
     config, checkpoint, inputs = split_inputs(args.inputs)
     if args.camera is not None:

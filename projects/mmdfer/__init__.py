@@ -13,7 +13,7 @@ from . import compat, openmmlab
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .apis import DFERInferencer, count_parameters, load_config, test, train
+    from .apis import DFERInferencer, count_parameters, list_configs, load_config, test, train
 
 # mmcv-lite carries no compiled ops and says so at every start; nothing here uses them.
 warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
@@ -24,7 +24,7 @@ openmmlab.install()
 ROOMS = ('adapters', 'apis', 'backbones', 'blending', 'captions', 'datasets', 'engine', 'evaluation', 'face', 'heads',
          'losses', 'ops', 'recognizers', 'runs', 'text', 'video', 'weights')
 
-__all__ = ['DFERInferencer', '__version__', 'count_parameters', 'load_config', 'test', 'train']
+__all__ = ['DFERInferencer', '__version__', 'count_parameters', 'list_configs', 'load_config', 'test', 'train']
 
 
 def __getattr__(name: str):

@@ -50,7 +50,9 @@ def place(tmp_path_factory):
     venv.create(place / 'env', symlinks=os.name != 'nt')
     python = place / 'env' / 'bin' / 'python'
     library = Path(sysconfig.get_path('purelib', vars=dict(base=str(place / 'env'), platbase=str(place / 'env'))))
-    (library / 'libraries.pth').write_text(sysconfig.get_path('purelib') + '\n')     # its .pth files are not followed
+    # The libraries' own .pth files are not followed; setuptools' one gives Python 3.12 and later their distutils.
+    shim = "import importlib.util as u; u.find_spec('_distutils_hack') and __import__('_distutils_hack').add_shim()"
+    (library / 'libraries.pth').write_text(f'{sysconfig.get_path("purelib")}\n{shim}\n')
     wheel, = place.glob('*.whl')
     pip(sys.executable, '--python', python, 'install', '--no-deps', '--no-index', '--ignore-installed', wheel)
     shutil.rmtree(source)
@@ -79,6 +81,7 @@ def run(place, *words):
 
 def test_the_wheel_works_alone(place):
     assert 'summarize' in run(place, 'mmdfer', '--help')
+    assert 'fe_adapter_vitb_dfew' in run(place, 'mmdfer', 'configs')
     run(place, 'mmdfer', 'demo-clips', '--out', 'data', '--subjects', 5, '--clips', 35, '--static', 0, '--size', 48,
         '--workers', 1)
     (place / 'work' / 'script.py').write_text(SCRIPT)

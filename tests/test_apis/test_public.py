@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 import mmdfer
 from mmdfer import apis
-from mmdfer.apis import options, public
+from mmdfer.apis import configs, options, public
 from mmdfer.apis.launching import add_launch_options
 from mmdfer.backbones import AdapterViT
 
@@ -67,8 +67,10 @@ def test_the_examples_run(tmp_path, monkeypatch):
     torch.save({f'backbone.{key}': value for key, value in image.state_dict().items()}, tmp_path / 'image.pth')
     monkeypatch.chdir(tmp_path)
     runner = doctest.DocTestRunner(checker=LastLines())
-    tests = [test for test in doctest.DocTestFinder().find(public, globs={}) if test.examples]
-    assert {test.name.rpartition('.')[2] for test in tests} == {'train', 'test', 'count_parameters'}
+    finder = doctest.DocTestFinder()
+    tests = [test for module in (public, configs) for test in finder.find(module, globs={}) if test.examples]
+    assert {test.name.rpartition('.')[2] for test in tests} == {
+        'train', 'test', 'count_parameters', 'list_configs'}
     for test in sorted(tests, key=lambda test: test.lineno):
         runner.run(test)
     assert not runner.failures and runner.tries >= 6

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..run_config import load_config
+    from .configs import list_configs
     from .inference import DFERInferencer
     from .public import count_parameters, test, train
 
-__all__ = ['DFERInferencer', 'count_parameters', 'load_config', 'test', 'train']
+__all__ = ['DFERInferencer', 'count_parameters', 'list_configs', 'load_config', 'test', 'train']
 
-FACE = {'DFERInferencer': '.inference', 'count_parameters': '.public', 'load_config': '..run_config', 'test': '.public',
-        'train': '.public'}
+FACE = {'DFERInferencer': '.inference', 'count_parameters': '.public', 'list_configs': '.configs',
+        'load_config': '..run_config', 'test': '.public', 'train': '.public'}
 """Where each comes from; it is imported when it is first used."""
 
 

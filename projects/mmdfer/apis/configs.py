@@ -57,7 +57,8 @@ def list_configs(text: str = '', rows: bool = True) -> list[ListedConfig]:
         ValueError: for a text that nothing holds, naming the nearest names.
 
     Example:
-        >>> [config.name for config in list_configs('fe_adapter_vitb_f')]
+        >>> import mmdfer
+        >>> [config.name for config in mmdfer.list_configs('fe_adapter_vitb_f')]
         ['fe_adapter_vitb_ferv39k']
     """
     every = [config for file in metafiles() for config in _of_metafile(file)]

@@ -72,7 +72,8 @@ def train(config: str | os.PathLike[str] | Config, name: str | None = None, repo
 
         >>> import mmdfer
         >>> runner = mmdfer.train('demo/fe_adapter', data_root='data/demo', fold=1, image_checkpoint='image.pth',
-        seed=0, ...                       work_dir='work_dirs/example', cfg_options={'train_cfg.max_epochs': 1})
+        ...                       seed=0, work_dir='work_dirs/example',
+        ...                       cfg_options={'train_cfg.max_epochs': 1})
         >>> runner.epoch
         1
     """

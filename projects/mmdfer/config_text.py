@@ -102,12 +102,13 @@ def registered_names() -> set[str]:
     import mmengine.registry
     import mmpretrain.datasets  # noqa: F401
     import mmpretrain.models  # noqa: F401
+    import mmpretrain.registry
 
     from . import (
         everything,  # noqa: F401
         registry as own,
     )
-    pending = [value for place in (mmengine.registry, own) for value in vars(place).values()
+    pending = [value for place in (mmengine.registry, mmpretrain.registry, own) for value in vars(place).values()
                if isinstance(value, mmengine.registry.Registry)]
     names: set[str] = set()
     seen: set[int] = set()

@@ -246,7 +246,7 @@ def spoil(copy, how, number=3):
 
 @pytest.mark.parametrize('how, message', [
     ('no frames', '00003: holds no frame'), ('cut short', 'jpg: the image is cut short'),
-    ('garbage', 'jpg: does not decode'), ('empty', 'jpg: does not decode'),
+    ('garbage', 'jpg: does not decode'), ('empty', 'jpg: is empty'),
 ])
 def test_unreadable_clips(copy, tmp_path, how, message):
     spoil(copy, how)

@@ -9,7 +9,7 @@ from mmdfer.weights import CheckpointError
 from .conftest import ROOT
 
 
-@pytest.mark.parametrize('name', ['demo/fe_adapter.py', 'pe_clip/pe_clip_vitb16_dfew.py', 'image_fer/vitb_ferplus.py'])
+@pytest.mark.parametrize('name', ['demo/fe_adapter.py', 'pe_clip_vitb16_dfew.py', 'image_fer/vitb_ferplus.py'])
 def test_a_config_of_ours_comes_back_as_it_was(name):
     path = ROOT / 'configs' / name
     if not path.is_file():

@@ -161,6 +161,7 @@ def test_a_tower_that_trains_is_computed_at_each_step():
 def test_full_towers_equal_open_clips(name):
     """The released sizes, from open_clip's own configs."""
     import open_clip
+    torch.manual_seed(0)
     with torch.device('meta'):                  # shapes alone: everything is written below
         theirs = open_clip.model.CLIP(**open_clip.get_model_config(name), quick_gelu=True)
         width, patch = theirs.visual.transformer.width, theirs.visual.conv1.kernel_size[0]
@@ -179,4 +180,4 @@ def test_full_towers_equal_open_clips(name):
     expected = theirs.encode_image(images), theirs.encode_text(tokens)
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
     (u, v), (image, words) = ([torch.nn.functional.normalize(x, dim=-1) for x in pair] for pair in (ours, expected))
-    torch.testing.assert_close(100 * u @ v.T, 100 * image @ words.T, rtol=0, atol=1e-4)
+    torch.testing.assert_close(100 * u @ v.T, 100 * image @ words.T, rtol=0, atol=1e-5)

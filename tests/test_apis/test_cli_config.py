@@ -2,7 +2,6 @@
 import pytest
 
 from mmdfer.apis.cli import run_tool
-from mmdfer.apis.infer_files import find_inputs
 from mmdfer.datasets import BadClipError
 from mmdfer.run_config import (
     current_fold,
@@ -13,6 +12,7 @@ from mmdfer.run_config import (
     set_inner,
     set_work_dir,
 )
+from mmdfer.video.sources import find_sources
 
 from ..conftest import ROOT, write_clip
 
@@ -100,10 +100,11 @@ def test_inputs(tmp_path):
     (tmp_path / 'videos').mkdir()
     for name in ('b.MP4', 'a.avi', 'note.txt'):
         (tmp_path / 'videos' / name).touch()
-    assert list(find_inputs(str(tmp_path / 'frames'))) == [str(tmp_path / 'frames')]
-    assert list(find_inputs(str(tmp_path /
-                                'videos'))) == [str(tmp_path / 'videos' / name) for name in ('a.avi', 'b.MP4')]
+    def paths(name):
+        return [source.path for source in find_sources([str(tmp_path / name)])]
+    assert paths('frames') == [str(tmp_path / 'frames')]
+    assert paths('videos') == [str(tmp_path / 'videos' / name) for name in ('a.avi', 'b.MP4')]
     (tmp_path / 'empty').mkdir()
     for name in ('empty', 'missing'):
         with pytest.raises(BadClipError, match=name):
-            list(find_inputs(str(tmp_path / name)))
+            paths(name)

@@ -6,10 +6,12 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from mmdfer.apis.infer_files import infer_all
 from mmdfer.apis.inference import DFERInferencer
 from mmdfer.face.finding import Face
+from mmdfer.video.models import FrameModel
 from mmdfer.video.recognise import Opened, recognise
 from mmdfer.video.results import table
 from mmdfer.video.sources import Source
@@ -23,7 +25,7 @@ class Brightness:
 
     name, notice, classes = 'brightness', '', ['dark', 'bright']
 
-    def keep(self, frame, face):
+    def keep(self, frame, face, place):
         if face is None:
             return float(frame.mean()) / 255
         x1, y1, x2, y2 = face.box.astype(int)
@@ -89,6 +91,32 @@ def test_two_people_have_windows_and_frames_of_their_own():
     assert lines[0] == 'track,start,end,seen,label,dark,bright' and len(lines) == len(result['windows']) + 1
 
 
+@pytest.mark.parametrize('people', [1, 2, 4])
+def test_the_frame_wise_model_looks_at_everybody_however_many_they_are(people):
+    places = [10 + 45 * number for number in range(people)]
+
+    def frames():
+        for index in range(60):
+            frame = np.zeros((80, 200, 3), np.uint8)
+            for number, x in enumerate(places):
+                frame[15:65, x - 5:x + 45] = 50 + 50 * number
+            frame[0, 0] = index
+            yield frame
+
+    class MeanGrey(torch.nn.Module):
+        def forward(self, faces):
+            return torch.stack([torch.zeros(len(faces)), faces[:, :, 24:40, 24:40].mean(dim=(1, 2, 3))], dim=1)
+    model = FrameModel(MeanGrey(), ['dark', 'bright'], 'grey', '', 'cpu')
+    source, chosen = opened(60), Settings()
+    source.frames = frames
+    result = recognise(source, model, chosen, VideoStream(model, chosen, Squares(lambda index: places)))
+    assert len(result['tracks']) == people
+    for track in result['tracks']:
+        place = round((track['frames'][0][1] - 10) / 45)
+        bright = ((50 + 50 * place) / 255 - 0.5) * 2
+        assert track['clip']['probabilities'][1] == pytest.approx(1 / (1 + np.exp(-bright)), abs=1e-4)
+
+
 def test_nobody_is_told_and_not_guessed():
     result = run(100, lambda index: [])
     assert result['tracks'] == result['windows'] == [] and result['clip'] is None
@@ -117,7 +145,7 @@ def test_smoothing_is_told_and_averages_neighbours():
     stream = VideoStream(Brightness(), chosen)
 
     class Ramp(Brightness):
-        def keep(self, frame, face):
+        def keep(self, frame, face, place):
             return float(frame[0, 0, 0]) / 255
 
     plain = recognise(opened(125), Ramp(), chosen, VideoStream(Ramp(), chosen))

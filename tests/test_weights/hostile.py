@@ -112,7 +112,7 @@ def _lost_link(folder: Path, mark: Path) -> Path:
     return folder / 'file.pth'
 
 
-class _Stateful(torch.nn.Module):
+class Stateful(torch.nn.Module):
     """A module whose archive holds a program to run when it is read by torch.jit."""
 
     @torch.jit.export
@@ -129,7 +129,7 @@ class _Stateful(torch.nn.Module):
 
 def _script_with_program(rename: Callable[[str], list[str]]) -> Callable[[Path, Path], Path]:
     def make(folder: Path, mark: Path) -> Path:
-        torch.jit.script(_Stateful()).save(str(folder / 'first.pt'))
+        torch.jit.script(Stateful()).save(str(folder / 'first.pt'))
         with zipfile.ZipFile(folder / 'first.pt') as source, zipfile.ZipFile(folder / 'file.pt', 'w') as target:
             for entry in source.namelist():
                 for new in rename(entry):

@@ -15,6 +15,7 @@ from mmdfer.weights.clip import stretch_positions
 
 from ..conftest import ROOT
 from ..test_text import clip_models as clip
+from .hostile import Stateful
 
 KEYS = ROOT.parent / 'shared' / 'data' / 'checkpoint_keys'
 TEXTS = ['happy', 'a photo of a person who is afraid of something']
@@ -229,21 +230,6 @@ def test_a_file_of_one_tower_gives_that_alone(tmp_path):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(CheckpointError, match='a folder without model.safetensors'):
         load_vit(clip.our_vision(), tmp_path / 'empty')
-
-
-class Stateful(nn.Module):
-    """A module whose archive holds a program to run when it is read."""
-
-    @torch.jit.export
-    def __getstate__(self):
-        return (torch.zeros(1), self.training)
-
-    @torch.jit.export
-    def __setstate__(self, state: tuple[torch.Tensor, bool]):
-        self.training = state[1]
-
-    def forward(self, x):
-        return x
 
 
 @pytest.mark.parametrize('trust', ['0', '1'])

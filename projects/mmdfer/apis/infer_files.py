@@ -5,7 +5,7 @@ import csv
 import io
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -210,8 +210,3 @@ def _csv(rows: Sequence[Sequence[Any]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator='\n').writerows(rows)
     return text.getvalue()
-
-
-def find_inputs(path: str) -> Iterator[str]:
-    """The videos and folders of frames that a path names."""
-    yield from (source.path for source in find_sources([path]))

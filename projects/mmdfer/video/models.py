@@ -27,8 +27,11 @@ class WindowModel(Protocol):
     classes: Sequence[str]
     notice: str
 
-    def keep(self, frame: np.ndarray, face: Face | None) -> Any:
-        """What is kept of a frame (H, W, 3), RGB, of one person, or of the whole frame where ``face`` is ``None``."""
+    def keep(self, frame: np.ndarray, face: Face | None, place: int) -> Any:
+        """What is kept of a frame (H, W, 3), RGB, of one person, or of the whole frame where ``face`` is ``None``.
+
+        ``place`` is the frame's among those of that person, from 0.
+        """
 
     def score(self, windows: Sequence[Sequence[Any]]) -> np.ndarray:
         """Probabilities (N, K) of windows of what was kept."""
@@ -88,7 +91,7 @@ class ClipModel:
             self.openings.append(Compose(opening))
             self.closings.append(Compose(closing))
 
-    def keep(self, frame: np.ndarray, face: Face | None) -> np.ndarray:
+    def keep(self, frame: np.ndarray, face: Face | None, place: int) -> np.ndarray:
         if face is not None:
             frame = aligned_by_points(frame, face.points, face.box, EDGE)
         kept = self.frame_steps(
@@ -145,7 +148,7 @@ class FrameModel:
         name: as results call it.
         notice: what must be said wherever its figures stand.
         device: where the model is.
-        every: of the frames that come, one in so many is looked at.
+        every: of a person's frames, one in so many is looked at.
     """
 
     classes: Sequence[str]
@@ -154,11 +157,10 @@ class FrameModel:
         self, model: torch.nn.Module, classes: Sequence[str], name: str, notice: str, device: str, every: int = 4
     ) -> None:
         self.model, self.classes, self.name, self.notice, self.device = model, list(classes), name, notice, device
-        self.every, self._count = every, 0
+        self.every = every
 
-    def keep(self, frame: np.ndarray, face: Face | None) -> KeptFace | None:
-        self._count += 1
-        if (self._count - 1) % self.every:
+    def keep(self, frame: np.ndarray, face: Face | None, place: int) -> KeptFace | None:
+        if place % self.every:
             return None
         if face is None:
             height, width = frame.shape[:2]

@@ -202,7 +202,8 @@ class _Run:
         lane, track = self._lane(person)
         track.frames.append((time, end, None if face is None else face.box))
         track.end = end
-        self._put(track, lane.add(time, end, self.model.keep(frame, face), self.fps))
+        kept = self.model.keep(frame, face, len(track.frames) - 1)
+        self._put(track, lane.add(time, end, kept, self.fps))
 
     def _put(self, track: Track, windows: list[Window]) -> None:
         """Windows wait until there is a batch of them."""

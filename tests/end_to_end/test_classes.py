@@ -81,8 +81,8 @@ def test_data_in_another_order_give_the_same_figures(place, name, tmp_path):
 
 def test_inference_speaks_in_the_order_of_its_config(place):
     clip, files = str(place / 'DFEW/Clip/clip_224x224/00015'), str(place / 'own/last.safetensors')
-    own = DFERInferencer(config(place), files, 'cpu')(clip)
-    other = DFERInferencer(config(place, dataset=folders(place, OTHER)), files, 'cpu')(clip)
+    own = DFERInferencer(config(place), files, 'cpu')(clip, region='frame')
+    other = DFERInferencer(config(place, dataset=folders(place, OTHER)), files, 'cpu')(clip, region='frame')
     assert (tuple(own['classes']), tuple(other['classes'])) == (DFEW, OTHER)
     assert own['clip']['label'] == other['clip']['label']
     first, second = (dict(zip(one['classes'], one['clip']['probabilities'], strict=True)) for one in (own, other))

@@ -100,7 +100,8 @@ def test_ones_own_labelled_videos_go_from_folder_to_prediction(place):
     guide = 'my_own_labelled_videos.md'
     write_files(guide, place)
     config = place / 'my_config.py'
-    text = config.read_text().replace("width=116))))", "width=8)), arch=dict(embed_dims=24, num_layers=1, num_heads=2, "
+    text = config.read_text().replace("width=116))))", "width=8)), "
+                                      "arch=dict(_delete_=True, embed_dims=24, num_layers=1, num_heads=2, "
                                       "feedforward_channels=48), init_cfg=None), cls_head=dict(in_channels=24))")
     assert 'embed_dims=24' in text
     config.write_text(text + 'train_cfg = dict(max_epochs=1)\n')

@@ -67,7 +67,7 @@ class DFERInferencer:
             if not self.checkpoints:
                 self.checkpoints, config = [str(config)], None
             self.model = clip_model(config, self.checkpoints, device, image_checkpoint, long_clip_checkpoint, amp)
-        self.classes = list(self.model.classes)
+        self.classes = tuple(self.model.classes)
         self._stream: VideoStream | None = None
 
     def __call__(
@@ -191,13 +191,11 @@ def config_of(config: Config | str | None, checkpoint: str) -> Config:
     Raises:
         ValueError: for a checkpoint that carries none.
     """
-    import copy
-
     from ..config_text import carried_config
     from ..run_config import load_config
 
     if config is not None and not isinstance(config, str | Path):
-        return copy.deepcopy(config)
+        return config
     if config is not None:
         return load_config(config)
     from ..weights import read_checkpoint

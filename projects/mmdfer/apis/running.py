@@ -85,12 +85,13 @@ def train(cfg: Config, name: str | None = None) -> dict:
 
 
 class _BeginHook(Hook):
-    """Note the run's settings when its training begins, with everything built and its checkpoint read."""
+    """Check the model, and note the run's settings, when its training begins: everything is built and read then."""
 
     def __init__(self, cfg: Config) -> None:
         self._cfg = cfg
 
     def before_train(self, runner) -> None:
+        check_auxiliary_losses(bare_model(runner))         # here, since a sharded run builds its model this late
         if not is_main_process():
             return
         if runner.iter == 0:
@@ -105,7 +106,6 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     runner.register_hook(_BeginHook(cfg), priority='HIGHEST')
     if not any(isinstance(hook, MetricsHook) for hook in runner.hooks):
         runner.register_hook(MetricsHook())
-    check_auxiliary_losses(bare_model(runner))
     start = time.time()
     runner.train()
     tunable, total = count_parameters(bare_model(runner))

@@ -66,4 +66,4 @@ def _ids_of(dataset: Any) -> list[str] | None:
     infos: Sequence[Any] = [dataset.get_data_info(index) for index in range(len(dataset))]
     paths = [next((info[key] for key in PATHS if isinstance(info, dict) and isinstance(info.get(key), str)), None)
              for info in infos]
-    return None if None in paths else [f'file/{os.path.abspath(path)}' for path in paths if path is not None]
+    return None if None in paths else [f'file{os.path.abspath(path)}' for path in paths if path is not None]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
-from ..clip_names import clip_path_key, entries_of, is_folder
+from ..clip_names import clip_path_key, clip_stem, entries_of, is_folder
 from ..registry import DATASETS
 from .dfer_dataset import DFERDataset, by_key, refuse_ambiguous, walk_clips
 from .errors import DatasetError
@@ -52,8 +52,7 @@ class VideoFolderDataset(DFERDataset):
 
     def load_data_list(self) -> list[dict]:
         items = self.read_folders()
-        refuse_ambiguous(os.path.join(self.data_root, self.split), by_key(
-            (clip_path_key(item['video_id']), item['clip']) for item in items))
+        refuse_ambiguous(os.path.join(self.data_root, self.split), one_clip_twice(items))
         return items
 
     def read_folders(self) -> list[dict]:
@@ -84,6 +83,16 @@ class VideoFolderDataset(DFERDataset):
         if absent:
             print_log(f'{folder}: no clip of {", ".join(absent)}', logger='current', level=logging.WARNING)
         return items
+
+
+def one_clip_twice(items: Sequence[dict]) -> dict[str, list[str]]:
+    """Paths of what looks like one clip in several forms, such as ``3`` and ``3.avi`` or ``3.avi`` and ``003.avi``.
+
+    Videos that differ in their suffix alone, as cameras and exports leave them, are clips of their own.
+    """
+    several = by_key((clip_path_key(item['video_id']), item['clip']) for item in items)
+    return {key: paths for key, paths in several.items() if len(paths) > 1 and (
+        len({clip_stem(path) for path in paths}) > 1 or any(map(os.path.isdir, paths)))}
 
 
 def find_classes(data_root: str) -> tuple[str, ...]:

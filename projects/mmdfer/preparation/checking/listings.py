@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...clip_names import clip_path_key, entries_of, is_folder
+from ...clip_names import entries_of, is_folder
 from ...datasets.declaration import DeclaredSet, Setup
 from ...datasets.dfer_dataset import DFERDataset, by_key
 from ...datasets.errors import DatasetError
 from ...datasets.listed_dataset import ListedDataset
-from ...datasets.video_folder import VideoFolderDataset
+from ...datasets.video_folder import VideoFolderDataset, one_clip_twice
 from ...registry import declared_sets
 
 
@@ -98,8 +98,12 @@ def read_listings(kind: type[DFERDataset], root: str, clip: str | None = None,
         raise DatasetError(f'{root}: no such folder; give the folder of the data set')
     if issubclass(kind, VideoFolderDataset):
         pairs = list(_folders(kind, root, options))
-        return [listing for listing, _ in pairs], ClipPaths(by_key(
-            one for pair in pairs for one in _from_folder(*pair))), root
+        items = [item for pair in pairs for item in _from_folder(*pair)]
+        clips = ClipPaths(by_key((item['key'], item['clip']) for item in items))
+        keys = {item['clip']: item['key'] for item in items}
+        clips.several = {keys[paths[0]]: tuple(paths) for paths in one_clip_twice(
+            [dict(item, video_id=item['key']) for item in items]).values()}
+        return [listing for listing, _ in pairs], clips, root
     if clip is not None:
         options['data_prefix'] = dict(clip=clip)
     pairs = list(_lists(kind, root, options))
@@ -169,14 +173,14 @@ def _from_list(listing: Listing, dataset: ListedDataset) -> None:
         listing.uncaptioned = [row.clip for row in file.rows if not row.caption or not row.caption_zh]
 
 
-def _from_folder(listing: Listing, dataset: VideoFolderDataset) -> list[tuple[str, str]]:
-    """Key and path of each entry."""
+def _from_folder(listing: Listing, dataset: VideoFolderDataset) -> list[dict]:
+    """The items of a split, each with its ``key``."""
     try:
         items = dataset.read_folders()
     except DatasetError as error:
         listing.error = str(error)
         return []
     listing.dialect, listing.labelled = 'class folders', 'labels are names'
-    names = [f'{listing.split}/{item["video_id"]}' for item in items]
-    listing.rows = [(clip_path_key(name), name, item['label']) for name, item in zip(names, items)]
-    return [(key, item['clip']) for (key, _, _), item in zip(listing.rows, items)]
+    items = [dict(item, key=f'{listing.split}/{item["video_id"]}') for item in items]
+    listing.rows = [(item['key'], item['key'], item['label']) for item in items]
+    return items

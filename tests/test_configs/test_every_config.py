@@ -19,7 +19,8 @@ from mmdfer.config_rows import find_row, row_names
 from mmdfer.datasets import DFERDataset, class_names
 from mmdfer.recognizers.finecliper import modalities_of
 from mmdfer.registry import DATASETS, MODELS, TRANSFORMS
-from mmdfer.run_config import LOADERS, dataset_classes, dataset_configs, flow_classes, load_config, towers
+from mmdfer.run_config import LOADERS, dataset_classes, dataset_configs, flow_classes, load_config
+from mmdfer.run_towers import towers
 from mmdfer.runs.published import read_papers
 from mmdfer.text import class_texts, tokenize
 

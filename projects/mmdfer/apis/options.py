@@ -97,11 +97,11 @@ def read(config: str | os.PathLike[str] | Config, cfg_options: dict[str, Any] | 
 
 def model_config(args: argparse.Namespace) -> Config:
     """The config under the options of :func:`add_model_options`."""
-    from .. import run_config as config
+    from .. import run_towers
     apply_reading_options(args)
     cfg = read(args.config, args.cfg_options)
-    config.set_image_checkpoint(cfg, args.image_checkpoint)
-    config.set_long_clip_checkpoint(cfg, args.long_clip_checkpoint)
+    run_towers.set_image_checkpoint(cfg, args.image_checkpoint)
+    run_towers.set_long_clip_checkpoint(cfg, args.long_clip_checkpoint)
     return cfg
 
 

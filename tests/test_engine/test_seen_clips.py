@@ -24,14 +24,6 @@ SMALL = {
         ('num_workers', 0), ('persistent_workers', False), ('batch_size', 8))}}
 
 
-@pytest.fixture(scope='module', autouse=True)
-def plain_configs():
-    """A config's text as it is: to lay it out takes longer than these runs do."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('mmengine.config.config.FormatCode', lambda text, **kwargs: (text, False))
-        yield
-
-
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
     """Two folds of 14 clips; the 7 test clips of either are trained on in the other."""

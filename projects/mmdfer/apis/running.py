@@ -24,7 +24,8 @@ from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..files import write_json
 from ..recognizers.auxiliary import check_auxiliary_losses
-from ..run_config import allow_seen_clips, current_fold, flow_classes, inner_share, set_folds, towers
+from ..run_config import allow_seen_clips, current_fold, flow_classes, inner_share, set_folds
+from ..run_towers import towers
 from ..runs.folder import run_records
 from ..runs.layout import BEST_CHECKPOINT, CHOSEN, CONFUSION, CURVES, TEST, TEST_METRICS
 from ..runs.loading import load_into

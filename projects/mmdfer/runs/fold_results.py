@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
     missing = [fold for fold in all_folds or folds if fold not in finished]
     seen = sum(run.result.get('seen_clips') or 0 for run in runs)
     name = marked(runs[0].result['name'], seen)
-    summary = dict(name=name, select=select, classes=[], folds=finished, missing=missing, notes=[])
+    summary: dict[str, Any] = dict(name=name, select=select, classes=[], folds=finished, missing=missing, notes=[])
     for kind in runs[0].kinds:
         found = {fold: _predictions(run, kind) for fold, run in zip(finished, runs)}
         classes = {fold: predictions.classes for fold, predictions in found.items()}

@@ -232,7 +232,8 @@ def test_a_browser_uploads_scrubs_renames_and_has_the_files(page, video, tmp_pat
         tab.wait_for_selector('#result', state='visible', timeout=60_000)
         inside = tab.frame_locator('#view')
         lane = inside.locator('.plot').first
-        lane.wait_for()
+        lane.scroll_into_view_if_needed()
+        tab.wait_for_timeout(500)
         box = lane.bounding_box()
         tab.mouse.click(box['x'] + box['width'] / 2, box['y'] + 20)
         tab.wait_for_timeout(300)
@@ -250,8 +251,8 @@ def test_a_browser_uploads_scrubs_renames_and_has_the_files(page, video, tmp_pat
             tab.click('#get-csv')
         had.value.save_as(tmp_path / 'had.csv')
         assert {row['person'] for row in csv.DictReader(open(tmp_path / 'had.csv'))} == {'Ann'}
-        tab.close(run_before_unload=True)
-        browser.contexts[0].new_page().wait_for_timeout(500)
+        tab.goto('about:blank')
+        tab.wait_for_timeout(500)
         browser.close()
     server.shutdown()
     assert not errors and not list(page.jobs.root.iterdir())

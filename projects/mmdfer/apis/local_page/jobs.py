@@ -142,7 +142,7 @@ class Jobs:
                     work()
                     job.state, job.progress = 'done', 1.0
             except Gone:
-                pass
+                job.state = 'gone'
             except (BadClipError, ValueError, OSError) as error:
                 job.state, job.message = 'failed', str(error).replace(f'{job.folder}/', '')
             except Exception as error:          # the page must not wait for ever

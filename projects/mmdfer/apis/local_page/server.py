@@ -74,7 +74,8 @@ class LocalPage:
         name = re.sub(r':\d+$', '', request.host)
         if self.hosts and name not in self.hosts:
             raise Refused(403, f'this page answers {", ".join(self.hosts)} alone')
-        endpoint, values = RULES.bind_to_environ(request.environ).match()
+        endpoint, found = RULES.bind_to_environ(request.environ).match()
+        values: dict[str, Any] = dict(found)
         own = request.headers.get('X-Mmdfer') == 'page'
         if request.method == 'POST' and endpoint != 'leave' and not own:
             raise Refused(403, 'this is for the page itself')

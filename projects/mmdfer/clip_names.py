@@ -66,9 +66,14 @@ def clip_stem(name: str) -> str:
 def clip_key(name: str) -> str:
     """What a listed clip and its folder or file share: no suffix, and no leading zeros of a number."""
     stem = clip_stem(name)
-    return str(int(stem)) if stem.isdigit() else stem
+    return (stem.lstrip('0') or '0') if is_number(stem) else stem
+
+
+def is_number(text: str) -> bool:
+    """Whether a name, or a part of one, is a number: digits 0 to 9, however many. ``²`` and ``٣`` are letters here."""
+    return text.isascii() and text.isdigit()
 
 
 def clip_path_key(path: str) -> str:
-    """:func:`clip_key` of each part of a clip's path below its set, such as ``Action/Happy/0267``."""
-    return '/'.join(clip_key(part) for part in path.strip('/').split('/'))
+    """:func:`clip_key` of each part of a clip's path below its set, such as ``Action/Happy/0267``, on any system."""
+    return '/'.join(clip_key(part) for part in path.replace('\\', '/').strip('/').split('/'))

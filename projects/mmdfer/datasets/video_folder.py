@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import logging
 import os
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,8 +29,8 @@ class VideoFolderDataset(DFERDataset):
         kwargs: of :class:`DFERDataset`, such as ``metainfo`` and ``skip_bad_clips``.
 
     Raises:
-        DatasetError: for a split that does not exist, a class folder that is no class, or a split without
-            clips.
+        DatasetError: for a split that does not exist, a class folder that is no class or leads nowhere, two folders of
+            one class, or a split without clips.
     """
     METAINFO = dict(dataset='folder')
 
@@ -71,8 +72,19 @@ class VideoFolderDataset(DFERDataset):
 def find_classes(data_root: str) -> tuple[str, ...]:
     """Names of the class folders of all splits, in alphabetical order."""
     root = Path(data_root or '.')
-    return tuple(sorted({name for split in _folders(root) for name in _folders(root / split)}))
+    names = sorted({name for split in _folders(root) for name in _folders(root / split)})
+    alike: dict[str, str] = {}
+    for name in names:
+        other = alike.setdefault(unicodedata.normalize('NFC', name).strip().casefold(), name)
+        if other != name:
+            raise DatasetError(f'{root}: the class folders {other!r} and {name!r} differ by their case or by spaces '
+                               'alone; give them one name')
+    return tuple(names)
 
 
 def _folders(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in entries_of(folder) if is_folder(entry))
+    entries = list(entries_of(folder))
+    nowhere = sorted(entry.path for entry in entries if entry.is_symlink() and not os.path.exists(entry.path))
+    if nowhere:
+        raise DatasetError(f'{nowhere[0]}: is a link that leads nowhere; mend or remove it')
+    return sorted(entry.name for entry in entries if is_folder(entry))

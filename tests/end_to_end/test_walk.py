@@ -13,6 +13,7 @@ from mmdfer.backbones import AdapterViT
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 
+from ..commands import tool
 from ..conftest import ROOT, write_dfew
 
 pytestmark = pytest.mark.slow
@@ -30,8 +31,11 @@ def environment():
     return dict(os.environ, PYTHON=sys.executable, OMP_NUM_THREADS='1', MASTER_ADDR='127.0.0.1', PORT='29617')
 
 
-def run(argv, **kwargs):
-    return subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=400, **kwargs)
+def run(argv):
+    """Tools in this process; scripts, which start several, in their own."""
+    if argv[0] == sys.executable:
+        return tool(os.path.relpath(argv[1], ROOT / 'tools'), *argv[2:])
+    return subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=400)
 
 
 def succeed(argv):
@@ -49,7 +53,8 @@ def place(tmp_path_factory):
     image = AdapterViT(dict(embed_dims=96, num_layers=4, num_heads=4, feedforward_channels=384), img_size=48,
                        patch_size=8, freeze=False)
     torch.save({f'backbone.{key}': value for key, value in image.state_dict().items()}, place / 'image.pth')
-    succeed(train_command(place, 'run'))
+    done = subprocess.run(train_command(place, 'run'), cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return place
 
 

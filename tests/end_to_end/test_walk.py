@@ -6,10 +6,13 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 
+from mmdfer.apis.inference import DFERInferencer
 from mmdfer.backbones import AdapterViT
+from mmdfer.evaluation import load_predictions
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 
@@ -125,6 +128,18 @@ def test_either_file_gives_the_numbers_of_training(place):
     small = metrics(place, 'small', 'last.safetensors', '--image-checkpoint', place / 'image.pth')
     assert full == small
     assert (full['uar'], full['war']) == (result(place / 'run')['uar'], result(place / 'run')['war'])
+
+
+def test_a_clips_frames_alone_give_the_scores_of_its_test(place):
+    """``infer`` on the crops of a clip, and ``test.py`` on the set: one sampling, one reading, one model."""
+    metrics(place, 'alone', 'epoch_3.pth')
+    tested = load_predictions(place / 'alone' / 'predictions.npz')
+    inferencer = DFERInferencer(CONFIG, str(place / 'run' / 'epoch_3.pth'), 'cpu')
+    for clip, scores in list(zip(tested.ids, tested.scores))[:3]:
+        frames = place / 'DFEW' / 'Clip' / 'clip_224x224' / f'{int(clip):05d}'
+        found = inferencer(str(frames), region='frame')
+        assert len(found['windows']) == 1
+        np.testing.assert_allclose(found['windows'][0]['probabilities'], scores, rtol=0, atol=1e-5)
 
 
 def test_two_processes_give_the_numbers_of_one(place):

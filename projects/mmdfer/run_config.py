@@ -14,13 +14,13 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from .config_reading import BESIDE, place_beside_frames, read_config
-from .datasets import DatasetError, DFERDataset
+from .datasets import DatasetError, DFERDataset, ListedDataset
 from .datasets.inner_split import check_inner
 from .names import nearest
 from .registry import DATASETS
 
 # What a run, and its runner beside the arguments of its own, reads of a config.
-OF_RUN = ('fresh_classes', 'run_classes')
+OF_RUN = ('allow_seen', 'fresh_classes', 'run_classes')
 OF_RUNNER = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters',
              'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -135,6 +135,13 @@ def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None,
         root = dataset.get('data_root', '')
         if root and not os.path.isdir(root):
             raise DatasetError(f'data_root={root!r}: no such folder; give the folder of the data set with --data-root')
+
+
+def allow_seen_clips(cfg: Config) -> None:
+    """Where a config says ``allow_seen=True``, let its lists share clips too; what a test shares, its result tells."""
+    for dataset in dataset_configs(cfg) if cfg.get('allow_seen') else ():
+        if issubclass(DATASETS.get(dataset.type), ListedDataset):
+            dataset.check_leaks = False
 
 
 def folds_of(dataset: ConfigDict) -> tuple[int, ...]:

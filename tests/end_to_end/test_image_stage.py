@@ -1,8 +1,5 @@
 """The image stage by its own configs: fine-tune a small ViT, then read its best.pth in the video backbone."""
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +11,7 @@ from mmdfer.backbones import AdapterViT, ImageViT
 from mmdfer.run_config import flow_classes
 from mmdfer.weights import load_vit, read_checkpoint
 
+from ..commands import tool
 from ..conftest import ROOT
 from ..test_datasets.test_affectnet import line, write_lists, write_picture
 from ..test_datasets.test_ferplus import USAGES, write_ferplus
@@ -33,10 +31,13 @@ test_dataloader = dict(batch_size=4, num_workers=0, persistent_workers=False)
 
 
 def write_affectnet(root):
-    names = [f'1/{index}.jpg' for index in range(8)]
-    for index, name in enumerate(names):
-        write_picture(root / 'Manually_Annotated_Images' / name, index)
-    return write_lists(root, rows=[line(name, index) for index, name in enumerate(names)])
+    for part in ('training', 'validation'):
+        names = [f'{part}/{index}.jpg' for index in range(8)]
+        for index, name in enumerate(names):
+            write_picture(root / 'Manually_Annotated_Images' / name, index)
+        write_lists(root / part, rows=[line(name, index) for index, name in enumerate(names)])
+        (root / part / f'{part}.csv').rename(root / f'{part}.csv')
+    return root
 
 
 def write_rafdb(root):
@@ -62,8 +63,7 @@ def config(tmp_path, name):
 
 
 def run(*args):
-    return subprocess.run([sys.executable, str(ROOT / 'tools/train.py'), *map(str, args)], cwd=ROOT, timeout=300,
-                          env=dict(os.environ, OMP_NUM_THREADS='1'), capture_output=True, text=True)
+    return tool('train.py', *args)
 
 
 @pytest.mark.parametrize('name, classes', [('vitb_affectnet', 8), ('vitb_affectnet7', 7), ('vitb_rafdb', 7),

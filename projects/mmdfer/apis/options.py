@@ -56,6 +56,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--packed', help='read the clips from this pack, made by mmdfer pack')
     parser.add_argument('--fold', type=int, help='fold, for sets that have folds')
     parser.add_argument('--scene', help='scene, for sets that have scenes [all]')
+    parser.add_argument('--allow-seen', action='store_true',
+                        help='test on clips that the model was trained on too; the results say so')
     parser.add_argument('--work-dir', help='where logs and checkpoints go [work_dirs/<config>/fold_<n>]')
 
 
@@ -110,6 +112,8 @@ def run_config(args: argparse.Namespace, skip_bad_clips: bool = False) -> Config
     from .. import run_config as config
     cfg = model_config(args)
     cfg.launcher = getattr(args, 'launcher', 'none')
+    if args.allow_seen:
+        cfg.allow_seen = True
     config.set_data(cfg, args.data_root, args.fold, skip_bad_clips, args.packed, args.scene)
     config.set_work_dir(cfg, args.config if isinstance(args.config, (str, os.PathLike)) else 'run', args.work_dir)
     return cfg

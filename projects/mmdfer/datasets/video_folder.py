@@ -9,9 +9,9 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
-from ..clip_names import entries_of, is_folder
+from ..clip_names import clip_path_key, clip_stem, entries_of, is_folder
 from ..registry import DATASETS
-from .dfer_dataset import DFERDataset, walk_clips
+from .dfer_dataset import DFERDataset, by_key, refuse_ambiguous, walk_clips
 from .errors import DatasetError
 
 
@@ -30,26 +30,48 @@ class VideoFolderDataset(DFERDataset):
 
     Raises:
         DatasetError: for a split that does not exist, a class folder that is no class or leads nowhere, two folders of
-            one class, or a split without clips.
+            one class, a clip that is there twice, or a split without clips.
     """
     METAINFO = dict(dataset='folder')
 
     def __init__(self, pipeline: Sequence[dict], data_root: str = '', split: str = 'train', **kwargs) -> None:
         self.split = split
         super().__init__('', pipeline, data_root=data_root, data_prefix=dict(clip=split), **kwargs)
-        self._metainfo.setdefault('classes', find_classes(self.data_root))  # not loaded yet with lazy_init
+        self._own_classes()                                                 # not loaded yet with lazy_init
+
+    def _own_classes(self) -> Sequence[str]:
+        if 'classes' not in self._metainfo:
+            self._metainfo['classes'] = find_classes(self.data_root)
+        return self._metainfo['classes']
 
     @staticmethod
     def classes_on_disk(data_root: str) -> tuple[str, ...] | None:
         """The classes of a config without ``metainfo``; ``None`` where the folder is not there."""
         return find_classes(data_root) if data_root and os.path.isdir(data_root) else None
 
+    def sample_ids(self) -> list[str]:
+        names = (super(DFERDataset, self).get_data_info(index)['video_id'] for index in range(len(self)))
+        return [f'{self.samples_of()}/{clip_path_key(f"{self.split}/{name}")}' for name in names]
+
+    def _part(self) -> Sequence[str]:
+        return self.metainfo['dataset'], self.split
+
     def load_data_list(self) -> list[dict]:
+        items = self.read_folders()
+        refuse_ambiguous(os.path.join(self.data_root, self.split), one_clip_twice(items))
+        return items
+
+    def read_folders(self) -> list[dict]:
+        """An item for each entry of the class folders.
+
+        Raises:
+            DatasetError: for folders that are not as they should be.
+        """
         folder = Path(self.data_root) / self.split
         if not folder.is_dir():
             splits = _folders(Path(self.data_root or '.'))
             raise DatasetError(f'{folder}: no such split; data_root has the folders {", ".join(splits) or "(none)"}')
-        classes = self._metainfo.setdefault('classes', find_classes(self.data_root))
+        classes = self._own_classes()
         places = {name.lower(): label for label, name in enumerate(classes)}
         items = []
         for name in _folders(folder):
@@ -67,6 +89,16 @@ class VideoFolderDataset(DFERDataset):
         if absent:
             print_log(f'{folder}: no clip of {", ".join(absent)}', logger='current', level=logging.WARNING)
         return items
+
+
+def one_clip_twice(items: Sequence[dict]) -> dict[str, list[str]]:
+    """Paths of what looks like one clip in several forms, such as ``3`` and ``3.avi`` or ``3.avi`` and ``003.avi``.
+
+    Videos that differ in their suffix alone, as cameras and exports leave them, are clips of their own.
+    """
+    several = by_key((clip_path_key(item['video_id']), item['clip']) for item in items)
+    return {key: paths for key, paths in several.items() if len(paths) > 1 and (
+        len({clip_stem(path) for path in paths}) > 1 or any(map(os.path.isdir, paths)))}
 
 
 def find_classes(data_root: str) -> tuple[str, ...]:

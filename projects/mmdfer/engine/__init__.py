@@ -5,6 +5,7 @@ from .classes_hook import ClassesHook
 from .compile_hook import CompileBackboneHook
 from .dataset_hooks import BadClipsHook, EpochSeedHook
 from .distinct_views_hook import DistinctViewsHook
+from .seen_clips_hook import SeenClipsHook, seen_clips_of
 from .sharding import BlockFSDPStrategy
 from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
@@ -13,5 +14,5 @@ from .tunable_swa import TunableSWAHook
 __all__ = [
     'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'ClassesHook',
     'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor',
-    'TunableSWAHook'
+    'SeenClipsHook', 'TunableSWAHook', 'seen_clips_of'
 ]

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor
 
 from .folders import read_object, weight_file
 from .reading import read_checkpoint
+from .registry import located
 from .states import find_state_dict
 
 _ACTIVATIONS = {'quick_gelu': True, 'gelu': False}
@@ -16,10 +17,11 @@ _ACTIVATIONS = {'quick_gelu': True, 'gelu': False}
 
 @dataclass
 class ClipRead:
-    """A file's tensors, and which activation it computes with, where the file or a config beside it tells."""
+    """A file's tensors, which activation it computes with, where the file or a config beside it tells, and its meta."""
     path: Path
     state: dict[str, Tensor]
     quick_gelu: bool | None = None
+    meta: dict = field(default_factory=dict)
 
 
 def read_with_config(path: str | os.PathLike) -> ClipRead:
@@ -28,7 +30,7 @@ def read_with_config(path: str | os.PathLike) -> ClipRead:
     Raises:
         CheckpointError: as :func:`read_checkpoint`, and for a config that is none.
     """
-    path = Path(path).expanduser()
+    path = Path(located(path)).expanduser()
     if path.is_dir():
         path = weight_file(path)
     checkpoint = read_checkpoint(path)
@@ -38,7 +40,7 @@ def read_with_config(path: str | os.PathLike) -> ClipRead:
     if not isinstance(quick_gelu, bool):
         # OpenAI's archives alone carry these numbers as tensors.
         quick_gelu = True if 'input_resolution' in state else _told_beside(path)
-    return ClipRead(path, state, quick_gelu)
+    return ClipRead(path, state, quick_gelu, meta if isinstance(meta, dict) else {})
 
 
 def _told_beside(path: Path) -> bool | None:

@@ -19,7 +19,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..backbones.freezing import count_parameters
-from ..engine import ClassesHook
+from ..engine import ClassesHook, StopHook, shield_workers
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..files import write_json
@@ -44,6 +44,7 @@ def build_runner(cfg: Config) -> Runner:
     join_processes(cfg)
     runner = RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
     runner.register_hook(ClassesHook())
+    shield_workers(runner)
     return runner
 
 
@@ -106,8 +107,11 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     runner.register_hook(_BeginHook(cfg), priority='HIGHEST')
     if not any(isinstance(hook, MetricsHook) for hook in runner.hooks):
         runner.register_hook(MetricsHook())
+    stop = StopHook()
+    runner.register_hook(stop)
     start = time.time()
-    runner.train()
+    with stop.listening():
+        runner.train()
     tunable, total = count_parameters(bare_model(runner))
     if is_sharded(runner.model):
         tunable, total = _sum_over_processes(tunable, total)

@@ -6,12 +6,13 @@ from .compile_hook import CompileBackboneHook
 from .dataset_hooks import BadClipsHook, EpochSeedHook
 from .distinct_views_hook import DistinctViewsHook
 from .sharding import BlockFSDPStrategy
+from .stopping import StopHook, shield_workers
 from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
 from .tunable_swa import TunableSWAHook
 
 __all__ = [
     'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'ClassesHook',
-    'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor',
-    'TunableSWAHook'
+    'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'StopHook', 'TunableEMAHook',
+    'TunableOptimWrapperConstructor', 'TunableSWAHook', 'shield_workers'
 ]

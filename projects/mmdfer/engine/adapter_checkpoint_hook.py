@@ -40,6 +40,8 @@ class AdapterCheckpointHook(CheckpointHook):
         kwargs: of ``CheckpointHook``.
     """
 
+    best_ckpt_path: str | None                  # mmengine's
+
     def __init__(self, interval: int = 1, save_best: str | None = 'uar', rule: str | None = 'greater',
                  max_keep_ckpts: int = 2, **kwargs) -> None:
         if 0 < max_keep_ckpts < 2:

@@ -1,4 +1,4 @@
-"""SIGTERM, as schedulers send it: training ends at the next iteration, with a checkpoint that it goes on from exactly."""
+"""SIGTERM, as schedulers send it: training ends at the next iteration, and goes on from there exactly."""
 from __future__ import annotations
 
 import os
@@ -6,9 +6,8 @@ import random
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
@@ -178,37 +177,6 @@ class StopHook(Hook):
 
     def after_train_epoch(self, runner) -> None:
         forget_stopped(runner.work_dir)
-
-
-def shield_workers(runner) -> None:
-    """Let the loaders that a runner builds keep their workers when SIGTERM is sent to all of its processes.
-
-    Schedulers and ``torch.distributed.run`` send it so. torch's workers end then, the batches that the training still
-    needs with them. Here a worker ends at a SIGTERM of its parent alone.
-    """
-    build = runner.build_dataloader
-
-    def build_shielded(*args, **kwargs):
-        loader = build(*args, **kwargs)
-        if getattr(loader.worker_init_fn, 'func', None) is not _begin_worker:
-            loader.worker_init_fn = partial(_begin_worker, loader.worker_init_fn)
-        return loader
-
-    runner.build_dataloader = build_shielded
-
-
-def _begin_worker(begin: Callable[[int], None] | None, worker: int) -> None:
-    if hasattr(signal, 'sigwaitinfo'):                      # not on Windows and macOS
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        threading.Thread(target=_end_with_parent, args=(os.getppid(), ), daemon=True).start()
-    if begin is not None:
-        begin(worker)
-
-
-def _end_with_parent(parent: int) -> None:
-    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
-        pass
-    os._exit(0)
 
 
 def forget_stopped(folder: str | os.PathLike) -> None:

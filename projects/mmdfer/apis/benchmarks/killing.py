@@ -1,0 +1,307 @@
+"""Ending a job at one of its file events, starting it again, and holding what it leaves against an undisturbed one's.
+
+A job runs in a process that is forked once everything is imported, with an audit hook that counts: a file opened for
+writing, renamed, linked, cut or removed, a folder made or removed, a file brought to the disk. Before event n the whole
+group of processes is killed, as by a power cut of the program. Processes that the job starts count with it.
+"""
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import mmap
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CHANGES = {'os.rename', 'os.remove', 'os.rmdir', 'os.mkdir', 'os.link', 'os.symlink', 'os.truncate'}
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+# What tells the time, and what is for people alone: not of a run's state.
+PASSING = {'seconds', 'rss_mib', 'time', 'training_seconds', 'iteration_seconds'}
+FOR_PEOPLE = re.compile(r'(^|/)(\d{8}_\d{6}/|console\.log$|run\.lock$|report\.(html|md)$|curves\.png$|\d{8}_\d{6}\.py$'
+                        r'|\.[^/]*\.partial(/|$))')
+# The state of a run that is resumed; of its log and its names of files mmengine keeps other things.
+CHECKPOINT = ('state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers')
+
+
+class Events:
+    """A count that a job's processes share.
+
+    Args:
+        folder: events of files elsewhere do not count.
+        last: the event that is not reached; ``None`` to reach all.
+    """
+
+    def __init__(self, folder: Path, last: int | None = None) -> None:
+        self.folder, self.last = os.path.realpath(folder) + os.sep, last
+        self._shared = mmap.mmap(-1, 8)
+
+    @property
+    def count(self) -> int:
+        return struct.unpack('q', self._shared[:8])[0]
+
+    def watch(self) -> None:
+        """Count from now on in this process and those forked from it; it cannot be undone."""
+        sys.addaudithook(self._see)
+        sync = os.fsync
+
+        def counted(number: int) -> None:
+            self._one_more()
+            sync(number)
+
+        os.fsync = counted                          # type: ignore[assignment]
+
+    def _see(self, event: str, arguments: Sequence[Any]) -> None:
+        if event == 'open':
+            if not isinstance(arguments[2], int) or not arguments[2] & WRITES:
+                return
+        elif event not in CHANGES:
+            return
+        path = arguments[1] if event in ('os.rename', 'os.link', 'os.symlink') else arguments[0]
+        if isinstance(path, (str, bytes, os.PathLike)) and os.path.abspath(os.fsdecode(path)).startswith(self.folder):
+            self._one_more()
+
+    def _one_more(self) -> None:
+        count = self.count + 1
+        self._shared[:8] = struct.pack('q', count)
+        if count == self.last:
+            os.killpg(0, signal.SIGKILL)
+
+
+def run_forked(job: Callable[[], None], events: Events, log: Path) -> int:
+    """The exit status of a process that does a job, minus the signal that killed it; no process of it is left."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setsid()
+            out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.dup2(out, 1)
+            os.dup2(out, 2)
+            events.watch()
+            job()
+            status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    number = os.waitpid(child, 0)[1]
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(number)
+
+
+class ForkedProcess:
+    """Stands for ``subprocess.Popen`` of ``python -m mmdfer ...``, so that what a job starts is imported already."""
+
+    def __init__(self, command: Sequence[str], stdout: Any = None, env: Mapping[str, str] | None = None,
+                 **others: Any) -> None:
+        from ..cli import main
+        self._status: int | None = None
+        sys.stdout.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            status = 1
+            try:
+                os.environ.update(env or {})
+                os.dup2(stdout.fileno(), 1)
+                os.dup2(stdout.fileno(), 2)
+                main(list(command)[list(command).index('mmdfer') + 1:])
+                status = 0
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
+
+    def poll(self) -> int | None:
+        return self.wait(flags=os.WNOHANG)
+
+    def wait(self, timeout: float | None = None, flags: int = 0) -> int | None:
+        if self._status is None:
+            pid, number = os.waitpid(self.pid, flags)
+            self._status = os.waitstatus_to_exitcode(number) if pid else None
+        return self._status
+
+    def terminate(self) -> None:
+        os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+def state_of(folder: Path) -> dict[str, str]:
+    """A digest of every file below a folder that is a part of a job's outcome, by its path.
+
+    Checkpoints count by what a run goes on from, weight files and predictions by their arrays and what they say of
+    themselves, JSON without times; logs, pages and half-written files, which nobody reads, do not.
+    """
+    found = {}
+    for path in sorted(folder.rglob('*')):
+        name = path.relative_to(folder).as_posix()
+        if FOR_PEOPLE.search(name) or path.is_dir() and not path.is_symlink():
+            continue
+        found[name] = f'-> {os.readlink(path)}' if path.is_symlink() else _digest(_content(path))
+        if path.is_symlink() and not path.exists():
+            found[name] += ', which is not there'
+    return found
+
+
+def _content(path: Path) -> Any:
+    if path.suffix == '.pth':
+        from ...weights import read_checkpoint
+        whole = read_checkpoint(str(path))
+        place = {name: whole['meta'].get(name) for name in ('epoch', 'iter', 'seed')}
+        return {name: whole[name] for name in CHECKPOINT if name in whole} | place
+    if path.suffix == '.safetensors':
+        from ...weights import read_checkpoint
+        return _without_times(read_checkpoint(str(path)))
+    if path.suffix == '.npz':
+        with np.load(path) as file:
+            return dict(file)
+    if path.suffix == '.json':
+        return _without_times(json.loads(path.read_text(encoding='utf-8')))
+    return path.read_bytes()
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_times(item) for key, item in value.items() if key not in PASSING}
+    return [_without_times(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _digest(value: Any) -> str:
+    digest = hashlib.sha256()
+
+    def add(part: Any) -> None:
+        if isinstance(part, dict):
+            for key in sorted(part, key=str):
+                digest.update(f'{key}:'.encode('utf-8', 'backslashreplace'))
+                add(part[key])
+        elif isinstance(part, (list, tuple)):
+            for item in part:
+                add(item)
+        elif hasattr(part, 'detach'):
+            add(part.detach().cpu().contiguous().numpy())
+        elif isinstance(part, np.ndarray):
+            digest.update(f'{part.dtype}{part.shape}'.encode() + np.ascontiguousarray(part).tobytes())
+        else:
+            digest.update(part if isinstance(part, bytes) else repr(part).encode('utf-8', 'backslashreplace'))
+
+    add(value)
+    return digest.hexdigest()
+
+
+@dataclass
+class Report:
+    """What became of a job that was killed at its events.
+
+    Args:
+        name: the job's.
+        events: file events of an undisturbed run.
+        tried: at how many of them it was killed and started again.
+        faults: what went wrong, by event: it did not end well, or left something else.
+    """
+    name: str
+    events: int
+    tried: int = 0
+    faults: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def held(self) -> int:
+        return self.tried - len(self.faults)
+
+
+def kill_everywhere(name: str, job: Callable[[], None], work: Path, every: int = 1,
+                    told: Callable[[Report], None] = lambda report: None) -> Report:
+    """Kill a job before each of its file events, start it again, and compare.
+
+    Args:
+        name: the job's.
+        job: does it in ``work``, and goes on where an earlier call of it was stopped.
+        work: a folder of its own, emptied before each try.
+        every: try each event whose number is a multiple of it, and the first and the last.
+        told: called after each try.
+
+    Raises:
+        ValueError: if the job does not end well undisturbed.
+    """
+    log = work.with_name(f'{work.name}.log')
+
+    def start(last: int | None = None) -> tuple[int, int]:
+        events = Events(work, last)
+        return run_forked(job, events, log), events.count
+
+    def anew() -> None:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+
+    anew()
+    status, count = start()
+    if status:
+        raise ValueError(f'{name}: failed undisturbed; its log is {log}')
+    expected, report = state_of(work), Report(name, count)
+    for event in (one for one in range(1, count + 1) if one % every == 0 or one in (1, count)):
+        anew()
+        killed = start(event)[0]
+        status = start()[0] if killed == -signal.SIGKILL else killed
+        found = state_of(work) if status == 0 else {}
+        report.tried += 1
+        differing = sorted(one for one in {*expected, *found} if expected.get(one) != found.get(one))
+        if killed == 0:
+            report.faults[event] = 'it was not reached'
+        elif status:
+            last = log.read_text(errors='replace').strip().splitlines()[-1:]
+            report.faults[event] = f'ended with status {status} when it was started again: {" ".join(last)}'
+        elif differing:
+            report.faults[event] = f'left other {", ".join(differing)}'
+        told(report)
+    return report
+
+
+def make_light() -> None:
+    """Leave out of this process what takes most of a tiny job's time and writes no other files: the layout of configs'
+    texts, the look at compilers and the drawing of pictures, each of which becomes a few bytes."""
+    import mmengine.config.config
+    import mmengine.runner.runner
+    from matplotlib.figure import Figure
+
+    def draw(figure: Any, file: Any, **options: Any) -> None:
+        if hasattr(file, 'write'):
+            file.write(b'<svg/>')
+        else:
+            Path(file).write_bytes(b'a picture')
+
+    Figure.savefig = draw                               # type: ignore[assignment]
+    mmengine.config.config.FormatCode = lambda text, **options: (text, False)
+    mmengine.runner.runner.collect_env = dict
+    gc.freeze()                                         # data sets collect garbage, of all that is imported
+
+
+def in_forks(module: Any) -> None:
+    """Let a module that starts ``python -m mmdfer`` by ``subprocess`` fork this process instead."""
+
+    class Forking:
+        Popen, TimeoutExpired, STDOUT = ForkedProcess, subprocess.TimeoutExpired, subprocess.STDOUT
+
+    module.subprocess = Forking

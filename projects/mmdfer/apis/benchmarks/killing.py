@@ -1,8 +1,10 @@
 """Ending a job at one of its file events, starting it again, and holding what it leaves against an undisturbed one's.
 
 A job runs in a process that is forked once everything is imported, with an audit hook that counts: a file opened for
-writing, renamed, linked, cut or removed, a folder made or removed, a file brought to the disk. Before event n the whole
-group of processes is killed, as by a power cut of the program. Processes that the job starts count with it.
+writing, renamed, linked, cut or removed, a folder made or removed, a file brought to the disk. At each event a copy of
+the process is forked that ends there and then, with all that it had not yet given to the system; what lies on the disk
+is kept as that process leaves it, and the job goes on to the next event. It is then started again from each of them.
+Processes that the job starts count with it.
 """
 from __future__ import annotations
 
@@ -41,11 +43,12 @@ class Events:
 
     Args:
         folder: events of files elsewhere do not count.
-        last: the event that is not reached; ``None`` to reach all.
+        kept: where a copy of the folder goes at each event, by its number; ``None`` to count alone.
+        every: of the events, those whose number is one more than a multiple of it.
     """
 
-    def __init__(self, folder: Path, last: int | None = None) -> None:
-        self.folder, self.last = os.path.realpath(folder) + os.sep, last
+    def __init__(self, folder: Path, kept: Path | None = None, every: int = 1) -> None:
+        self.folder, self.kept, self.every = os.path.realpath(folder) + os.sep, kept, every
         self._shared = mmap.mmap(-1, 8)
 
     @property
@@ -76,8 +79,13 @@ class Events:
     def _one_more(self) -> None:
         count = self.count + 1
         self._shared[:8] = struct.pack('q', count)
-        if count == self.last:
-            os.killpg(0, signal.SIGKILL)
+        if self.kept is None or (count - 1) % self.every:
+            return
+        child = os.fork()
+        if child == 0:
+            os._exit(1)                                 # a process that ends here: no handler, nothing written any more
+        os.waitpid(child, 0)
+        shutil.copytree(self.folder, self.kept / str(count), symlinks=True)
 
 
 def run_forked(job: Callable[[], None], events: Events, log: Path) -> int:
@@ -87,7 +95,7 @@ def run_forked(job: Callable[[], None], events: Events, log: Path) -> int:
     if child == 0:
         status = 1
         try:
-            os.setsid()
+            os.setsid()                                 # so that nothing of it can be left
             out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(out, 1)
             os.dup2(out, 2)
@@ -234,49 +242,43 @@ class Report:
 
 def kill_everywhere(name: str, job: Callable[[], None], work: Path, every: int = 1,
                     told: Callable[[Report], None] = lambda report: None) -> Report:
-    """Kill a job before each of its file events, start it again, and compare.
+    """End a job at each of its file events, start it again, and compare.
 
     Args:
         name: the job's.
         job: does it in ``work``, and goes on where an earlier call of it was stopped.
-        work: a folder of its own, emptied before each try.
-        every: try each event whose number is a multiple of it, and the first and the last.
+        work: a folder of its own, emptied before it.
+        every: try each so many-th event, from the first.
         told: called after each try.
 
     Raises:
         ValueError: if the job does not end well undisturbed.
     """
-    log = work.with_name(f'{work.name}.log')
-
-    def start(last: int | None = None) -> tuple[int, int]:
-        events = Events(work, last)
-        return run_forked(job, events, log), events.count
-
-    def anew() -> None:
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
-
-    anew()
-    status, count = start()
-    if status:
-        raise ValueError(f'{name}: failed undisturbed; its log is {log}')
-    expected, report = state_of(work), Report(name, count)
-    for event in (one for one in range(1, count + 1) if one % every == 0 or one in (1, count)):
-        anew()
-        killed = start(event)[0]
-        status = start()[0] if killed == -signal.SIGKILL else killed
+    log, kept = (work.with_name(f'{work.name}{suffix}') for suffix in ('.log', '.kept'))
+    for folder in (work, kept):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    events = Events(work, kept, every)
+    if run_forked(job, events, log):
+        raise ValueError(f'{name}: failed undisturbed: {_last_line(log)}')
+    expected, report = state_of(work), Report(name, events.count)
+    for event in range(1, events.count + 1, every):
+        shutil.rmtree(work)
+        (kept / str(event)).rename(work)
+        status = run_forked(job, Events(work), log)
         found = state_of(work) if status == 0 else {}
         report.tried += 1
         differing = sorted(one for one in {*expected, *found} if expected.get(one) != found.get(one))
-        if killed == 0:
-            report.faults[event] = 'it was not reached'
-        elif status:
-            last = log.read_text(errors='replace').strip().splitlines()[-1:]
-            report.faults[event] = f'ended with status {status} when it was started again: {" ".join(last)}'
+        if status:
+            report.faults[event] = f'ended with status {status} when it was started again: {_last_line(log)}'
         elif differing:
             report.faults[event] = f'left other {", ".join(differing)}'
         told(report)
     return report
+
+
+def _last_line(log: Path) -> str:
+    return ' '.join(log.read_text(errors='replace').strip().splitlines()[-1:])
 
 
 def make_light() -> None:

@@ -148,7 +148,7 @@ def run(args: argparse.Namespace) -> None:
                           f'{time.perf_counter() - began:.0f} s', end='', file=sys.stderr, flush=True)
 
             reports.append(kill_everywhere(name, job, work, args.every, tell))
-    print('| job | file events | killed at | whole and equal afterwards |\n|---|---:|---:|---:|')
+    print('| job | file events | ended at | whole and equal afterwards |\n|---|---:|---:|---:|')
     for report in reports:
         print(f'| {report.name} | {report.events} | {report.tried} | {report.held} |')
     for report in reports:

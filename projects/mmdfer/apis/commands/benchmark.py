@@ -64,7 +64,7 @@ def _kills(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('jobs', nargs='*', metavar='JOB', choices=(*JOBS, []),
                         help=f'{", ".join(JOBS)} [all of them]')
     parser.add_argument('--every', type=int, default=1, metavar='N',
-                        help='kill at each N-th event alone, and at the first and the last [%(default)s]')
+                        help='end it at each N-th event alone, from the first [%(default)s]')
     parser.add_argument('--verbose', action='store_true', help='tell of each try, also where there is no terminal')
 
 

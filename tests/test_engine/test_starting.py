@@ -58,11 +58,12 @@ def test_they_are_refused_unless_they_are_meant_or_come_from_a_checkpoint(tmp_pa
 
 
 @pytest.mark.parametrize('words, places', [([], ['model.backbone']), (['--random-backbone'], [])])
-def test_the_option_says_that_they_are_meant(words, places):
+def test_the_option_says_that_they_are_meant(words, places, tmp_path):
     parser = argparse.ArgumentParser()
     parser.add_argument('config')
     options.add_train_options(parser)
-    cfg = options.train_config(parser.parse_args(['fe_adapter_vitb_dfew', *words, '--workers', '0']))
+    words = ['fe_adapter_vitb_dfew', '--data-root', str(tmp_path), *words, '--workers', '0']
+    cfg = options.train_config(parser.parse_args(words))
     assert [place for place, _ in random_towers(cfg.model)] == places
     assert all(cfg[name].num_workers == 0 for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'))
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -104,7 +105,8 @@ def jobs(place: Path) -> dict[str, tuple[Callable[[], None], Path]]:
     def captions() -> None:
         from ...preparation.captions import caption_clips
         from ...preparation.set_clips import folder_clips
-        caption_clips(folder_clips(str(data / 'Clip' / 'clip_224x224'))[0], work / 'captions.jsonl', SaysNumbers(), 4)
+        model: Any = SaysNumbers()
+        caption_clips(folder_clips(str(data / 'Clip' / 'clip_224x224'))[0], work / 'captions.jsonl', model, 4)
 
     def packing() -> None:
         there = (work / 'clips.pack').exists()

@@ -14,7 +14,8 @@ from mmengine.registry import DefaultScope, init_default_scope  # noqa: E402
 
 import mmdfer  # noqa: E402,F401
 
-torch.set_num_threads(min(2, os.cpu_count() or 1))
+# Beside other processes of tests a thread each: two that wait for a third of two cores cost more than they give.
+torch.set_num_threads(1 if 'PYTEST_XDIST_WORKER' in os.environ else min(2, os.cpu_count() or 1))
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_FACES = ROOT.parent / 'shared' / 'data' / 'faces'
 

@@ -80,10 +80,10 @@ def test_drn_stand_in(monkeypatch, tmp_path):
 def test_multimodal_switch(monkeypatch):
     from mmaction.utils import dependency
     monkeypatch.setattr(dependency, 'WITH_MULTIMODAL', True)
-    monkeypatch.setitem(sys.modules, 'mmaction.models', SimpleNamespace())
+    monkeypatch.setitem(sys.modules, 'mmaction.models.multimodal.vindlu', SimpleNamespace())
     assert not compat.mend_multimodal_imports('mmaction')    # the models are imported: too late to matter
     assert dependency.WITH_MULTIMODAL
-    monkeypatch.delitem(sys.modules, 'mmaction.models')
+    monkeypatch.delitem(sys.modules, 'mmaction.models.multimodal.vindlu')
     assert compat.mend_multimodal_imports('mmaction')
     assert not dependency.WITH_MULTIMODAL
     assert not compat.mend_multimodal_imports('mmaction')

@@ -14,5 +14,6 @@ find_environment
 cd "$root"
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"       # busy threads of several processes would hold each other up
 export PYTHONPATH="$root/projects${PYTHONPATH:+:$PYTHONPATH}"      # this tree, whatever else is installed
-# A file's tests stay in one process, since some share what they made; each process computes with one thread.
-exec "$python" -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile "$@"
+# A file's tests stay in one process, since some share what they made; each process computes with one thread. Files go
+# out by name, so that the long ones, which are end_to_end, do not come last and alone.
+exec "$python" -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"

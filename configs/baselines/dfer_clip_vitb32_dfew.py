@@ -1,5 +1,4 @@
-# DFER-CLIP (BMVC 2023): the image tower fully tuned, a temporal transformer over frame features, descriptions as
-# texts behind a learned context of each class.
+# DFER-CLIP (BMVC 2023) on DFEW, with the paper's own ViT-B/32 towers.
 _base_ = ['dfer_clip_vitb16_dfew.py']
 
 model = dict(

@@ -9,7 +9,7 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from . import compat, openmmlab
+from . import compat, openmmlab, startup
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformable
 
 compat.install()
 openmmlab.install()
+startup.install()
 
 ROOMS = ('adapters', 'apis', 'backbones', 'blending', 'captions', 'datasets', 'engine', 'evaluation', 'face', 'heads',
          'losses', 'ops', 'recognizers', 'runs', 'text', 'video', 'weights')

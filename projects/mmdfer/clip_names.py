@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
 from collections.abc import Iterator
 
 FRAME_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff')
@@ -64,9 +66,16 @@ def clip_stem(name: str) -> str:
 
 
 def clip_key(name: str) -> str:
-    """What a listed clip and its folder or file share: no suffix, and no leading zeros of a number."""
-    stem = clip_stem(name)
-    return str(int(stem)) if stem.isdigit() else stem
+    """What a listed clip and its folder or file share: no suffix, no leading zeros of a number, and letters with marks
+    in their composed form, which some systems take apart when they write a name."""
+    stem = unicodedata.normalize('NFC', clip_stem(name))
+    return stem.lstrip('0') or '0' if re.fullmatch('[0-9]+', stem) else stem
+
+
+def path_parts(path: str) -> list[str]:
+    """The parts of a clip's path as a list has it, with slashes or, from Windows, backslashes."""
+    parts = [part for part in path.replace('\\', '/').split('/') if part not in ('', '.')]
+    return parts or [path]
 
 
 def clip_path_key(path: str) -> str:

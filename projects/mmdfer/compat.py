@@ -93,7 +93,8 @@ def mend_multimodal_imports(library: str) -> bool:
         library: ``'mmaction'`` or ``'mmpretrain'``.
     """
     module: Any = importlib.import_module(f'{library}.utils.dependency')
-    if not module.WITH_MULTIMODAL or f'{library}.models' in sys.modules:
+    # Their package asks for the switch as its first line: it may be half imported now, but nothing below it.
+    if not module.WITH_MULTIMODAL or any(name.startswith(f'{library}.models.multimodal.') for name in sys.modules):
         return False
     module.WITH_MULTIMODAL = False
     return True

@@ -33,10 +33,14 @@ def config_files() -> dict[str, Path]:
 def find_file(name: str) -> Path | None:
     """The file of a config's name or, where no other config has it, of its bare stem; ``None`` for no such config.
 
+    A path of the checkout, ``configs/NAME.py``, is a name, too.
+
     Raises:
         ValueError: for a stem that several configs have.
     """
     files = config_files()
+    if name.startswith('configs/'):
+        name = name.removeprefix('configs/').removesuffix('.py')
     if name in files:
         return files[name]
     found = [full for full in files if full.rpartition('/')[2] == name]

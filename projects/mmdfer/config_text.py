@@ -40,6 +40,14 @@ def carried_config(text: Any, path: str | os.PathLike) -> Config:
     return Config(values)
 
 
+def carried_values(text: Any) -> dict[str, Any]:
+    """The entries of such a config as they are, nothing checked or built; none of a text that is more than data."""
+    try:
+        return dict(_assignments(text))
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return {}
+
+
 def _assignments(text: Any) -> Iterator[tuple[str, Any]]:
     if not isinstance(text, str):
         raise TypeError('it is no text')

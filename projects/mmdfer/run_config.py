@@ -14,17 +14,13 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from .config_reading import BESIDE, place_beside_frames, read_config
-from .datasets import DatasetError, DFERDataset
+from .datasets import DatasetError, DFERDataset, ListedDataset
 from .datasets.inner_split import check_inner
 from .names import nearest
 from .registry import DATASETS
 
-# Stock backbones take ``init_cfg`` and go past it in silence, or take none.
-READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
-TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
-CLIP_CONTEXT = 77
 # What a run, and its runner beside the arguments of its own, reads of a config.
-OF_RUN = ('fresh_classes', 'run_classes')
+OF_RUN = ('allow_seen', 'fresh_classes', 'run_classes')
 OF_RUNNER = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters',
              'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -141,6 +137,13 @@ def set_data(cfg: Config, data_root: str | None = None, fold: int | None = None,
             raise DatasetError(f'data_root={root!r}: no such folder; give the folder of the data set with --data-root')
 
 
+def allow_seen_clips(cfg: Config) -> None:
+    """Where a config says ``allow_seen=True``, let its lists share clips too; what a test shares, its result tells."""
+    for dataset in dataset_configs(cfg) if cfg.get('allow_seen') else ():
+        if issubclass(DATASETS.get(dataset.type), ListedDataset):
+            dataset.check_leaks = False
+
+
 def folds_of(dataset: ConfigDict) -> tuple[int, ...]:
     """The folds of a data set's class, such as 1 to 5; none for a set with one split."""
     return tuple(getattr(DATASETS.get(dataset.type), 'FOLDS', ()))
@@ -204,54 +207,6 @@ def set_work_dir(cfg: Config, config_path: str | os.PathLike, work_dir: str | No
         work_dir = str(Path('work_dirs') / Path(cfg.filename or config_path).stem / part)
     if work_dir is not None:
         cfg.work_dir = work_dir
-
-
-def set_image_checkpoint(cfg: Config, path: str | None) -> None:
-    """Start the image towers, and text towers where the model has any, from an image model's or a CLIP model's weights.
-
-    A tower whose config says ``init_cfg=None`` keeps its random weights.
-
-    Raises:
-        ValueError: if there is no such file or folder, or the backbone is none that reads such files.
-    """
-    if path is None:
-        return
-    if not os.path.exists(path):
-        raise ValueError(f'--image-checkpoint {path}: no such file')
-    kind = cfg.get('model', {}).get('backbone', {}).get('type')
-    if kind not in READ_IMAGE_CHECKPOINTS:
-        raise ValueError(f'--image-checkpoint: a backbone of type {kind} does not read one; give its weights as its '
-                         'class wants them, by --cfg-options model.backbone.pretrained=... or load_from=...')
-    for tower in towers(cfg.model):
-        if tower.get('init_cfg', ...) is not None:
-            tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
-
-
-def set_long_clip_checkpoint(cfg: Config, path: str | None) -> None:
-    """Start the text towers of long texts from a Long-CLIP model's weights, instead of CLIP's stretched ones.
-
-    Raises:
-        ValueError: if there is no such file, or the model has no such tower.
-    """
-    if path is None:
-        return
-    if not os.path.exists(path):
-        raise ValueError(f'--long-clip-checkpoint {path}: no such file')
-    long = [tower for tower in towers(cfg.model) if tower.get('context_length', CLIP_CONTEXT) > CLIP_CONTEXT]
-    if not long:
-        raise ValueError(f'--long-clip-checkpoint {path}: the model has no text tower with a context over '
-                         f'{CLIP_CONTEXT}')
-    for tower in long:
-        tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
-
-
-def towers(model: ConfigDict | list) -> Iterator[ConfigDict]:
-    """Configs of the image and text towers in a model's config that read weight files."""
-    if isinstance(model, dict) and model.get('type') in TOWERS:
-        yield model
-    for value in model.values() if isinstance(model, dict) else model:
-        if isinstance(value, (dict, list, tuple)):
-            yield from towers(value)
 
 
 def use_amp(cfg: Config) -> None:

@@ -1,8 +1,5 @@
 """The image stage by its own configs: fine-tune a small ViT, then read its best.pth in the video backbone."""
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +11,7 @@ from mmdfer.backbones import AdapterViT, ImageViT
 from mmdfer.run_config import flow_classes
 from mmdfer.weights import load_vit, read_checkpoint
 
+from ..commands import tool
 from ..conftest import ROOT
 from ..test_datasets.test_affectnet import line, write_lists, write_picture
 from ..test_datasets.test_ferplus import USAGES, write_ferplus
@@ -62,8 +60,7 @@ def config(tmp_path, name):
 
 
 def run(*args):
-    return subprocess.run([sys.executable, str(ROOT / 'tools/train.py'), *map(str, args)], cwd=ROOT, timeout=300,
-                          env=dict(os.environ, OMP_NUM_THREADS='1'), capture_output=True, text=True)
+    return tool('train.py', *args)
 
 
 @pytest.mark.parametrize('name, classes', [('vitb_affectnet', 8), ('vitb_affectnet7', 7), ('vitb_rafdb', 7),

@@ -76,7 +76,7 @@ def test_a_seed_fixes_mixed_and_balanced_runs(uneven, tmp_path):
 
 def test_views_that_are_equal_are_run_once(uneven, tmp_path, monkeypatch):
     """2 x 3 views of square frames and 16-frame clips: one forward, and the same metrics as one view's."""
-    def test(name, pipeline, distinct=True):
+    def figures(name, pipeline, distinct=True):
         cfg = config(uneven, tmp_path / name, dict(test_dataloader=dict(dataset=dict(pipeline=pipeline))))
         if not distinct:
             cfg.default_hooks.pop('views')
@@ -93,10 +93,10 @@ def test_views_that_are_equal_are_run_once(uneven, tmp_path, monkeypatch):
     many[3], many[4] = dict(type='Resize', scale=(-1, 48)), dict(type='ThreeCrop', crop_size=48)
     one = [dict(step) for step in many]
     one[1], one[4] = dict(one[1], num_windows=1), dict(type='CenterCrop', crop_size=48)
-    single, forwards, warned = test('one', one)
+    single, forwards, warned = figures('one', one)
     assert (forwards, warned) == (7, 0)
-    assert test('many', many) == (single, 7, 1)
-    assert test('all', many, distinct=False)[1:] == (42, 0)
+    assert figures('many', many) == (single, 7, 1)
+    assert figures('all', many, distinct=False)[1:] == (42, 0)
 
 
 @pytest.mark.parametrize('lines', [

@@ -6,13 +6,17 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 
+from mmdfer.apis.inference import DFERInferencer
 from mmdfer.backbones import AdapterViT
+from mmdfer.evaluation import load_predictions
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 
+from ..commands import tool
 from ..conftest import ROOT, write_dfew
 
 pytestmark = pytest.mark.slow
@@ -30,8 +34,11 @@ def environment():
     return dict(os.environ, PYTHON=sys.executable, OMP_NUM_THREADS='1', MASTER_ADDR='127.0.0.1', PORT='29617')
 
 
-def run(argv, **kwargs):
-    return subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=400, **kwargs)
+def run(argv):
+    """Tools in this process; scripts, which start several, in their own."""
+    if argv[0] == sys.executable:
+        return tool(os.path.relpath(argv[1], ROOT / 'tools'), *argv[2:])
+    return subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=400)
 
 
 def succeed(argv):
@@ -49,7 +56,8 @@ def place(tmp_path_factory):
     image = AdapterViT(dict(embed_dims=96, num_layers=4, num_heads=4, feedforward_channels=384), img_size=48,
                        patch_size=8, freeze=False)
     torch.save({f'backbone.{key}': value for key, value in image.state_dict().items()}, place / 'image.pth')
-    succeed(train_command(place, 'run'))
+    done = subprocess.run(train_command(place, 'run'), cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return place
 
 
@@ -120,6 +128,18 @@ def test_either_file_gives_the_numbers_of_training(place):
     small = metrics(place, 'small', 'last.safetensors', '--image-checkpoint', place / 'image.pth')
     assert full == small
     assert (full['uar'], full['war']) == (result(place / 'run')['uar'], result(place / 'run')['war'])
+
+
+def test_a_clips_frames_alone_give_the_scores_of_its_test(place):
+    """``infer`` on the crops of a clip, and ``test.py`` on the set: one sampling, one reading, one model."""
+    metrics(place, 'alone', 'epoch_3.pth')
+    tested = load_predictions(place / 'alone' / 'predictions.npz')
+    inferencer = DFERInferencer(CONFIG, str(place / 'run' / 'epoch_3.pth'), 'cpu')
+    for clip, scores in list(zip(tested.ids, tested.scores))[:3]:
+        frames = place / 'DFEW' / 'Clip' / 'clip_224x224' / f'{int(clip):05d}'
+        found = inferencer(str(frames), region='frame')
+        assert len(found['windows']) == 1
+        np.testing.assert_allclose(found['windows'][0]['probabilities'], scores, rtol=0, atol=1e-5)
 
 
 def test_two_processes_give_the_numbers_of_one(place):

@@ -3,15 +3,8 @@ import pytest
 
 from mmdfer.apis.cli import run_tool
 from mmdfer.datasets import BadClipError
-from mmdfer.run_config import (
-    current_fold,
-    dataset_configs,
-    load_config,
-    set_data,
-    set_image_checkpoint,
-    set_inner,
-    set_work_dir,
-)
+from mmdfer.run_config import current_fold, dataset_configs, load_config, set_data, set_inner, set_work_dir
+from mmdfer.run_towers import set_image_checkpoint
 from mmdfer.video.sources import find_sources
 
 from ..conftest import ROOT, write_clip

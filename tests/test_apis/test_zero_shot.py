@@ -1,8 +1,5 @@
 """Zero-shot evaluation: tools/test.py without a checkpoint, on the towers' own weights."""
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,6 +8,7 @@ import torch
 from mmdfer.registry import DATASETS, MODELS
 from mmdfer.run_config import load_config
 
+from ..commands import tool
 from ..conftest import ROOT, write_dfew
 from ..test_text.clip_models import open_clip_model
 
@@ -37,9 +35,8 @@ def place(tmp_path_factory):
 def run_tool(place, config, *more):
     small = place / 'config.py'
     load_config(ROOT / f'configs/{config}.py', SMALL).dump(small)
-    return subprocess.run([sys.executable, 'tools/test.py', small, '--data-root', place / 'DFEW', '--work-dir',
-                           place / 'logs', '--out', place / 'out', *more], cwd=ROOT,
-                          env=dict(os.environ, OMP_NUM_THREADS='1'), capture_output=True, text=True, timeout=300)
+    return tool('test.py', small, '--data-root', place / 'DFEW', '--work-dir', place / 'logs', '--out', place / 'out',
+                *more)
 
 
 def expected(place):

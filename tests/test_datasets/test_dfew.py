@@ -185,7 +185,7 @@ LABELS = [f'{number},{(number - 1) % 7 + 1}' for number in range(1, 9)]
 
 
 @pytest.mark.parametrize('lines, message', [
-    (['video_name,emotion', *LABELS], "set_1.csv: has no column 'label'.*'video_name,emotion'"),
+    (['video_name,feeling', *LABELS], "set_1.csv:1: has no column 'label'.*'video_name,feeling'"),
     (['video_name,label', '1,happy'], "set_1.csv:2: label='happy' is no number"),
     (['video_name,label', '1,'], 'set_1.csv:2: a value is missing'),
     (['video_name,label', *LABELS, '1,8'], 'labels run from 1 to 8; expected 1 to 7'),

@@ -210,7 +210,7 @@ def test_compound_classes_are_43_in_the_documented_order():
     (['1,1', '2'], ':2: has 1 values; expected 2'),
     (['1\t2\t3', '1\t2'], ':2: has 2 values; expected 3'),
     (['1,1', ',2'], ':2: a value is missing'),
-    (['video_name;label', '1;2'], 'has 1 values'),
+    (['video_name|label', '1|2'], 'has 1 values'),
     (['video_name,feeling', '1,2'], "no column 'label'"), (['label,feeling', '1,2'], "no column 'video_name'"),
 ])
 def test_files_that_are_no_lists_are_refused(tmp_path, lines, message):

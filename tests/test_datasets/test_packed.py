@@ -7,8 +7,6 @@ import os
 import pickle
 import resource
 import shutil
-import subprocess
-import sys
 import time
 
 import cv2
@@ -28,10 +26,9 @@ from mmdfer.run_config import load_config, set_data
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 
+from ..commands import command, started
 from ..conftest import ROOT, write_dfew
 from .test_dfew import PIPELINE, spoil
-
-TOOL = ROOT / 'tools' / 'data' / 'pack.py'
 
 
 def config(root, **options):
@@ -398,23 +395,22 @@ def test_too_small_a_disk_is_said_before(monkeypatch, copied):
 
 
 @pytest.mark.slow
-def test_the_tool_killed_and_called_again(tmp_path):
+def test_the_command_killed_and_called_again(tmp_path):
     root = write_dfew(tmp_path / 'DFEW', train=120, test=20, frames=60, size=120, folds=(1, ))
     out = tmp_path / 'clips.pack'
-    argv = [sys.executable, str(TOOL), 'configs/fe_adapter_vitb_dfew.py', '--data-root', str(root), '--out', str(out),
-            '--store', 'raw', '--workers', '1']
-    environment = dict(os.environ, OMP_NUM_THREADS='1')
-    process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = ['pack', 'configs/fe_adapter_vitb_dfew.py', '--data-root', root, '--out', out, '--store', 'raw',
+             '--workers', '1']
+    process = started(*words)
     journal, deadline = tmp_path / 'clips.pack.journal', time.time() + 120
     while not (journal.exists() and len(journal.read_bytes().splitlines()) > 5) and time.time() < deadline:
         time.sleep(0.01)
     process.kill()
-    process.wait()
+    process.join()
     assert not out.exists() and 5 <= len(journal.read_bytes().splitlines())
-    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
+    done = command(*words)
     assert done.returncode == 0 and 'clips were there already' in done.stdout, done.stderr
-    whole = subprocess.run([*argv, '--verify'], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
+    whole = command(*words, '--verify')
     assert '140 clips, all as they were packed' in whole.stdout
-    again = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
+    again = command(*words)
     assert again.returncode == 2 and again.stderr.strip().endswith(f'error: {out}: exists; replace it by --overwrite')
     assert '--store raw' in Pack(str(out)).command

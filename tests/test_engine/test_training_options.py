@@ -2,8 +2,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -19,6 +17,7 @@ from mmdfer.engine import CompileBackboneHook, TunableEMAHook
 from mmdfer.run_config import flow_classes, load_config, set_randomness
 from mmdfer.weights import read_checkpoint
 
+from ..commands import tool
 from ..conftest import ROOT
 from .toy import toy_runner
 
@@ -165,12 +164,11 @@ def test_determinism_reaches_the_config_and_cublas(monkeypatch):
 @pytest.mark.slow
 def test_the_tools_train_and_test_with_averages(tmp_path, dfew):
     def run(*args):
-        done = subprocess.run([sys.executable, *map(str, args)], cwd=ROOT, capture_output=True, text=True, timeout=300,
-                              env=dict(os.environ, OMP_NUM_THREADS='1'))
+        done = tool(*args)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
     def uar(checkpoint):
-        run('tools/test.py', 'configs/demo/fe_adapter.py', work_dir / checkpoint, '--data-root', dfew, '--work-dir',
+        run('test.py', 'configs/demo/fe_adapter.py', work_dir / checkpoint, '--data-root', dfew, '--work-dir',
             tmp_path / 'test', '--cfg-options', *options, 'default_hooks.ema.type=TunableEMAHook')
         return json.loads((tmp_path / 'test' / 'test' / 'metrics.json').read_text())['uar']
     work_dir = tmp_path / 'run'
@@ -178,7 +176,7 @@ def test_the_tools_train_and_test_with_averages(tmp_path, dfew):
                'train_dataloader.persistent_workers=False', 'val_dataloader.persistent_workers=False',
                'test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False',
                'model.backbone.init_cfg=None']
-    run('tools/train.py', 'configs/demo/fe_adapter.py', '--data-root', dfew, '--work-dir', work_dir, '--deterministic',
+    run('train.py', 'configs/demo/fe_adapter.py', '--data-root', dfew, '--work-dir', work_dir, '--deterministic',
         '--cfg-options', *options, 'train_cfg.max_epochs=2', 'train_cfg.val_interval=1',
         'default_hooks.ema.type=TunableEMAHook', 'default_hooks.ema.momentum=0.3')
     full = torch.load(work_dir / 'epoch_2.pth', weights_only=True)

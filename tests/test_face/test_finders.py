@@ -16,6 +16,7 @@ from mmdfer.face.segformer import SegFormerParser
 from mmdfer.face.store import INTERPOLATED, load_faces
 from mmdfer.registry import FACE_FINDERS, FACE_PARSERS
 
+from ..commands import tool
 from ..conftest import ROOT, write_clip
 
 OWN = '''
@@ -104,7 +105,7 @@ def test_own_finder_and_parser_from_one_file_by_the_tool(tmp_path):
     (['--finder', 'x', '--facexformer', 'y'], 'give it or --finder, not both'),
 ])
 def test_settings_that_cannot_be_read(words, message, tmp_path):
-    done = run(tmp_path, *words)
+    done = tool('data/extract_faces.py', 'folder', tmp_path / 'clips', '--workers', '1', *words, cwd=tmp_path)
     assert done.returncode == 2 and message in done.stderr
 
 

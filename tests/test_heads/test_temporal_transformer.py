@@ -1,5 +1,6 @@
 """DFER-CLIP's temporal transformer against the same equations written out under the release's names."""
 import json
+import math
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ NAMES = {
 
 
 def release_forward(state, x, heads):
-    """Head by head: 64 channels each, softmax(q kᵀ / 8) v, exact GELU."""
+    """Head by head: 64 channels each, softmax(q kᵀ / 8) v, GELU by the tanh."""
     x = torch.cat([state['cls_token'].expand(len(x), 1, -1), x], 1)
     x = x + state['pos_embedding'][:, :x.shape[1]]
     dim = x.shape[2]
@@ -40,7 +41,8 @@ def release_forward(state, x, heads):
         out.append(weights @ v[..., part])
     x = x + torch.cat(out, -1) @ state[f'{LAYER}0.fn.fn.to_out.0.weight'].T + state[f'{LAYER}0.fn.fn.to_out.0.bias']
     z = F.layer_norm(x, (dim, ), state[f'{LAYER}1.fn.norm.weight'], state[f'{LAYER}1.fn.norm.bias'])
-    z = F.gelu(z @ state[f'{LAYER}1.fn.fn.net.0.weight'].T + state[f'{LAYER}1.fn.fn.net.0.bias'])
+    z = z @ state[f'{LAYER}1.fn.fn.net.0.weight'].T + state[f'{LAYER}1.fn.fn.net.0.bias']
+    z = z * (1 + torch.tanh((2 / math.pi)**0.5 * (z + 0.044715 * z**3))) / 2
     return (x + z @ state[f'{LAYER}1.fn.fn.net.3.weight'].T + state[f'{LAYER}1.fn.fn.net.3.bias'])[:, 0]
 
 

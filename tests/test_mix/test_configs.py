@@ -1,9 +1,6 @@
-"""Every config of configs/mix and configs/baselines: its counts at full size, and a run by the tool when shrunk."""
+"""Every config of configs/mix and configs/baselines: its counts at full size, and a run by the command when shrunk."""
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -16,6 +13,7 @@ from mmdfer.run_config import load_config
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import is_added, read_checkpoint
 
+from ..commands import command
 from ..conftest import ROOT, write_dfew
 from .small import CLIP_LINEAR, SIDE, SMALL, clip_shape, path, small_config, small_options
 
@@ -233,7 +231,7 @@ RUN = [name for name in EXPECTED if name not in CLIP_LINEAR or name.split('/')[1
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', RUN)
-def test_a_run_by_the_tool(name, data, tmp_path):
+def test_a_run_by_the_command(name, data, tmp_path):
     """Two steps on four clips from known weights: what is tunable moves, and nothing else."""
     torch.manual_seed(0)
     model = MODELS.build(small_config(name).model)
@@ -251,11 +249,10 @@ def test_a_run_by_the_tool(name, data, tmp_path):
         options[f'{loader}_dataloader.persistent_workers'] = False
     if not adapted:
         options['load_from'] = start
-    argv = [sys.executable, ROOT / 'tools/train.py', path(name), '--data-root', data, '--work-dir', tmp_path / 'run']
-    argv += ['--image-checkpoint', start] if adapted else []
-    argv += ['--cfg-options', *(f'{key}={value}'.replace(' ', '') for key, value in options.items())]
-    done = subprocess.run([str(arg) for arg in argv], cwd=ROOT, env=dict(os.environ, OMP_NUM_THREADS='1'),
-                          capture_output=True, text=True, timeout=300)
+    words = [path(name), '--data-root', data, '--work-dir', tmp_path / 'run', '--no-report']
+    words += ['--image-checkpoint', start] if adapted else []
+    words += ['--cfg-options', *(f'{key}={value}'.replace(' ', '') for key, value in options.items())]
+    done = command('train', *words)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
 
     result = json.loads((tmp_path / 'run' / 'result.json').read_text())

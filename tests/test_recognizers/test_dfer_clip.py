@@ -5,7 +5,8 @@ from mmengine.optim import build_optim_wrapper
 
 from mmdfer.apis.counting import count_config
 from mmdfer.registry import MODELS
-from mmdfer.run_config import load_config, set_image_checkpoint, towers
+from mmdfer.run_config import load_config
+from mmdfer.run_towers import set_image_checkpoint, towers
 from mmdfer.text import tokenize
 
 from ..conftest import ROOT

@@ -8,7 +8,8 @@ from mmdfer.config_rows import find_row, read_rows, row_files, row_names
 from mmdfer.datasets import class_names
 from mmdfer.labels import find_emotion
 from mmdfer.registry import MODELS
-from mmdfer.run_config import load_config, towers
+from mmdfer.run_config import load_config
+from mmdfer.run_towers import towers
 from mmdfer.runs.published import paper_row
 
 ROWS = {row.row: row for row in read_rows(row_files()['finecliper']).rows}

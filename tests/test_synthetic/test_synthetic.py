@@ -45,9 +45,11 @@ def notes_of(root: Path) -> dict:
 
 
 def test_a_seed_fixes_every_byte_for_any_number_of_workers(made, tmp_path):
+    threads = cv2.getNumThreads()
     cv2.setNumThreads(4)
     cv2.GaussianBlur(np.zeros((1000, 1000, 3), np.uint8), (0, 0), 3)  # starts OpenCV's threads
     make_dataset(tmp_path / 'two', SMALL, workers=2)
+    cv2.setNumThreads(threads)
     assert digests(tmp_path / 'two') == digests(made)
 
 

@@ -1,7 +1,5 @@
 """CLIP files of every known format give the features that their own code gives, and others are refused."""
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -13,6 +11,7 @@ from mmdfer.text import tokenize
 from mmdfer.weights import CheckpointError, load_clip_text, load_vit, read_checkpoint
 from mmdfer.weights.clip import stretch_positions
 
+from ..commands import tool
 from ..conftest import ROOT
 from ..test_text import clip_models as clip
 from .hostile import Stateful
@@ -243,8 +242,7 @@ def test_an_archive_whose_state_only_its_program_reads_is_refused(tmp_path, monk
 
 def test_the_tool_converts(tmp_path):
     torch.save(clip.open_clip_model().state_dict(), tmp_path / 'x.pt')
-    done = subprocess.run([sys.executable, str(ROOT / 'tools' / 'convert' / 'clip.py'), str(tmp_path / 'x.pt'),
-                           str(tmp_path / 'y.safetensors')], capture_output=True, text=True)
+    done = tool('convert/clip.py', tmp_path / 'x.pt', tmp_path / 'y.safetensors')
     assert done.returncode == 0, done.stderr
     told = done.stdout + done.stderr
     assert 'vision tower (width 64, 3 blocks, patches of 8x8, 16 of them), text tower (width 64' in told

@@ -1,6 +1,4 @@
 """One ViT written in every known format gives one set of features, converted or loaded at once."""
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -12,7 +10,7 @@ from mmdfer.apis.convert import convert_vit
 from mmdfer.backbones import AdapterViT, ImageViT
 from mmdfer.weights import CheckpointError, load_vit, read_checkpoint, to_mmpretrain
 
-from ..conftest import ROOT
+from ..commands import tool
 
 SMALL = dict(width=24, depth=2, heads=4, size=32, patch=8)
 BASE = dict(width=768, depth=12, heads=12, size=224, patch=16)
@@ -222,11 +220,6 @@ def test_positions_that_make_no_square_are_refused(tmp_path):
         load_vit(ours(SMALL), tmp_path / 'x.pth')
 
 
-def tool(*args):
-    return subprocess.run([sys.executable, str(ROOT / 'tools/convert/vit.py'), *map(str, args)], capture_output=True,
-                          text=True, cwd=ROOT)
-
-
 def test_mistakes_are_named(tmp_path):
     state = timm_vit(SMALL).state_dict()
     torch.save(state, tmp_path / 'x.pth')
@@ -255,9 +248,9 @@ def test_an_existing_file_is_kept_without_force(tmp_path):
 @pytest.mark.slow
 def test_tool(tmp_path):
     torch.save(timm_vit(SMALL).state_dict(), tmp_path / 'x.pth')
-    done = tool(tmp_path / 'x.pth', tmp_path / 'y.safetensors')
+    done = tool('convert/vit.py', tmp_path / 'x.pth', tmp_path / 'y.safetensors')
     assert done.returncode == 0, done.stderr
     assert '30 tensors written' in done.stdout + done.stderr and 'head of 5 outputs' in done.stdout + done.stderr
-    done = tool(tmp_path / 'x.pth', tmp_path / 'y.safetensors')
+    done = tool('convert/vit.py', tmp_path / 'x.pth', tmp_path / 'y.safetensors')
     assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith('error: ') and '--force' in done.stderr
-    assert tool(tmp_path / 'x.pth', tmp_path / 'y.safetensors', '--force').returncode == 0
+    assert tool('convert/vit.py', tmp_path / 'x.pth', tmp_path / 'y.safetensors', '--force').returncode == 0

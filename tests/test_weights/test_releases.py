@@ -172,7 +172,8 @@ def dfer_clip_logits(state, clips, ends):
     attention, feed = (f'temporal_transformer.layers.0.{index}.fn' for index in (0, 1))
     q, k, v = F.linear(norm(s, f'{attention}.norm', x), s[f'{attention}.fn.to_qkv.weight']).chunk(3, -1)
     x = x + linear(s, f'{attention}.fn.to_out.0', heads_attend(q, k, v, 8))
-    x = x + linear(s, f'{feed}.fn.net.3', F.gelu(linear(s, f'{feed}.fn.net.0', norm(s, f'{feed}.norm', x))))
+    x = x + linear(s, f'{feed}.fn.net.3', F.gelu(linear(s, f'{feed}.fn.net.0', norm(s, f'{feed}.norm', x)),
+                                                    approximate='tanh'))
     prompts = torch.cat([state[f'prompt_learner.{name}'] for name in ('token_prefix', 'ctx', 'token_suffix')], dim=1)
     texts = clip_text_features(part(state, 'text_encoder.'), prompts, ends)
     return F.normalize(x[:, 0], dim=-1) @ F.normalize(texts, dim=-1).T / 0.01
@@ -300,7 +301,8 @@ def test_every_tensor_of_a_release_has_its_place_in_the_config(name, kind):
     ('st_adapter', {'transformer.resblocks.0.adapter_pre_mlp.fc1.weight': torch.zeros(1)}, 'has no classifier'),
     ('openai_clip', {'conv1.weight': torch.zeros(1)}, 'no CLIP model is recognised'),
     ('longclip', {'transformer.resblocks.0.attn.in_proj_weight': torch.zeros(1)}, 'format, expected Long-CLIP'),
-    ('slowfast', {'a': torch.zeros(1)}, 'no release known here: choose one of dfer_clip, st_adapter, aim, openai_clip'),
+    ('slowfast', {'a': torch.zeros(1)},
+     'no release known here: choose one of dfer_clip, pe_clip, st_adapter, aim, openai_clip'),
 ])
 def test_other_files_are_refused(tmp_path, kind, state, message):
     torch.save(state, tmp_path / 'x.pth')

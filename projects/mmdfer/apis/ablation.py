@@ -17,6 +17,7 @@ from ..files import write_json, write_text
 from ..names import nearest
 from ..run_config import complete_config, load_config
 from ..runs.fold_results import check_settings
+from ..runs.marks import marked
 from ..runs.result import is_finished, read_result
 from ..runs.settings import settings_of
 from . import options
@@ -268,7 +269,8 @@ def write_table(rows: Sequence[dict], out: str, demo: bool = False) -> str:
     for row in rows:
         results, published = row['results'], row.get('paper') or {}
         paper = [' / '.join(f'{value:.2f}' for value in published[name]) if name in published else '' for name in sets]
-        cells = [row['group'], row['name'], f'{results[0]["tunable"]:,}', spread([one['uar'] for one in results]),
+        name = marked(row['name'], sum(one.get('seen_clips') or 0 for one in results))
+        cells = [row['group'], name, f'{results[0]["tunable"]:,}', spread([one['uar'] for one in results]),
                  spread([one['war'] for one in results]), str(len(results)), *paper]
         lines.append(f'| {" | ".join(cells)} |')
     shared: dict[str, list[str]] = {}

@@ -146,7 +146,8 @@ def models_table() -> str:
     for path in families:
         configs, folder = _of_metafile(path), path.parent.name
         told = [one for one in configs if one.published]
-        lines += [_models_line([one]) for one in told]
+        lines += [_models_line([one for one in told if one.model == model])
+                  for model in dict.fromkeys(one.model for one in told)]
         kinds = dict.fromkeys(model['In Collection'] for model in read_metafile(path)['Models'])
         lines.append(f'| {", ".join(kinds)}: {len(configs)} configs | [`{folder}/`](configs/{folder}/README.md) '
                      f'| {_span(one.tunable for one in configs)} | | | | |')

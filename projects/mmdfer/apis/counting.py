@@ -148,7 +148,7 @@ def clip_shape(cfg: Config) -> tuple[int, ...]:
             clip_len, clips = step['clip_len'], step.get('num_clips', 1)
         if 'crop_size' in step:
             size = step['crop_size']
-        elif kind == 'Resize' and not step.get('keep_ratio', not is_image_step):
+        elif kind == 'PillowResize' or kind == 'Resize' and not step.get('keep_ratio', not is_image_step):
             size = step['scale'] if isinstance(step['scale'], int) else tuple(step['scale'])[::-1]      # (w, h)
         if kind == 'FormatShape':
             layout = step['input_format']

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 import time
@@ -59,7 +60,7 @@ def parse_folds(text: str | None, known: Sequence[int]) -> tuple[int, ...]:
     folds: set[int] = set()
     for part in text.split(','):
         first, dash, last = part.strip().partition('-')
-        if not first.isdigit() or (dash and not last.isdigit()):
+        if not re.fullmatch('[0-9]{1,3}', first) or (dash and not re.fullmatch('[0-9]{1,3}', last.strip())):
             raise ValueError(f'--folds {text}: expected numbers and ranges, such as 1-5 or 1,3')
         folds.update(range(int(first), int(last or first) + 1))
     unknown = sorted(folds - set(known))

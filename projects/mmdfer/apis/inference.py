@@ -158,7 +158,7 @@ def clip_model(
     """
     import torch
 
-    from ..run_config import set_image_checkpoint, set_long_clip_checkpoint
+    from ..run_towers import set_image_checkpoint, set_long_clip_checkpoint
     from ..runs.loading import build_model
     from ..video.models import ClipModel
 

@@ -18,15 +18,20 @@ CHECKPOINT_HELP = 'full checkpoint (.pth), or the tunable part alone (.safetenso
 
 
 class ConfigOptions(argparse.Action):
-    """mmengine's ``DictAction``, which is imported when the option is given, and not for the help."""
+    """mmengine's ``DictAction``, by which values are read (:func:`mmdfer.shell_words.read_value`)."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: str | Sequence | None,
                  option_string: str | None = None) -> None:
-        from mmengine.config import DictAction
+        from ..shell_words import read_value
         unfit = [value for value in values or () if '=' not in value]
         if unfit:
             parser.error(f'{option_string} {unfit[0]}: expected key=value')
-        DictAction(self.option_strings, self.dest, nargs=self.nargs)(parser, namespace, values, option_string)
+        pairs = [value.split('=', 1) for value in values or ()]
+        try:
+            read = {key: read_value(text) for key, text in pairs}
+        except ValueError as error:
+            parser.error(f'{option_string}: {error}')
+        setattr(namespace, self.dest, dict(getattr(namespace, self.dest, None) or {}, **read))
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +58,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--scene', help='scene, for sets that have scenes [all]')
     parser.add_argument('--workers', type=int, metavar='N',
                         help="processes that read the clips for each loader [the config's]; 0 for none")
+    parser.add_argument('--allow-seen', action='store_true',
+                        help='test on clips that the model was trained on too; the results say so')
     parser.add_argument('--work-dir', help='where logs and checkpoints go [work_dirs/<config>/fold_<n>]')
 
 
@@ -94,11 +101,11 @@ def read(config: str | os.PathLike[str] | Config, cfg_options: dict[str, Any] | 
 
 def model_config(args: argparse.Namespace) -> Config:
     """The config under the options of :func:`add_model_options`."""
-    from .. import run_config as config
+    from .. import run_towers
     apply_reading_options(args)
     cfg = read(args.config, args.cfg_options)
-    config.set_image_checkpoint(cfg, args.image_checkpoint)
-    config.set_long_clip_checkpoint(cfg, args.long_clip_checkpoint)
+    run_towers.set_image_checkpoint(cfg, args.image_checkpoint)
+    run_towers.set_long_clip_checkpoint(cfg, args.long_clip_checkpoint)
     return cfg
 
 
@@ -107,6 +114,8 @@ def run_config(args: argparse.Namespace, skip_bad_clips: bool = False) -> Config
     from .. import run_config as config
     cfg = model_config(args)
     cfg.launcher = getattr(args, 'launcher', 'none')
+    if args.allow_seen:
+        cfg.allow_seen = True
     config.set_data(cfg, args.data_root, args.fold, skip_bad_clips, args.packed, args.scene)
     if args.workers is not None:
         from ..engine import set_workers

@@ -17,7 +17,8 @@ class RunOptions(TypedDict, total=False):
     """Options of a run over a data set, those of ``mmdfer test``.
 
     ``data_root``: folder of the data set. ``fold``, ``scene``: of sets that have them. ``packed``: a pack of the clips.
-    ``work_dir``: where logs and results go. ``image_checkpoint``: image ViT or CLIP model that the towers start from;
+    ``allow_seen``: test on clips that the model was trained on too, which the results tell. ``work_dir``: where logs
+    and results go. ``image_checkpoint``: image ViT or CLIP model that the towers start from;
     ``long_clip_checkpoint``: the one for long texts. ``trust_checkpoint``: read torch files that run code; ``ema``: the
     averaged weights of files that hold both. ``workers``: of each loader.
     ``cfg_options``: entries of the config by dotted key. ``launcher``: how the processes were started.
@@ -26,6 +27,7 @@ class RunOptions(TypedDict, total=False):
     fold: int | None
     scene: str | None
     packed: str | os.PathLike[str] | None
+    allow_seen: bool
     work_dir: str | os.PathLike[str] | None
     image_checkpoint: str | os.PathLike[str] | None
     long_clip_checkpoint: str | os.PathLike[str] | None

@@ -19,16 +19,27 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..backbones.freezing import count_parameters
-from ..engine import ClassesHook, StartHook, StopHook, check_start, fit_loaders, shield_workers
+from ..engine import (
+    ClassesHook,
+    SeenClipsHook,
+    StartHook,
+    StopHook,
+    check_start,
+    fit_loaders,
+    seen_clips_of,
+    shield_workers,
+)
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
 from ..files import make_folder, write_json
 from ..recognizers.auxiliary import check_auxiliary_losses
-from ..run_config import current_fold, flow_classes, inner_share, set_folds, towers
+from ..run_config import allow_seen_clips, current_fold, flow_classes, inner_share, set_folds
+from ..run_towers import towers
 from ..runs.folder import run_records
 from ..runs.layout import BEST_CHECKPOINT, CHOSEN, CONFUSION, CURVES, TEST, TEST_METRICS
 from ..runs.loading import load_into
 from ..runs.lock import locked
+from ..runs.marks import marked
 from ..runs.metrics import read_evaluations, result_figures, to_evaluation
 from ..runs.recording import MetricsHook, PredictionsHook
 from ..runs.result import forget_outcome, write_result
@@ -41,10 +52,12 @@ from .launching import is_first_process, join_processes
 def build_runner(cfg: Config) -> Runner:
     """A runner for one process or many, with or without CUDA, whose model has the classes of the data."""
     flow_classes(cfg)
+    allow_seen_clips(cfg)
     fit_loaders(cfg)
     join_processes(cfg)
     runner = RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
     runner.register_hook(ClassesHook())
+    runner.register_hook(SeenClipsHook(bool(cfg.get('allow_seen'))))
     runner.register_hook(StartHook())
     shield_workers(runner)
     return runner
@@ -128,12 +141,13 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
         inner = dict(share=share, **figures['best'])
         chosen = to_evaluation(tested, figures['unit'], inner['epoch']).figures()
         figures = dict(chosen, unit=figures['unit'], best=chosen, inner=inner)
+    seen = seen_clips_of(runner).result(runner, 'validation' if share is None else 'test')
     result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), title=set_title(cfg),
                   classes=set_classes(cfg), fold=current_fold(cfg), folds=list(set_folds(cfg)),
                   settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
                   seconds=round(time.time() - start, 1), processes=get_world_size(), work_dir=cfg.work_dir,
-                  rss_mib=peak_rss(), **figures)
-    _draw(cfg.work_dir, evaluator, name)
+                  rss_mib=peak_rss(), **seen, **figures)
+    _draw(cfg.work_dir, evaluator, marked(name, seen['seen_clips']))
     write_result(cfg.work_dir, result)
     print_log(f'curves, confusion matrix and result.json are in {cfg.work_dir}', logger='current')
     return result
@@ -166,6 +180,7 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
 
     Raises:
         CheckpointError: if the file does not fit the config's model.
+        DatasetError: for test clips that the file was trained on, unless the config says ``allow_seen=True``.
         ValueError: without a checkpoint, if a part of the model would be random.
     """
     cfg, folder = copy.deepcopy(cfg), out or os.path.join(cfg.work_dir, TEST)
@@ -174,15 +189,17 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
     if checkpoint is None:
         _start_untrained(cfg, bare_model(runner))
     else:
-        load_into(bare_model(runner), checkpoint, cfg.get('run_classes'))
+        seen_clips_of(runner).add_file(checkpoint, load_into(bare_model(runner), checkpoint, cfg.get('run_classes')))
     for hook in runner.hooks:
         if isinstance(hook, PredictionsHook):
             hook.test_folder = folder
     metrics = runner.test()
     if is_main_process():
-        write_json(dict(metrics, checkpoint=checkpoint and str(checkpoint), fold=current_fold(cfg),
+        seen = seen_clips_of(runner).result(runner, 'test')
+        write_json(dict(metrics, checkpoint=checkpoint and str(checkpoint), fold=current_fold(cfg), **seen,
                         settings=digest_of(settings_of(cfg))), os.path.join(folder, TEST_METRICS))
-        _draw_confusion(runner.test_evaluator, folder, Path(checkpoint or cfg.filename or 'untrained').stem)
+        _draw_confusion(runner.test_evaluator, folder,
+                        marked(Path(checkpoint or cfg.filename or 'untrained').stem, seen['seen_clips']))
         print_log(f'metrics.json, predictions and confusion.png are in {folder}', logger='current')
     return metrics
 

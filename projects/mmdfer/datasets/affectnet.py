@@ -13,6 +13,7 @@ from mmengine.registry import DATASETS
 from ..clip_names import is_foreign
 from .errors import DatasetError
 from .fer_dataset import StaticFERDataset
+from .lists.texts import shown, whole_number
 from .tables import stream_columns
 
 CLASSES = ('neutral', 'happy', 'sad', 'surprise', 'fear', 'disgust', 'anger', 'contempt')
@@ -117,12 +118,14 @@ class AffectNet7Dataset(AffectNetDataset):
     """AffectNet with 7 classes: as :class:`AffectNetDataset`, without contempt."""
     METAINFO = dict(dataset='affectnet7', classes=CLASSES[:7])
     TITLE = 'AffectNet-7'
+    BESIDE = 'affectnet'
 
 
 def _expression(text: str, where: str) -> int:
-    if not text.isdecimal() or int(text) >= len(EXPRESSIONS):
-        raise DatasetError(f'{where}: expression={text!r} is not known; expected 0 to {len(EXPRESSIONS) - 1}')
-    return int(text)
+    number = whole_number(text)
+    if number is None or not 0 <= number < len(EXPRESSIONS):
+        raise DatasetError(f'{where}: expression={shown(text)} is not known; expected 0 to {len(EXPRESSIONS) - 1}')
+    return number
 
 
 def _read_expression(path: Path) -> int:

@@ -230,7 +230,7 @@ def list_frames(folder: str) -> list[str]:
 
 def natural_key(name: str) -> list:
     """Sort key under which ``2.jpg`` comes before ``10.jpg``."""
-    return [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', name)]
+    return [int(part) if part.isdecimal() else part for part in re.split(r'(\d+)', name)]
 
 
 def read_frame(path: str, min_size: int | None = None) -> np.ndarray:

@@ -50,7 +50,7 @@ class DeclaredSet:
         SIZES: published clips of each split, by setup: ``{'fold 1': dict(train=9356, test=2341)}``.
         CLASS_SIZES: the same, clips of each class in canonical order: ``{('fold 1', 'train'): (1956, ...)}``.
         TOTAL: published clips of all lists together.
-        BESIDE: short name of the set in whose copy the lists of this one lie.
+        BESIDE: short name of the set whose copy and clips this one shares.
 
     Raises:
         DatasetError: for a contradiction; it names class and attribute.
@@ -72,6 +72,11 @@ class DeclaredSet:
         super().__init_subclass__(**kwargs)
         if cls.METAINFO:
             cls.check_declaration()
+
+    def samples_of(self) -> str:
+        """The set that the samples are of: lists that lie in another set's copy name that one's clips."""
+        name = (getattr(self, 'metainfo', None) or self.METAINFO)['dataset']
+        return self.BESIDE if self.BESIDE and name == self.METAINFO['dataset'] else name
 
     @classmethod
     def title(cls) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from mmaction.datasets import BaseActionDataset
 from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
-from ..clip_names import clip_key, entries_of, is_clip, is_folder, is_unread
+from ..clip_names import clip_key, entries_of, is_clip, is_folder, is_unread, path_parts
 from ..files import append_line
 from .declaration import DeclaredSet
 from .errors import BadClipError, DatasetError
@@ -94,31 +94,48 @@ class DFERDataset(DeclaredSet, EpochSeeded, BaseActionDataset):
     def _inner_part(self, pairs: list[tuple[str, int]]) -> list[tuple[str, int]]:
         if self.inner is None:
             return pairs
-        names, labels = [self.key_of(name) for name, _ in pairs], [label for _, label in pairs]
-        chosen = validation_part(names, labels, self.inner_share, self.inner_seed)
-        return [pair for pair, in_val in zip(pairs, chosen) if in_val == (self.inner == 'val')]
+        labels = {self.key_of(name): label for name, label in pairs}        # a clip listed twice is in one part
+        chosen = validation_part(list(labels), list(labels.values()), self.inner_share, self.inner_seed)
+        in_val = dict(zip(labels, chosen))
+        return [pair for pair in pairs if in_val[self.key_of(pair[0])] == (self.inner == 'val')]
 
     def _clips(self, names: Sequence[str]) -> dict[str, str]:
         """Paths of clips by their keys: those on the disk, and with a pack those that it answers for."""
+        folder, keys = Path(self.data_prefix['clip']), list(map(self.key_of, names))
+        entries = self.find_entries() if self.pack is None or folder.is_dir() else {}
+        refuse_ambiguous(str(folder), {key: entries[key] for key in keys if key in entries})
+        found = {key: paths[0] for key, paths in entries.items()}
         if self.pack is None:
-            return self.find_clips()
-        folder, missing = Path(self.data_prefix['clip']), set(map(self.key_of, self.pack.missing))
-        packed = {self.key_of(name): str(folder / name) for name in names if self.key_of(name) not in missing}
-        return dict(packed, **self.find_clips()) if folder.is_dir() else packed
+            return found
+        missing = set(map(self.key_of, self.pack.missing))
+        return dict({key: str(folder / name) for key, name in zip(keys, names) if key not in missing}, **found)
 
-    def find_clips(self) -> dict[str, str]:
-        """Paths of the frame folders and videos in the clip folder, by their keys."""
+    def find_entries(self) -> dict[str, list[str]]:
+        """Paths of the frame folders and videos in the clip folder, by their keys: of each clip one, if all is well."""
         folder = Path(self.data_prefix['clip'])
         if not folder.is_dir():
             usual = ' or '.join(filter(None, self.FOLDERS))
             raise DatasetError(f'{folder}: no such clip folder; set data_prefix=dict(clip=...) to the folder of frame '
                                'folders or videos below data_root' + (f' ({usual})' if usual else ''))
-        return dict(walk_clips(str(folder), self.CLIP_DEPTH))
+        return by_key(walk_clips(str(folder), self.CLIP_DEPTH))
 
     @classmethod
     def key_of(cls, name: str) -> str:
         """What a listed clip and its folder or file share: the last ``CLIP_DEPTH`` parts, each by :func:`clip_key`."""
-        return '/'.join(clip_key(part) for part in name.strip('/').split('/')[-cls.CLIP_DEPTH:])
+        return '/'.join(clip_key(part) for part in path_parts(name)[-cls.CLIP_DEPTH:])
+
+    def sample_ids(self) -> list[str]:
+        """A name for each clip, the same in every list and copy that holds it: its set, and its key there."""
+        return [f'{self.samples_of()}/{self.key_of(super(DFERDataset, self).get_data_info(index)["video_id"])}'
+                for index in range(len(self))]
+
+    def part_name(self) -> str:
+        """Which part of its set this is, for people."""
+        inner = {None: '', 'train': 'without its validation part', 'val': 'its validation part'}[self.inner]
+        return ', '.join(filter(None, (*self._part(), inner)))
+
+    def _part(self) -> Sequence[str]:
+        return self.metainfo['dataset'], os.path.basename(self.ann_file)
 
     def _report_missing(self, missing: list[str], total: int) -> None:
         message = (f'{self.ann_file}: {len(missing)} of {total} listed clips have no folder or video in '
@@ -181,3 +198,28 @@ def walk_clips(folder: str, depth: int, prefix: str = '') -> Iterator[tuple[str,
     if unread:
         print_log(f'{folder}: {len(unread)} files are of kinds that are not read, and are no clips here (such as '
                   f'{", ".join(sorted(unread)[:3])}); convert them to .mp4', logger='current', level=logging.WARNING)
+
+
+def by_key(clips: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Paths of clips by their keys, those of one key in the order of their names."""
+    found: dict[str, list[str]] = {}
+    for key, path in clips:
+        found.setdefault(key, []).append(path)
+    return {key: sorted(paths) for key, paths in found.items()}
+
+
+def refuse_ambiguous(folder: str, entries: Mapping[str, Sequence[str]]) -> None:
+    """Refuse clips of which there are several: which of them is read, the folder's order would choose.
+
+    Args:
+        folder: the clip folder, for messages.
+        entries: paths by key.
+
+    Raises:
+        DatasetError: naming the first of them.
+    """
+    several = [' and '.join(os.path.relpath(path, folder) for path in paths)
+               for paths in entries.values() if len(paths) > 1]
+    if several:
+        raise DatasetError(f'{folder}: {len(several)} clips are there more than once (such as '
+                           f'{"; ".join(several[:3])}), and which one is meant cannot be told; keep one of each')

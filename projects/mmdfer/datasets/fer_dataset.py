@@ -34,6 +34,16 @@ class StaticFERDataset(DeclaredSet, EpochSeeded, BaseDataset):
         self.split = split
         super().__init__(data_root=data_root, **kwargs)
 
+    def sample_ids(self) -> list[str]:
+        """A name for each face, the same in every list and copy that holds it: its set, and its file or row there."""
+        infos, root = map(super().get_data_info, range(len(self))), os.path.join(self.data_root or '', '')
+        names = (f'row {info["row"]}' if 'row' in info else info['img_path'].removeprefix(root) for info in infos)
+        return [f'{self.samples_of()}/{name}' for name in names]
+
+    def part_name(self) -> str:
+        """Which part of its set this is, for people."""
+        return f'{self.metainfo["dataset"]}, {self.split}'
+
     def get_cat_ids(self, idx: int) -> list[int]:
         """The class of an item, as ``ClassBalancedDataset`` asks for it."""
         return [self.get_data_info(idx)['gt_label']]

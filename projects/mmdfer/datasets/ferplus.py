@@ -9,6 +9,7 @@ from mmengine.registry import DATASETS
 
 from .errors import DatasetError
 from .fer_dataset import StaticFERDataset
+from .lists.texts import shown, whole_number
 from .tables import stream_columns
 
 USAGES = dict(train='Training', val='PublicTest', test='PrivateTest')
@@ -75,7 +76,7 @@ class FERPlusDataset(StaticFERDataset):
             if usage != usages[row]:
                 differing = differing or f'{faces}:{line}: Usage is {usage!r}, but {usages[row]!r} in {votes.name}'
             elif usage == USAGES[self.split] and labels[row] >= 0:
-                item = dict(pixels=read_pixels(pixels, f'{faces}:{line}'), gt_label=int(labels[row]))
+                item = dict(pixels=read_pixels(pixels, f'{faces}:{line}'), gt_label=int(labels[row]), row=row)
                 if scores is not None:
                     item['gt_score'] = scores[row].tolist()
                 items.append(item)
@@ -116,11 +117,13 @@ def read_votes(path: str) -> tuple[list[str], np.ndarray]:
     for line, (usage, *texts) in stream_columns(path, ('Usage', *VOTES)):
         if usage not in USAGES.values():
             raise DatasetError(f'{path}:{line}: Usage={usage!r} is not known; expected {", ".join(USAGES.values())}')
-        wrong = [f'{name}={text!r}' for name, text in zip(VOTES, texts) if not text.isdecimal()]
+        counts = list(map(whole_number, texts))
+        wrong = [f'{name}={shown(text)}' for name, text, count in zip(VOTES, texts, counts)
+                 if count is None or count < 0]
         if wrong:
             raise DatasetError(f'{path}:{line}: {", ".join(wrong)} is no number of votes; expected whole numbers')
         usages.append(usage)
-        rows.append([int(text) for text in texts])
+        rows.append(counts)
     return usages, np.array(rows, dtype=np.int64).reshape(len(rows), len(VOTES))
 
 

@@ -52,6 +52,9 @@ class FERV39kDataset(ListedDataset):
         self.scene = scene
         super().__init__(pipeline, data_root=data_root, split=split, **kwargs)
 
+    def _part(self) -> Sequence[str]:
+        return (*super()._part(), *([self.scene] if self.scene is not None else ()))
+
     def list_of(self, split: str) -> str:
         if self.scene is None:
             return f'{SETUPS}/All_scenes/{split}_All.csv'

@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 
 from mmengine.logging import print_log
 
-from .declaration import refuse
+from ..clip_names import path_parts
+from .declaration import fold_name, refuse
 from .dfer_dataset import DFERDataset
 from .errors import DatasetError
 from .lists import Dialect, ListFile, read_list_file
+from .lists.texts import refuse_lines
 
 
 class ListedDataset(DFERDataset):
@@ -37,13 +39,14 @@ class ListedDataset(DFERDataset):
         label_base: 0 or 1, the first label of a list of numbers, where it cannot be told.
         class_order: the order of the classes in a list of numbers, where it cannot be told: a name such as
             ``'alphabetical'``, or all class names.
+        check_leaks: refuse test clips that are also in the official training list.
         captions: put ``caption`` (English) and ``caption_zh`` into each item, from the lists that hold captions; a clip
             without has empty ones.
         kwargs: of :class:`DFERDataset`.
 
     Raises:
         DatasetError: for a fold or split that does not exist, a list that cannot be read or told, a clip listed with
-            two labels, or test clips that are also in the official training list.
+            two labels or, for a test, twice, or test clips that are also in the official training list.
     """
     LISTS: ClassVar[str] = ''
     CAPTIONS: ClassVar[str] = ''
@@ -53,13 +56,14 @@ class ListedDataset(DFERDataset):
 
     def __init__(self, pipeline: Sequence[dict], data_root: str = '', fold: int | None = None, split: str = 'train',
                  ann_file: str | None = None, label_base: int | None = None,
-                 class_order: str | Sequence[str] | None = None, captions: bool = False, **kwargs: Any) -> None:
+                 class_order: str | Sequence[str] | None = None, captions: bool = False, check_leaks: bool = True,
+                 **kwargs: Any) -> None:
         if split not in self.SPLITS:
             raise DatasetError(f'split={split!r} does not exist: choose {" or ".join(map(repr, self.SPLITS))}')
         self.fold, self.split, self.captions = self._check_fold(fold), split, captions
         if captions and not self.CAPTIONS:
             raise DatasetError(f'captions=True: the lists of {self.title()} hold none')
-        self.is_official_list = ann_file is None
+        self.is_official_list, self.check_leaks = ann_file is None, check_leaks
         self.dialect = self.dialect_of_lists(label_base, class_order)
         path = ann_file or self.list_of(split)
         if not path:
@@ -101,7 +105,13 @@ class ListedDataset(DFERDataset):
     def read_list(self) -> list[tuple[str, int]]:
         file, labels, told = self.read_rows()
         print_log(f'{self.ann_file}: {file}; {told}', logger='current')
+        self._check_repeats(file, labels)
         return [(self.name_of(row.clip), label) for row, label in zip(file.rows, labels)]
+
+    def _part(self) -> Sequence[str]:
+        official = () if self.is_official_list else (os.path.basename(self.ann_file), )
+        fold = None if self.fold is None else fold_name(self.fold)
+        return tuple(filter(None, (self.metainfo['dataset'], fold, self.split, *official)))
 
     def read_rows(self) -> tuple[ListFile, list[int], str]:
         """The list, the canonical label of each of its rows, and in words what the labels were."""
@@ -110,7 +120,7 @@ class ListedDataset(DFERDataset):
 
     def name_of(self, clip: str) -> str:
         """A listed clip without the folders above the set's own."""
-        return '/'.join(clip.strip('/').split('/')[-self.CLIP_DEPTH:])
+        return '/'.join(path_parts(clip)[-self.CLIP_DEPTH:])
 
     def known_labels(self, file: ListFile) -> dict[int, int]:
         """Canonical labels of rows, by their place, that are known by the clip.
@@ -142,8 +152,7 @@ class ListedDataset(DFERDataset):
 
     def load_data_list(self) -> list[dict]:
         items = super().load_data_list()
-        self._check_repeats(items)
-        if self.test_mode and self.is_official_list and self.split == self.SPLITS[-1]:
+        if self.check_leaks and self.test_mode and self.is_official_list and self.split == self.SPLITS[-1]:
             self._check_leak(items)
         if self.captions:
             captions = self._read_captions()
@@ -151,20 +160,25 @@ class ListedDataset(DFERDataset):
                 item['caption'], item['caption_zh'] = captions.get(self.key_of(item['video_id']), ('', ''))
         return items
 
-    def _check_repeats(self, items: list[dict]) -> None:
-        labels: dict[str, int] = {}
-        repeats = []
-        for item in items:
-            if item['clip'] in labels:
-                repeats.append(item['video_id'])
-            first = labels.setdefault(item['clip'], item['label'])
-            if first != item['label']:
-                names = self.METAINFO['classes']
-                raise DatasetError(f"{self.ann_file}: {item['video_id']} is listed as {names[first]} and as "
-                                   f"{names[item['label']]}; keep one")
-        if repeats:
-            print_log(f'{self.ann_file}: {len(repeats)} clips are listed more than once and count as often (such as '
-                      f'{", ".join(repeats[:5])})', logger='current', level=logging.WARNING)
+    def _check_repeats(self, file: ListFile, labels: Sequence[int]) -> None:
+        """Refuse clips that are listed with two labels, and in a test those that would count twice."""
+        first: dict[str, tuple[int, int]] = {}
+        torn, repeats, names = [], [], self.METAINFO['classes']
+        for row, label in zip(file.rows, labels):
+            line, before = first.setdefault(self.key_of(row.clip), (row.line, label))
+            if before != label:
+                torn.append((row.line, f'{self.name_of(row.clip)} is listed as {names[before]} in line {line} and as '
+                             f'{names[label]}; keep one'))
+            elif line != row.line:
+                repeats.append((row.line, f'{self.name_of(row.clip)} is listed in line {line} too and would count '
+                                'twice; keep one'))
+        refuse_lines(self.ann_file, torn)
+        if self.test_mode:
+            refuse_lines(self.ann_file, repeats)
+        elif repeats:
+            print_log(f'{self.ann_file}: {len(repeats)} clips are listed more than once and count as often (such as in '
+                      f'line {", ".join(str(line) for line, _ in repeats[:5])})', logger='current',
+                      level=logging.WARNING)
 
     def _check_leak(self, items: list[dict]) -> None:
         path = os.path.join(self.data_root, self.list_of(self.SPLITS[0]))
@@ -174,7 +188,8 @@ class ListedDataset(DFERDataset):
         shared = [item['video_id'] for item in items if self.key_of(item['video_id']) in trained]
         if shared:
             raise DatasetError(f'{self.ann_file}: {len(shared)} test clips are also in {path} (such as '
-                               f'{", ".join(shared[:5])}); restore the official lists')
+                               f'{", ".join(shared[:5])}); restore the official lists, or say --allow-seen, which the '
+                               'result then tells')
 
     def _read_captions(self) -> dict[str, tuple[str, str]]:
         """English and Chinese caption of each clip of the fold that has one."""

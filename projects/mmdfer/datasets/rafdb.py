@@ -8,6 +8,7 @@ from mmengine.registry import DATASETS
 
 from .errors import DatasetError
 from .fer_dataset import StaticFERDataset
+from .lists.texts import read_text, shown, whole_number
 
 
 @DATASETS.register_module()
@@ -42,7 +43,7 @@ class RAFDBDataset(StaticFERDataset):
         folder = Path(self.data_prefix['img_path'])
         present = set(os.listdir(folder)) if folder.is_dir() else set()
         items, missing = [], []
-        for number, line in enumerate(Path(self.ann_file).read_text().splitlines(), 1):
+        for number, line in enumerate(read_text(self.ann_file)[0].splitlines(), 1):
             if not line.strip():
                 continue
             name, label = self._parse(line, number)
@@ -63,7 +64,8 @@ class RAFDBDataset(StaticFERDataset):
     def _parse(self, line: str, number: int) -> tuple[str, int]:
         parts = line.split()
         classes = len(self.METAINFO['classes'])
-        if len(parts) != 2 or not parts[1].isdigit() or not 1 <= int(parts[1]) <= classes:
-            raise DatasetError(f'{self.ann_file}:{number}: {line.strip()!r} cannot be read; expected a file name and a '
-                               f'label from 1 to {classes}')
-        return parts[0], int(parts[1]) - 1
+        label = whole_number(parts[-1])
+        if len(parts) != 2 or label is None or not 1 <= label <= classes:
+            raise DatasetError(f'{self.ann_file}:{number}: {shown(line.strip())} cannot be read; expected a file name '
+                               f'and a label from 1 to {classes}')
+        return parts[0], label - 1

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
-from ..clip_names import entries_of, is_folder
+from ..clip_names import clip_path_key, clip_stem, entries_of, is_folder
 from ..registry import DATASETS
-from .dfer_dataset import DFERDataset, walk_clips
+from .dfer_dataset import DFERDataset, by_key, refuse_ambiguous, walk_clips
 from .errors import DatasetError
 
 
@@ -28,8 +28,8 @@ class VideoFolderDataset(DFERDataset):
         kwargs: of :class:`DFERDataset`, such as ``metainfo`` and ``skip_bad_clips``.
 
     Raises:
-        DatasetError: for a split that does not exist, a class folder that is no class, or a split without
-            clips.
+        DatasetError: for a split that does not exist, a class folder that is no class, a clip that is there twice, or a
+            split without clips.
     """
     METAINFO = dict(dataset='folder')
 
@@ -43,7 +43,24 @@ class VideoFolderDataset(DFERDataset):
         """The classes of a config without ``metainfo``; ``None`` where the folder is not there."""
         return find_classes(data_root) if data_root and os.path.isdir(data_root) else None
 
+    def sample_ids(self) -> list[str]:
+        names = (super(DFERDataset, self).get_data_info(index)['video_id'] for index in range(len(self)))
+        return [f'{self.samples_of()}/{clip_path_key(f"{self.split}/{name}")}' for name in names]
+
+    def _part(self) -> Sequence[str]:
+        return self.metainfo['dataset'], self.split
+
     def load_data_list(self) -> list[dict]:
+        items = self.read_folders()
+        refuse_ambiguous(os.path.join(self.data_root, self.split), one_clip_twice(items))
+        return items
+
+    def read_folders(self) -> list[dict]:
+        """An item for each entry of the class folders.
+
+        Raises:
+            DatasetError: for folders that are not as they should be.
+        """
         folder = Path(self.data_root) / self.split
         if not folder.is_dir():
             splits = _folders(Path(self.data_root or '.'))
@@ -66,6 +83,16 @@ class VideoFolderDataset(DFERDataset):
         if absent:
             print_log(f'{folder}: no clip of {", ".join(absent)}', logger='current', level=logging.WARNING)
         return items
+
+
+def one_clip_twice(items: Sequence[dict]) -> dict[str, list[str]]:
+    """Paths of what looks like one clip in several forms, such as ``3`` and ``3.avi`` or ``3.avi`` and ``003.avi``.
+
+    Videos that differ in their suffix alone, as cameras and exports leave them, are clips of their own.
+    """
+    several = by_key((clip_path_key(item['video_id']), item['clip']) for item in items)
+    return {key: paths for key, paths in several.items() if len(paths) > 1 and (
+        len({clip_stem(path) for path in paths}) > 1 or any(map(os.path.isdir, paths)))}
 
 
 def find_classes(data_root: str) -> tuple[str, ...]:

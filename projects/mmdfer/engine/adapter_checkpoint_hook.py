@@ -12,8 +12,10 @@ from mmengine.runner import EpochBasedTrainLoop, find_latest_checkpoint
 
 from ..files import write_link, write_text
 from ..registry import HOOKS
+from ..trained_on import FIELD
 from ..version import __version__
 from ..weights import adapter_places, check_resumable, frozen_digest, save_tunable
+from .seen_clips_hook import seen_clips_of
 from .sharding import is_sharded
 from .tunable_ema import evaluated_weights
 
@@ -175,7 +177,7 @@ class AdapterCheckpointHook(CheckpointHook):
                     step=step, unit='epoch' if self.by_epoch else 'iter',
                     metrics={key: float(value) for key, value in metrics.items() if isinstance(value, (int, float))},
                     image_checkpoint=(backbone.get('init_cfg') or {}).get('checkpoint'),
-                    frozen_digest=self._digest,
+                    frozen_digest=self._digest, **_seen_clips(runner),
                     time=time.strftime('%Y-%m-%dT%H:%M:%S')), state)
         barrier()
 
@@ -184,6 +186,12 @@ def trained_classes(runner) -> list[str] | None:
     """Classes of the training set in their order, as mmengine's checkpoints have them in ``dataset_meta``."""
     classes = (getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}).get('classes')
     return None if classes is None else [str(name) for name in classes]
+
+
+def _seen_clips(runner) -> dict:
+    """Which clips the model was trained on, as a file's meta has it."""
+    hook = seen_clips_of(runner)
+    return {} if hook is None or hook.trained_on is None else {FIELD: hook.trained_on.to_meta()}
 
 
 def _gathered(runner) -> dict | None:

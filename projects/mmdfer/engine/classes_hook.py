@@ -17,7 +17,8 @@ class ClassesHook(Hook):
     Classes of the run are the config's ``run_classes`` (:func:`mmdfer.run_config.flow_classes`). A checkpoint of the
     same classes in another order is permuted; resuming one is refused, since the optimizer's state would stay behind.
     One of other classes is refused where weights go by class, unless the config says ``fresh_classes=True``: these then
-    keep their own start. Before a loop runs, class texts are compared with the classes of its data set.
+    keep their own start, as they do of a file that does not know its classes. Before a loop runs, class texts are
+    compared with the classes of its data set.
     """
 
     priority = 'VERY_HIGH'              # before hooks that read the checkpoint's weights
@@ -25,12 +26,12 @@ class ClassesHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         ours, theirs = runner.cfg.get('run_classes'), classes_of_file(checkpoint.get('meta') or {})
         state = checkpoint.get('state_dict')
-        if ours is None or theirs is None or state is None:
+        fresh = bool(runner.cfg.get('fresh_classes')) and not runner._resume
+        if ours is None or state is None or (theirs is None and not fresh):
             return
         file = runner._load_from or 'the checkpoint'
         bare = {name.removeprefix('module.'): tensor for name, tensor in state.items()}
-        fitted = fit_classes(bare, theirs, ours, _bare(runner.model), file,
-                             bool(runner.cfg.get('fresh_classes')) and not runner._resume)
+        fitted = fit_classes(bare, theirs, ours, _bare(runner.model), file, fresh)
         moved = any(fitted.get(name) is not tensor for name, tensor in bare.items())
         if moved and runner._resume:
             raise CheckpointError(f'{file}: has the classes in the order {listed(theirs)}, the data have '

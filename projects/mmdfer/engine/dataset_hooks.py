@@ -3,24 +3,14 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 
 import numpy as np
 import torch
 from mmengine.dist import get_rank, master_only
 from mmengine.hooks import Hook
 
+from ..datasets.sample_ids import innermost_datasets
 from ..registry import HOOKS
-
-
-def innermost_datasets(dataset) -> Iterator:
-    """The data sets below wrappers such as ``RepeatDataset``, ``ClassBalancedDataset`` and ``ConcatDataset``."""
-    inner = getattr(dataset, 'datasets', None) or ([dataset.dataset] if hasattr(dataset, 'dataset') else None)
-    if inner is None:
-        yield dataset
-    else:
-        for one in inner:
-            yield from innermost_datasets(one)
 
 
 @HOOKS.register_module()

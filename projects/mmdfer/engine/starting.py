@@ -11,7 +11,7 @@ from mmengine.model import is_model_wrapper
 from torch import nn
 
 from ..registry import HOOKS
-from ..run_config import TOWERS
+from ..run_towers import TOWERS
 from ..weights import CheckpointError, with_current_names
 from ..weights.tunable import bare_name
 from .adapter_checkpoint_hook import LAST

@@ -16,7 +16,7 @@ class TemporalTransformer(BaseModule):
     The output is the class token after the last layer, without a further norm. Layers are mmpretrain's,
     without bias on queries, keys and values as in the release, whose ``to_qkv``, ``to_out.0``, ``net.0``
     and ``net.3`` are ``attn.qkv``, ``attn.proj``, ``ffn.layers.0.0`` and ``ffn.layers.1`` here, and whose
-    two norms are ``ln1`` and ``ln2``.
+    two norms are ``ln1`` and ``ln2``. GELU is the release's, by the tanh.
 
     Args:
         in_channels: feature width D.
@@ -25,17 +25,20 @@ class TemporalTransformer(BaseModule):
         num_heads: heads, of D / num_heads channels.
         feedforward_channels: width of the MLP.
         drop_rate: dropout after attention and within the MLP.
+        act_cfg: activation of the MLP. Defaults to GELU by the tanh; ``dict(type='GELU')`` is the exact one.
     """
 
     def __init__(self, in_channels: int = 512, num_frames: int = 16, num_layers: int = 1, num_heads: int = 8,
-                 feedforward_channels: int = 1024, drop_rate: float = 0., init_cfg: dict | None = None) -> None:
+                 feedforward_channels: int = 1024, drop_rate: float = 0., act_cfg: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         if num_heads < 1 or in_channels % num_heads:
             raise ValueError(f'TemporalTransformer: num_heads={num_heads} does not divide in_channels={in_channels}')
         self.cls_token = nn.Parameter(torch.randn(1, 1, in_channels))
         self.pos_embed = nn.Parameter(torch.randn(1, num_frames + 1, in_channels))
         self.layers = ModuleList([
-            TransformerEncoderLayer(in_channels, num_heads, feedforward_channels, drop_rate=drop_rate, qkv_bias=False)
+            TransformerEncoderLayer(in_channels, num_heads, feedforward_channels, drop_rate=drop_rate, qkv_bias=False,
+                                    act_cfg=act_cfg or dict(type='GELU', approximate='tanh'))
             for _ in range(num_layers)
         ])
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from ..visualization.report.folds import render_folds
 from .folder import RunFolder
 from .groups import check_alike, notes_on
 from .layout import FOLDS, LAST_CHECKPOINT, SETTINGS, fold_folder
+from .marks import marked
 from .result import figures_of, is_finished
 from .settings import differences, read_settings
 
@@ -67,7 +69,7 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
             the runs do not have; predictions that do not give a run's own figures.
     """
     if folds is None:
-        folds = sorted(int(path.name[5:]) for path in Path(out).glob('fold_*') if path.name[5:].isdigit())
+        folds = sorted(int(path.name[5:]) for path in Path(out).glob('fold_*') if path.name[5:].isdecimal())
     folders = {fold: os.path.join(out, fold_folder(fold)) for fold in folds}
     unfinished = [fold for fold in folds if not is_finished(folders[fold])]
     finished = [fold for fold in folds if fold not in unfinished]
@@ -83,7 +85,9 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
                          + ('with a validation part; their figure is --select inner' if inner else
                             'without a validation part; train with --select inner into another folder'))
     missing = [fold for fold in all_folds or folds if fold not in finished]
-    summary = dict(name=runs[0].result['name'], select=select, classes=[], folds=finished, missing=missing, notes=[])
+    seen = sum(run.result.get('seen_clips') or 0 for run in runs)
+    name = marked(runs[0].result['name'], seen)
+    summary: dict[str, Any] = dict(name=name, select=select, classes=[], folds=finished, missing=missing, notes=[])
     for kind in runs[0].kinds:
         found = {fold: _predictions(run, kind) for fold, run in zip(finished, runs)}
         classes = {fold: predictions.classes for fold, predictions in found.items()}

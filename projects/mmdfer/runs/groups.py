@@ -11,6 +11,7 @@ from ..evaluation.fold_summary import shared_clips, summarize
 from ..files import read_json
 from .folder import RunFolder, differ
 from .layout import FOLDS, RESULT
+from .marks import note_on_seen
 
 SKIPPED = {'__pycache__', 'vis_data'}
 
@@ -118,6 +119,7 @@ def notes_on(runs: Sequence[RunFolder], rows: Sequence[dict], missing: Sequence[
         for change in run.settings.changes if run.settings is not None else ():
             notes.append(f'{_whose(run, "the run").capitalize()} went on with other settings than it began with: '
                          f'{change}.')
+    notes += filter(None, (note_on_seen(run.result, _whose(run, 'the run')) for run in runs))
     for row in rows:
         if row['absent']:
             whose = 'The test set' if row['fold'] is None else f'Fold {row["fold"]}'

@@ -72,7 +72,7 @@ def predictions_file(unit: str, step: int) -> str:
 def step_of(file: Path) -> tuple[str, int] | None:
     """Unit and step of a file of :func:`predictions_file`; ``None`` for another file."""
     unit, _, step = file.stem.rpartition('_')
-    return (unit, int(step)) if unit in UNITS and step.isdigit() and file.suffix == '.npz' else None
+    return (unit, int(step)) if unit in UNITS and step.isdecimal() and file.suffix == '.npz' else None
 
 
 def fold_folder(fold: int) -> str:

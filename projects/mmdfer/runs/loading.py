@@ -1,14 +1,16 @@
 """A run's model: built from its config through the registries, with the weights that training left."""
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from torch import nn
 
+from ..config_text import carried_values
 from ..registry import MODELS
 from ..run_config import flow_classes
-from ..weights import classes_of_file, is_tunable_file, load_weights, read_checkpoint
+from ..weights import CheckpointError, classes_of_file, is_tunable_file, load_weights, read_checkpoint
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -55,4 +57,46 @@ def load_into(model: nn.Module, checkpoint: str, classes: Sequence[str] | None =
         for module in model.modules():
             if isinstance(getattr(module, 'init_cfg', None), dict) and module.init_cfg.get('type') == 'Pretrained':
                 module.init_weights()
-    return load_weights(model, checkpoint, classes)
+    meta = load_weights(model, checkpoint, classes)
+    check_normalisation(model, meta, checkpoint)
+    return meta
+
+
+def check_normalisation(model: nn.Module, meta: dict, path: str) -> None:
+    """Refuse a file whose model saw frames under another mean and standard deviation than the config's.
+
+    Raises:
+        CheckpointError: naming both, and the options that set the file's.
+    """
+    preprocessor, told = getattr(model, 'data_preprocessor', None), _told_normalisation(meta)
+    theirs = {key: told[key] for key in ('mean', 'std') if isinstance(told.get(key), (list, tuple))
+              and all(isinstance(value, int | float) for value in told[key])}
+    ours = {key: [round(float(value), 3) for value in getattr(preprocessor, key).flatten()]
+            for key in theirs if getattr(preprocessor, key, None) is not None}
+    if all(_alike(ours[key], theirs[key]) for key in ours):
+        return
+    options = ' '.join(
+        f'model.data_preprocessor.{key}=[{",".join(map(str, values))}]' for key, values in theirs.items())
+    raise CheckpointError(f'{path}: was trained on frames normalised by {_told(theirs)}, the config has {_told(ours)}; '
+                          f'use the config that it was trained with, or give its own by --cfg-options {options}')
+
+
+def _alike(ours: Sequence[float], theirs: Sequence[float]) -> bool:
+    return len(ours) == len(theirs) and all(
+        math.isclose(own, other, rel_tol=1e-3) for own, other in zip(ours, theirs, strict=True))
+
+
+def _told(values: dict) -> str:
+    return ', '.join(f'{key} {list(value)}' for key, value in values.items())
+
+
+def _told_normalisation(meta: dict) -> dict:
+    """The mean and standard deviation that a converted file tells of, or the config that a file carries."""
+    if 'mean' in meta:
+        return meta
+    values = carried_values(meta.get('cfg'))
+    for place in (values.get('model'), values):
+        told = place.get('data_preprocessor') if isinstance(place, dict) else None
+        if isinstance(told, dict):
+            return told
+    return {}

@@ -12,6 +12,7 @@ from ..files import write_json, write_text
 from ..visualization.report import draw_pictures, render_html, render_markdown, strip_uri
 from .folder import RunFolder
 from .groups import find_runs, summarize_runs, total_cost
+from .marks import marked
 from .mistakes import clip_strips, confident_mistakes
 from .published import comparable, paper_row, published
 from .samples import class_counts
@@ -79,8 +80,10 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
         The figures of :func:`~mmdfer.runs.groups.summarize_runs`, and what the other sections of the page need.
     """
     first, missing = runs[0], {}
-    report = dict(name=first.result['name'], dataset=first.dataset, title=first.title, classes=first.classes,
-                  tunable=first.result.get('tunable'), total=first.result.get('total'), **summarize_runs(runs))
+    seen = sum(run.result.get('seen_clips') or 0 for run in runs)
+    report = dict(name=marked(first.result['name'], seen), dataset=first.dataset, title=first.title,
+                  classes=first.classes, tunable=first.result.get('tunable'), total=first.result.get('total'),
+                  **summarize_runs(runs))
     kinds = report['kinds']
     report['meanings'] = {kind: MEANINGS[kind] for kind in kinds}
     if not kinds:

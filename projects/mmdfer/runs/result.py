@@ -11,12 +11,16 @@
 ``inner``
     only of a run that validates on a part of the training clips: ``share``, and ``uar``, ``war`` and ``epoch`` on that
     part. The figures above are then those of the chosen epoch on the test set.
+``trained_on``, ``seen_clips``
+    which clips the model was trained on, in words (``unknown`` where the weights that it began with do not say), and
+    how many of those that the figures are of; 0 unless ``--allow-seen`` was given, null where nothing is known.
 ``tunable``, ``total``
     parameters that were trained, and all.
 ``seconds``, ``processes``, ``rss_mib``, ``work_dir``
     wall clock of the last start, the processes, peak memory of the main one, and the folder as the run knew it.
 
-Runs from before lack ``config``, ``dataset``, ``title``, ``classes``, ``folds``, ``settings`` and ``unit``.
+Runs from before lack ``config``, ``dataset``, ``title``, ``classes``, ``folds``, ``settings``, ``trained_on`` and
+``unit``.
 """
 from __future__ import annotations
 

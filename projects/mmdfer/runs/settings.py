@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 # What decides a run's figures, and what below it does not.
 DECIDING = ('model', 'train_dataloader', 'val_dataloader.dataset', 'test_dataloader.dataset', 'train_cfg',
-            'optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'randomness', 'default_hooks', 'custom_hooks')
-NOT_DECIDING = ('data_root', 'num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory', 'fold',
-                'default_hooks.logger', 'default_hooks.timer', 'default_hooks.checkpoint')
+            'optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'randomness', 'default_hooks', 'custom_hooks',
+            'allow_seen')
+NOT_DECIDING = ('data_root', 'check_leaks', 'num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory',
+                'fold', 'default_hooks.logger', 'default_hooks.timer', 'default_hooks.checkpoint')
 # What follows from the classes of the training set, which its type or metainfo tells.
 FROM_CLASSES = ('num_classes', 'texts.classes', 'texts.dataset')
 

@@ -9,6 +9,7 @@ from ..visualization.curves import plot_curves
 from ..visualization.report import Table, latex_rows, published_table, render_summary, summary_table, svg_uri
 from .folder import RunFolder
 from .groups import find_runs, summarize_runs, total_cost
+from .marks import marked
 from .published import comparable, paper_row, published
 from .result import read_result
 
@@ -30,8 +31,8 @@ def summary_rows(groups: Sequence[Sequence[RunFolder]]) -> list[dict]:
     Returns:
         Dicts with ``name``, ``dataset``, ``folds``, ``select`` (of which epoch the figures are), ``uar``, ``war`` and
         their standard deviations over the folds, ``best`` with the best epoch's, ``pooled`` (or ``None``), ``tunable``,
-        ``total``, ``seconds`` (added up), ``cuda_mib`` and ``rss_mib`` (the largest), ``paper`` (its row or ``None``)
-        and ``work_dirs``. What was not measured is ``None``.
+        ``total``, ``seen_clips`` (test clips that were trained on), ``seconds`` (added up), ``cuda_mib`` and
+        ``rss_mib`` (the largest), ``paper`` (its row or ``None``) and ``work_dirs``. What was not measured is ``None``.
     """
     return [_row(runs) for runs in groups]
 
@@ -43,10 +44,10 @@ def _row(runs: Sequence[RunFolder]) -> dict:
     chosen, best = summary.get(select), summary.get('best')
     cost = total_cost([run.cost() for run in runs])
     clips = [row['clips'] for row in chosen['folds']] if chosen else [None]
-    same_set = comparable(first.dataset, clips)
+    same_set, seen = comparable(first.dataset, clips), sum(run.result.get('seen_clips') or 0 for run in runs)
     return dict(
-        name=first.result['name'], dataset=first.dataset, title=first.title, folds=summary['folds'],
-        select=select,
+        name=marked(first.result['name'], seen), dataset=first.dataset, title=first.title, folds=summary['folds'],
+        select=select, seen_clips=seen,
         **{key: chosen and chosen[key]['mean'] for key in ('uar', 'war')},
         **{f'{key}_std': chosen and chosen[key]['std'] for key in ('uar', 'war')},
         best=best and dict({key: best[key]['mean'] for key in ('uar', 'war')},

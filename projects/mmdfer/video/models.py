@@ -15,7 +15,7 @@ from ..face.alignment import aligned_by_points
 from ..face.finding import Face
 
 # Steps of a test pipeline that treat every frame alike and by itself: they may be done when the frame comes.
-FRAME_STEPS = ('Resize', 'CenterCrop')
+FRAME_STEPS = ('Resize', 'PillowResize', 'CenterCrop')
 DECODING = 'ClipDecode'
 EDGE = 224
 

@@ -61,7 +61,8 @@ def fit_classes(state: dict[str, Tensor], theirs: Sequence[str] | None, ours: Se
         ours: the model's classes; ``None`` where they are not known.
         model: it, or rather its modules, say which tensors go by class.
         path: the file, for messages.
-        fresh: of a file of other classes leave out what goes by class, which then keeps the model's own start.
+        fresh: of a file of other or unknown classes leave out what goes by class, which then keeps the model's own
+            start.
 
     Returns:
         The tensors, those that go by class in the order of ``ours``.
@@ -70,6 +71,10 @@ def fit_classes(state: dict[str, Tensor], theirs: Sequence[str] | None, ours: Se
         CheckpointError: for other classes, unless no tensor goes by class; for another order in a head that does not
             say which tensors do.
     """
+    if theirs is None and fresh:
+        fresh_axes = class_axes(model) or {}
+        print_log(f'{path}: does not know its classes; {", ".join(fresh_axes)} keep their own start', logger='current')
+        return {name: tensor for name, tensor in state.items() if name not in fresh_axes}
     if theirs is None or ours is None or tuple(theirs) == tuple(ours):
         return state
     axes, places = class_axes(model), places_of(ours, theirs)

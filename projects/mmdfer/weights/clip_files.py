@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor
@@ -16,10 +16,11 @@ _ACTIVATIONS = {'quick_gelu': True, 'gelu': False}
 
 @dataclass
 class ClipRead:
-    """A file's tensors, and which activation it computes with, where the file or a config beside it tells."""
+    """A file's tensors, which activation it computes with, where the file or a config beside it tells, and its meta."""
     path: Path
     state: dict[str, Tensor]
     quick_gelu: bool | None = None
+    meta: dict = field(default_factory=dict)
 
 
 def read_with_config(path: str | os.PathLike) -> ClipRead:
@@ -38,7 +39,7 @@ def read_with_config(path: str | os.PathLike) -> ClipRead:
     if not isinstance(quick_gelu, bool):
         # OpenAI's archives alone carry these numbers as tensors.
         quick_gelu = True if 'input_resolution' in state else _told_beside(path)
-    return ClipRead(path, state, quick_gelu)
+    return ClipRead(path, state, quick_gelu, meta if isinstance(meta, dict) else {})
 
 
 def _told_beside(path: Path) -> bool | None:

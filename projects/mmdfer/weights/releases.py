@@ -23,6 +23,13 @@ _AIM = tuple(
     (rf'{_BLOCK}{letter}_Adapter\.D_fc{number}\.', f'{_LAYER}{name}.{ours}.')
     for letter, name in (('T', 'temporal'), ('S', 'spatial'), ('MLP', 'mlp'))
     for number, ours in ((1, 'down'), (2, 'up')))
+_PE_CLIP = (
+    (rf'{_BLOCK}adapter_pre_attn\.(down|up)_proj\.', rf'{_LAYER}sha.core.\2.'),
+    (rf'{_BLOCK}adapter_pre_mlp\.adapter_layer_norm_before\.', f'{_LAYER}tda.norm.'),
+    (rf'{_BLOCK}adapter_pre_mlp\.scale\.', f'{_LAYER}tda.gate.'),
+    (rf'{_BLOCK}adapter_pre_mlp\.rnn\.', f'{_LAYER}tda.recurrent.'),
+    (rf'{_BLOCK}adapter_pre_mlp\.(down|up)_proj\.', rf'{_LAYER}tda.\2.'))
+_PE_CLIP_TEXT = (_PE_CLIP[0], (_PE_CLIP[-1][0], rf'{_LAYER}ta.\2.'))
 _TEMPORAL_LAYER = r'^temporal_transformer\.layers\.(\d+)\.'
 _TEMPORAL = ((r'^pos_embedding$', 'pos_embed'),
              (rf'{_TEMPORAL_LAYER}0\.fn\.norm\.', r'layers.\1.ln1.'),
@@ -32,14 +39,36 @@ _TEMPORAL = ((r'^pos_embedding$', 'pos_embed'),
              (rf'{_TEMPORAL_LAYER}1\.fn\.fn\.net\.0\.', r'layers.\1.ffn.layers.0.0.'),
              (rf'{_TEMPORAL_LAYER}1\.fn\.fn\.net\.3\.', r'layers.\1.ffn.layers.1.'))
 
+_NUM_CLASSES = 'cls_head.num_classes'
+
 
 @dataclass
 class Release:
-    """A released model under our names, the settings that it wants, and the texts of its classes in tokens."""
+    """A released model under our names, and what its computation takes beside its weights.
+
+    Args:
+        state: the tensors.
+        settings: entries of its config's ``model`` by dotted key.
+        config: of its model on the first of ``sets``.
+        tokens: the texts of its classes in tokens, for a model that has any.
+        sets: short names of those that there is such a config for.
+        frames: clips have so many frames, where it is not the configs' 16.
+    """
     state: dict[str, Tensor]
     settings: dict[str, int]
     config: str
     tokens: list[list[int]] = field(default_factory=list)
+    sets: tuple[str, ...] = ('dfew', )
+    frames: int | None = None
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return int(self.settings[_NUM_CLASSES])
+
+    def config_on(self, dataset: str | None) -> str:
+        """Its config on a set, on the first of ``sets`` where there is none."""
+        return self.config.replace(self.sets[0], dataset) if dataset in self.sets else self.config
 
 
 def read_release(kind: str, path: str | os.PathLike) -> Release:
@@ -73,16 +102,16 @@ def _st_adapter(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
                 **_prefixed('cls_head.', head))
     both = any('.adapters.st_attn.' in key for key in ours)
     name = 'st_adapter_24x384' if both else 'st_adapter_12x384'
-    return Release(ours, {'cls_head.num_classes': _classes(ours, path)}, f'configs/baselines/{name}_vitb16_dfew.py')
+    return Release(ours, {_NUM_CLASSES: _classes(ours, path)}, f'configs/baselines/{name}_vitb16_dfew.py')
 
 
 def _aim(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
     tower = as_float(settle(rename(_under(state, 'backbone.'), (*_AIM, *OPENAI_TOWER))))
     head = {key.replace('fc_cls.', 'fc.'): value.float() for key, value in _under(state, 'cls_head.').items()}
     ours = dict(_prefixed('backbone.', tower), **_prefixed('cls_head.', head))
-    settings = {'cls_head.num_classes': _classes(ours, path),
-                'backbone.temporal_embedding': tower['temporal_embedding'].shape[1]}
-    return Release(ours, settings, 'configs/baselines/aim_vitb16_dfew.py')
+    frames = tower['temporal_embedding'].shape[1]
+    settings = {_NUM_CLASSES: _classes(ours, path), 'backbone.temporal_embedding': frames}
+    return Release(ours, settings, 'configs/baselines/aim_vitb16_dfew.py', frames=frames)
 
 
 def _classes(state: dict[str, Tensor], path: str | os.PathLike) -> int:
@@ -92,25 +121,51 @@ def _classes(state: dict[str, Tensor], path: str | os.PathLike) -> int:
 
 
 def _dfer_clip(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
-    table, ctx = state['clip_model_.token_embedding.weight'], state['prompt_learner.ctx']
-    text = as_float(settle(rename(_under(state, 'text_encoder.'), OPENAI_TOWER)))
-    text.update({'token_embedding.weight': table.float(), 'logit_scale': state['clip_model_.logit_scale'].float()})
-    vision = as_float(settle(rename(_under(state, 'image_encoder.'), OPENAI_TOWER)))
-    temporal = rename(_under(state, 'temporal_net.'), _TEMPORAL)
-    ours = dict(_prefixed('backbone.', vision), **_prefixed('cls_head.text_encoder.', text),
-                **_prefixed('cls_head.temporal.', temporal))
-    ours['cls_head.prompt_learner.ctx'] = ctx.float()
-    # Its code divides cosines by 0.01 and leaves CLIP's own scale unused.
-    ours['cls_head.log_scale'] = torch.tensor(100.).log()
-    patch = vision['patch_embed.projection.weight'].shape[-1]
-    settings = {'cls_head.num_classes': len(ctx), 'cls_head.prompts.context': ctx.shape[1],
-                'cls_head.temporal.num_frames': state['temporal_net.pos_embedding'].shape[1] - 1}
-    tokens = _spoken(state['prompt_learner.token_suffix'], table, path)
-    return Release(ours, settings, f'configs/baselines/dfer_clip_vitb{patch}_dfew.py', tokens)
+    ours = _clip_towers(state, 'clip_model_.')
+    ours.update(_prefixed('cls_head.temporal.', rename(_under(state, 'temporal_net.'), _TEMPORAL)))
+    ctx, frames = state['prompt_learner.ctx'], state['temporal_net.pos_embedding'].shape[1] - 1
+    patch = ours['backbone.patch_embed.projection.weight'].shape[-1]
+    tokens = _spoken(state, 'clip_model_.', path)
+    settings = {_NUM_CLASSES: len(tokens), 'cls_head.prompts.context': ctx.shape[-2],
+                'cls_head.temporal.num_frames': frames}
+    if ctx.ndim == 2:
+        settings['cls_head.prompts.class_specific'] = False
+    return Release(ours, settings, f'configs/baselines/dfer_clip_vitb{patch}_dfew.py', tokens,
+                   ('dfew', 'ferv39k', 'mafw'), frames)
 
 
-def _spoken(suffix: Tensor, table: Tensor, path: str | os.PathLike) -> list[list[int]]:
-    """The tokens whose embeddings a buffer (K, L, C) holds, for each class up to its end token."""
+def _pe_clip(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
+    ours = _clip_towers(state, 'clip_model.', _PE_CLIP, _PE_CLIP_TEXT)
+    learner = _under(state, 'prompt_learner.')
+    deep, maps = (_under(learner, f'compound_prompt{name}.') for name in ('s_text', '_projections'))
+    ours.update(_prefixed('cls_head.prompt_learner.deep.', as_float(deep)))
+    for key, value in as_float(dict(_prefixed('-1.', _under(learner, 'proj.')), **maps)).items():
+        number, _, name = key.partition('.')
+        ours[f'cls_head.prompt_learner.couplings.{int(number) + 1}.{name}'] = value
+    tokens = _spoken(state, 'clip_model.', path)
+    settings = {_NUM_CLASSES: len(tokens), 'cls_head.prompts.context': len(learner['ctx']),
+                'cls_head.prompts.depth': len(deep) + 1}
+    return Release(ours, settings, 'pe_clip/frames_0_to_1@dfew', tokens, ('dfew', 'ferv39k', 'mafw'))
+
+
+def _clip_towers(state: dict[str, Tensor], clip: str, vision: tuple = (), text: tuple = ()) -> dict[str, Tensor]:
+    """Both towers and the context of a model whose whole CLIP is kept under a prefix besides.
+
+    Its code divides cosines by 0.01 and leaves CLIP's own scale unused.
+    """
+    towers = {place: as_float(settle(rename(_under(state, f'{name}_encoder.'), (*rules, *OPENAI_TOWER))))
+              for place, name, rules in (('backbone.', 'image', vision), ('cls_head.text_encoder.', 'text', text))}
+    towers['cls_head.text_encoder.'].update(
+        {'token_embedding.weight': state[f'{clip}token_embedding.weight'].float(),
+         'logit_scale': state[f'{clip}logit_scale'].float()})
+    ours = {f'{place}{key}': value for place, tower in towers.items() for key, value in tower.items()}
+    return dict(ours, **{'cls_head.prompt_learner.ctx': state['prompt_learner.ctx'].float(),
+                         'cls_head.log_scale': torch.tensor(100.).log()})
+
+
+def _spoken(state: dict[str, Tensor], clip: str, path: str | os.PathLike) -> list[list[int]]:
+    """The tokens whose embeddings the buffer of texts (K, L, C) holds, for each class up to its end token."""
+    suffix, table = state['prompt_learner.token_suffix'], state[f'{clip}token_embedding.weight']
     known = {row.tobytes(): index for index, row in enumerate(table.float().numpy())}
     tokens = [[known.get(row.tobytes()) for row in rows] for rows in suffix.float().numpy()]
     if any(token is None for rows in tokens for token in rows):
@@ -128,6 +183,7 @@ def _spoken(suffix: Tensor, table: Tensor, path: str | os.PathLike) -> list[list
 # What reads each release, and a key by which it is known.
 RELEASES = {
     'dfer_clip': (_dfer_clip, 'temporal_net.cls_token'),
+    'pe_clip': (_pe_clip, 'prompt_learner.compound_prompt_projections.0.weight'),
     'st_adapter': (_st_adapter, 'transformer.resblocks.0.adapter_pre_mlp.fc1.weight'),
     'aim': (_aim, 'backbone.temporal_embedding'),
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..trained_on import FIELD, TrainedOn
 from .added import is_added
 from .clip import is_clip, to_clip
 from .clip_files import read_with_config
@@ -130,9 +131,11 @@ def load_vit(backbone: nn.Module, path: str | os.PathLike) -> LoadReport:
         CheckpointError: for a file of another width, depth or patch size, or that lacks weights.
     """
     read = read_with_config(path)
-    if is_clip(read.state):
-        return fill(backbone, to_clip(read)['vision'], path, _remedy)
-    return fill(backbone, to_mmpretrain(read.state, path), path, _remedy)
+    file = to_clip(read)['vision'] if is_clip(read.state) else to_mmpretrain(read.state, path)
+    report = fill(backbone, file, path, _remedy)
+    if FIELD in read.meta:                      # what training here has left is told of what goes on from it
+        setattr(backbone, FIELD, TrainedOn.from_meta(read.meta, str(path)))
+    return report
 
 
 def _remedy(key: str) -> str:

@@ -4,8 +4,8 @@
 transformers or mmpretrain.
 ``mmdfer convert clip ViT-B-16.pt clip_vitb16.safetensors``: a CLIP model of OpenAI, open_clip, transformers or
 Long-CLIP; a folder of transformers or open_clip will do.
-``mmdfer convert release aim aim_vitb16_k400.pth aim.safetensors``: a released checkpoint, so that a config of
-``baselines/`` gives its logits; prints the test command that fits it. OpenAI's CLIP and Long-CLIP give both towers,
+``mmdfer convert release aim aim_vitb16_k400.pth aim.safetensors``: a released checkpoint, so that a config gives its
+logits; prints the next command, which fits it. OpenAI's CLIP and Long-CLIP give both towers,
 for ``--image-checkpoint``.
 """
 from __future__ import annotations
@@ -25,9 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clip = kinds.add_parser('clip', help='a CLIP model')
     options.add_convert_options(clip, 'torch, TorchScript or safetensors file, or a folder')
     release = kinds.add_parser('release', help='a released checkpoint')
-    release.add_argument('kind', help='whose release it is: aim, dfer_clip, longclip, openai_clip, st_adapter')
+    release.add_argument('kind', help='whose release it is: aim, dfer_clip, longclip, openai_clip, pe_clip, st_adapter')
     options.add_convert_options(release, 'the released file')
-    release.add_argument('--dataset', default='dfew', help="set whose class names DFER-CLIP's texts get [dfew]")
+    release.add_argument('--dataset', help='set that it was trained on [of models with texts: dfew]')
+    release.add_argument('--class-order', help="order of its classes, by its name for the set's lists [the release's]")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -41,4 +42,4 @@ def run(args: argparse.Namespace) -> None:
     else:
         from ..convert_release import KINDS, convert_release
         check_name('kind of release', args.kind, KINDS)
-        convert_release(args.kind, args.source, args.target, args.force, args.dataset)
+        convert_release(args.kind, args.source, args.target, args.force, args.dataset, args.class_order)

@@ -20,6 +20,7 @@ from ...labels import find_emotion
 from ..declaration import fold_case
 from ..errors import DatasetError
 from .list_files import ListFile
+from .texts import refuse_lines, shown, whole_number
 
 CERTAIN = 0.9                   # the share of clips with one number that must be known as one class
 SOURCES = "the clips' folders or the official lists"
@@ -63,15 +64,19 @@ class Dialect:
                 first or order cannot be told.
         """
         known = known or {}
-        texts = [row.label for row in file.rows]
-        are_names = self.takes_names and any(not _is_number(text) for text in texts)
-        if are_names:
-            labels, told = [self._by_name(file, row.line, row.label) for row in file.rows], 'labels are names'
+        numbers = [whole_number(row.label) for row in file.rows]
+        if self._are_names(file, numbers):
+            labels, told = self._by_names(file), 'labels are names'
         else:
-            numbers = [self._number(file, row.line, row.label) for row in file.rows]
-            labels, told = self._by_number(file, numbers, known)
+            labels, told = self._by_number(file, self._all_numbers(file, numbers), known)
         self._check(file, labels, known)
         return labels, told
+
+    def _are_names(self, file: ListFile, numbers: Sequence[int | None]) -> bool:
+        """Whether a list's labels are names: most of them are, where some are and others are not."""
+        if not self.takes_names or None not in numbers:
+            return False
+        return any(self.find(row.label) is not None for row in file.rows) or 2 * numbers.count(None) >= len(numbers)
 
     def find(self, text: str) -> int | None:
         """The class that a name stands for: the set's own, the emotion's noun or adjective, in any case."""
@@ -86,19 +91,19 @@ class Dialect:
                 found[fold_case(alias)] = label
         return dict(found, **{fold_case(name): label for label, name in enumerate(self.names)})
 
-    def _by_name(self, file: ListFile, line: int, text: str) -> int:
-        label = self.find(text)
-        if label is None:
-            raise DatasetError(f'{file.path}:{line}: label={text!r} is no class of {self.dataset}; expected one of '
-                               + ', '.join(self.names))
-        return label
+    def _by_names(self, file: ListFile) -> list[int]:
+        found = [self.find(row.label) for row in file.rows]
+        refuse_lines(file.path, [
+            (row.line, f'label={shown(row.label)} is no class of {self.dataset}; expected one of '
+             + ', '.join(self.names)) for row, label in zip(file.rows, found) if label is None])
+        return [label for label in found if label is not None]
 
-    def _number(self, file: ListFile, line: int, text: str) -> int:
-        if not _is_number(text):
-            base = 1 if self.official_base is None else self.official_base
-            raise DatasetError(f'{file.path}:{line}: label={text!r} is no number; expected {base} to '
-                               f'{base + len(self.names) - 1}')
-        return int(text)
+    def _all_numbers(self, file: ListFile, numbers: Sequence[int | None]) -> list[int]:
+        base = 1 if self.official_base is None else self.official_base
+        refuse_lines(file.path, [
+            (row.line, f'label={shown(row.label)} is no number; expected {base} to {base + len(self.names) - 1}')
+            for row, number in zip(file.rows, numbers) if number is None])
+        return [number for number in numbers if number is not None]
 
     def _by_number(self, file: ListFile, numbers: list[int], known: Mapping[int, int]) -> tuple[list[int], str]:
         if self.class_order is None and self.label_base is None:
@@ -113,7 +118,8 @@ class Dialect:
                     f'{file.path}: labels are numbers, and {len(orders)} orders of the {len(self.names)} classes '
                     f'circulate; set class_order to {", ".join(map(repr, orders))}, or to the list of all class names')
             order, = orders.values()
-        base = tell_label_base(file.path, numbers, len(self.names), self.label_base, self._expected_base(file))
+        base = tell_label_base(file.path, numbers, len(self.names), self.label_base, self._expected_base(file),
+                               [row.line for row in file.rows])
         places = [self.names.index(name) for name in order]
         labels = [places[number - base] for number in numbers]
         return labels, self._name_of({base + place: label for place, label in enumerate(places)})
@@ -178,23 +184,33 @@ class Dialect:
 
 
 def tell_label_base(path: str, labels: Sequence[int], num_classes: int, base: int | None,
-                    official_base: int | None = 1) -> int:
+                    official_base: int | None = 1, lines: Sequence[int] = ()) -> int:
     """Whether a list's labels start at 0 or 1.
 
     Where the official lists start at 1, one from 0 must show every class to be taken for what it is.
+
+    Args:
+        path: the list, for messages.
+        labels: its numbers.
+        num_classes: of the set.
+        base: the user's word, 0 or 1.
+        official_base: where the official lists start.
+        lines: the line of each label, for messages.
 
     Raises:
         DatasetError: for labels out of range, labels that start at 0 where nobody said so, or labels that
             fit both.
     """
     low, high = min(labels, default=1), max(labels, default=num_classes)
+    first, last = (0, num_classes) if base is None else (base, base + num_classes - 1)
+    if low < first or high > last:
+        outside = [(line, label) for line, label in zip(lines, labels) if not first <= label <= last]
+        told = ''.join(f' (line {line} has {label})' for line, label in outside[:1])
+        said = '' if base is None else f' (label_base={base})'
+        raise DatasetError(f'{path}{f":{outside[0][0]}" if outside else ""}: labels run from {low} to {high}; expected '
+                           f'{1 if base is None else base} to {last}{said}{told}')
     if base is not None:
-        if low < base or high > base + num_classes - 1:
-            raise DatasetError(f'{path}: labels run from {low} to {high}; expected {base} to {base + num_classes - 1} '
-                               f'(label_base={base})')
         return base
-    if low < 0 or high > num_classes:
-        raise DatasetError(f'{path}: labels run from {low} to {high}; expected 1 to {num_classes}')
     if low == 0 and high == num_classes:
         raise DatasetError(f'{path}: labels run from 0 to {num_classes}, one class too many; expected 1 to '
                            f'{num_classes}')
@@ -208,6 +224,3 @@ def tell_label_base(path: str, labels: Sequence[int], num_classes: int, base: in
                            'label_base to 0 or 1')
     return 1
 
-
-def _is_number(text: str) -> bool:
-    return text.lstrip('-').isdigit()

@@ -2,6 +2,7 @@
 from .clip import ClipDecode, ClipInit, SampleSegments
 from .image import CropFaceBox
 from .jitter import ClipColorJitter
+from .resize import PillowResize
 from .window import SampleWindow
 
-__all__ = ['ClipColorJitter', 'ClipDecode', 'ClipInit', 'CropFaceBox', 'SampleSegments', 'SampleWindow']
+__all__ = ['ClipColorJitter', 'ClipDecode', 'ClipInit', 'CropFaceBox', 'PillowResize', 'SampleSegments', 'SampleWindow']

@@ -20,7 +20,7 @@ def find_faults(listings: Sequence[Listing], clips: Mapping[str, str], reports: 
 
     Args:
         listings: its lists.
-        clips: paths of its clips by key.
+        clips: paths of its clips by key; those of :class:`ClipPaths` tell which are there more than once.
         reports: what :func:`inspect_clip` says, by path; of some clips or none.
         folder: its clip folder.
         published: compare with the published sizes.
@@ -28,7 +28,8 @@ def find_faults(listings: Sequence[Listing], clips: Mapping[str, str], reports: 
     faults = [*_list_faults(listings), *_label_faults(listings), *fold_faults(listings)]
     if published:
         faults += _size_faults(listings)
-    faults += [*_clip_faults(listings, clips, folder), *_frame_faults(reports, folder, fixed_frames(listings, folder)),
+    faults += [*_clip_faults(listings, clips, folder), *_ambiguous(listings, clips, folder),
+               *_frame_faults(reports, folder, fixed_frames(listings, folder)),
                *_same_content(listings, clips, reports)]
     return sorted(faults, key=lambda fault: fault.level == 'note')
 
@@ -37,7 +38,8 @@ def _list_faults(listings: Sequence[Listing]) -> Iterator[Fault]:
     for listing in listings:
         if listing.error:
             kind = 'missing list' if listing.is_missing else 'unreadable list'
-            yield Fault(kind, listing.path, listing.error.removeprefix(listing.path).lstrip(': '))
+            yield Fault(kind, listing.path, listing.error.removeprefix(listing.path).lstrip(': '),
+                        listing.bad_lines, max(len(listing.bad_lines), 1))
             continue
         if not listing.rows:
             yield Fault('empty list', listing.path, 'lists no clip')
@@ -105,6 +107,17 @@ def _clip_faults(listings: Sequence[Listing], clips: Mapping[str, str], folder: 
     unlisted = sorted(clips.keys() - listed.keys(), key=natural_key)
     if unlisted:
         yield Fault('not listed', folder, f'{len(unlisted)} clips are in no list', level='note', **some(unlisted))
+
+
+def _ambiguous(listings: Sequence[Listing], clips: Mapping[str, str], folder: str) -> Iterator[Fault]:
+    listed = {key for listing in listings for key, _, _ in listing.rows}
+    several = {key: ' and '.join(os.path.relpath(path, folder) for path in paths)
+               for key, paths in getattr(clips, 'several', {}).items()}
+    for keys, level, told in ((several.keys() & listed, 'fault', 'of which one is meant: keep one of each'),
+                              (several.keys() - listed, 'note', 'but are in no list')):
+        if keys:
+            yield Fault('ambiguous clip', folder, f'{len(keys)} clips are there more than once, {told}', level=level,
+                        **some(natural([several[key] for key in keys])))
 
 
 def fixed_frames(listings: Sequence[Listing], folder: str) -> int | None:
@@ -176,13 +189,13 @@ def _same_content(listings: Sequence[Listing], clips: Mapping[str, str],
     if not groups:
         return
     yield Fault('same content', 'clips', f'{len(groups)} groups of clips have the same frames',
-                examples=tuple(' = '.join(keys[:3]) for keys in groups[:5]), count=len(groups))
+                **some([' = '.join(keys) for keys in groups]))
     places: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for listing in listings:
         for key, _, _ in listing.rows:
             places[listing.dataset, listing.setup][key] = listing.split
     for (name, setup), splits in places.items():
-        leaks = [' = '.join(keys[:3]) for keys in groups
+        leaks = [' = '.join(keys) for keys in groups
                  if len(Counter(splits[key] for key in keys if key in splits)) > 1]
         if leaks:
             yield Fault('same content in train and test', f'{name}, {setup}', f'{len(leaks)} groups', **some(leaks))

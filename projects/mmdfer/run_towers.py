@@ -1,0 +1,60 @@
+"""The towers in a run's config, and the weight files that they start from."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from mmengine.config import Config, ConfigDict
+
+# Stock backbones take ``init_cfg`` and go past it in silence, or take none.
+READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
+TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
+CLIP_CONTEXT = 77
+
+
+def set_image_checkpoint(cfg: Config, path: str | None) -> None:
+    """Start the image towers, and text towers where the model has any, from an image model's or a CLIP model's weights.
+
+    A tower whose config says ``init_cfg=None`` keeps its random weights.
+
+    Raises:
+        ValueError: if there is no such file or folder, or the backbone is none that reads such files.
+    """
+    if path is None:
+        return
+    if not os.path.exists(path):
+        raise ValueError(f'--image-checkpoint {path}: no such file')
+    kind = cfg.get('model', {}).get('backbone', {}).get('type')
+    if kind not in READ_IMAGE_CHECKPOINTS:
+        raise ValueError(f'--image-checkpoint: a backbone of type {kind} does not read one; give its weights as its '
+                         'class wants them, by --cfg-options model.backbone.pretrained=... or load_from=...')
+    for tower in towers(cfg.model):
+        if tower.get('init_cfg', ...) is not None:
+            tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
+
+
+def set_long_clip_checkpoint(cfg: Config, path: str | None) -> None:
+    """Start the text towers of long texts from a Long-CLIP model's weights, instead of CLIP's stretched ones.
+
+    Raises:
+        ValueError: if there is no such file, or the model has no such tower.
+    """
+    if path is None:
+        return
+    if not os.path.exists(path):
+        raise ValueError(f'--long-clip-checkpoint {path}: no such file')
+    long = [tower for tower in towers(cfg.model) if tower.get('context_length', CLIP_CONTEXT) > CLIP_CONTEXT]
+    if not long:
+        raise ValueError(f'--long-clip-checkpoint {path}: the model has no text tower with a context over '
+                         f'{CLIP_CONTEXT}')
+    for tower in long:
+        tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
+
+
+def towers(model: ConfigDict | list) -> Iterator[ConfigDict]:
+    """Configs of the image and text towers in a model's config that read weight files."""
+    if isinstance(model, dict) and model.get('type') in TOWERS:
+        yield model
+    for value in model.values() if isinstance(model, dict) else model:
+        if isinstance(value, (dict, list, tuple)):
+            yield from towers(value)

@@ -1,0 +1,33 @@
+"""What must stand wherever a run's figures do."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..trained_on import UNKNOWN
+
+
+def marked(name: str, seen: int | None) -> str:
+    """A run's name as tables and pictures have it, with how many of its test clips it was trained on.
+
+    Args:
+        name: the run's.
+        seen: the number; ``None`` where it is not known.
+    """
+    return f'{name} ({seen} test clips trained on)' if seen else name
+
+
+def note_on_seen(result: Mapping[str, Any], whose: str) -> str:
+    """A sentence on the clips that a run's figures and its training share; empty where there are none.
+
+    Args:
+        result: a run's ``result.json``.
+        whose: what the sentence calls the run.
+    """
+    if result.get('seen_clips'):
+        return (f'{whose.capitalize()} was trained on {result["seen_clips"]} of the clips that it is tested on: its '
+                'figures are no test of those.')
+    if UNKNOWN in str(result.get('trained_on', '')).split('; ')[0]:
+        return (f'{whose.capitalize()} began with weights that do not say which clips they were trained on: whether '
+                'test clips are among them is not known.')
+    return ''

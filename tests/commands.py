@@ -1,0 +1,69 @@
+"""The project's commands run in the tests' own process, which has the libraries imported: a start costs seconds."""
+from __future__ import annotations
+
+import contextlib
+import io
+import multiprocessing
+import os
+import runpy
+import sys
+from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from subprocess import CompletedProcess
+from unittest import mock
+
+import torch
+from mmengine.logging import MMLogger
+
+from mmdfer.apis.cli import run_command
+
+from .conftest import ROOT
+
+
+def command(name: str, *words: object, cwd: Path = ROOT) -> CompletedProcess:
+    """``mmdfer NAME WORDS`` in ``cwd``: its exit status and what it wrote."""
+    return _ended(lambda: run_command(name, [str(word) for word in words], f'mmdfer {name}'), [name, *words], cwd)
+
+
+def tool(file: str, *words: object, cwd: Path = ROOT) -> CompletedProcess:
+    """``python tools/FILE WORDS`` in ``cwd``: its exit status and what it wrote."""
+    argv = [str(ROOT / 'tools' / file), *map(str, words)]
+
+    def run() -> None:
+        with mock.patch.object(sys, 'argv', argv), mock.patch.object(sys, 'path', list(sys.path)):
+            runpy.run_path(argv[0], run_name='__main__')
+
+    return _ended(run, argv, cwd)
+
+
+def started(name: str, *words: object) -> BaseProcess:
+    """``mmdfer NAME WORDS`` in a process of its own, to be killed."""
+    process = multiprocessing.get_context('fork').Process(target=command, args=(name, *words))
+    process.start()
+    return process
+
+
+def _ended(run: Callable[[], None], argv: list, cwd: Path) -> CompletedProcess:
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with (_settings_kept(), contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)):
+        try:
+            run()
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else int(end.code is not None)
+            if isinstance(end.code, str):
+                err.write(end.code)
+    return CompletedProcess(argv, status, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def _settings_kept() -> Iterator[None]:
+    """What a run sets for its whole process is as before behind it; it has one thread, and loggers of its own."""
+    deterministic, benchmark = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with mock.patch.dict(os.environ), mock.patch.dict(MMLogger._instance_dict, clear=True):
+        yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, benchmark

@@ -1,0 +1,146 @@
+"""A clip's prediction is its own for every model that the metafiles list.
+
+Alone, in a batch, in another order, beside a clip of NaN; each at a small size, with every weight at work. Configs of
+one model on several sets are looked at once.
+"""
+from __future__ import annotations
+
+import copy
+import json
+from functools import cache
+
+import pytest
+import torch
+from mmaction.structures import ActionDataSample
+from mmpretrain.structures import DataSample
+
+from mmdfer.config_names import config_files
+from mmdfer.registry import MODELS
+from mmdfer.run_config import load_config
+
+from ..test_mix.small import CLIP_LINEAR, SIDE, SMALL, small_config
+
+STOCK = {name: SMALL[name] for name in SMALL if name not in CLIP_LINEAR and 'adapter_vit' not in name}
+FRAMES, WIDTH = 4, 32
+ARCH = dict(embed_dims=WIDTH, num_layers=2, num_heads=2, feedforward_channels=2 * WIDTH)
+CAPTIONS = ('the brows draw together', 'a smile', '', 'the mouth opens wide and the eyes with it', 'a nod')
+CLIPS = len(CAPTIONS)
+NAN = 3
+
+
+def shrink(part):
+    """A model's config at a small size: towers of two blocks over clips of 4 frames of 32x32."""
+    if isinstance(part, (list, tuple)):
+        return [shrink(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    part = {key: shrink(value) for key, value in part.items()}
+    kind = part.get('type')
+    if kind in ('AdapterViT', 'ImageViT', 'CLIPTextEncoder'):
+        part['arch'] = dict(ARCH, proj_dim=WIDTH) if kind == 'CLIPTextEncoder' else ARCH
+        if kind != 'CLIPTextEncoder':
+            part.update(img_size=SIDE, patch_size=8)
+        part.update({key: new for key, new in (('proj_dim', WIDTH), ('temporal_embedding', FRAMES),
+                                               ('num_segments', FRAMES)) if part.get(key)})
+        for adapter in (part.get('adapters') or {}).values():
+            adapter.update({key: 8 for key in ('width', ) if key in adapter})
+    if part.get('in_channels') in (96, 512, 768):
+        part['in_channels'] = WIDTH
+    if kind == 'TemporalTransformer':
+        part.update(num_frames=FRAMES, num_heads=4, feedforward_channels=2 * WIDTH)
+    part.update({key: 2 for key in ('depth', 'vision_depth') if 'vision' in part and part.get(key, 0) > 2})
+    return part
+
+
+@cache
+def small_models() -> dict[str, tuple[dict, int]]:
+    """Of all configs, the models that differ, by the first config's name; and the frames of a clip."""
+    found: dict[str, tuple[str, dict, int]] = {}
+    for name in config_files():
+        cfg = small_config(name) if name in STOCK else load_config(name)
+        frames = STOCK[name][1] if name in STOCK else FRAMES
+        model = cfg.model.to_dict() if name in STOCK else shrink(cfg.model.to_dict())
+        found.setdefault(json.dumps(without_classes(model), sort_keys=True, default=str), (name, model, frames))
+    return {name: (model, frames) for name, model, frames in found.values()}
+
+
+def without_classes(part):
+    """A model but for what differs with the classes of its set, and what training alone has."""
+    if isinstance(part, dict):
+        return {key: without_classes(value) for key, value in part.items()
+                if key not in ('num_classes', 'classes', 'blending', 'init_cfg', 'train_cfg')}
+    return [without_classes(one) for one in part] if isinstance(part, (list, tuple)) else part
+
+
+def build(model: dict):
+    """The model with random weights everywhere and no files, in double precision: cosines are multiplied by 100."""
+    def bare(part):
+        if isinstance(part, dict):
+            return {key: None if key == 'init_cfg' else bare(value) for key, value in part.items()}
+        return [bare(one) for one in part] if isinstance(part, (list, tuple)) else part
+
+    torch.manual_seed(0)
+    built = MODELS.build(bare(copy.deepcopy(model))).eval().double()
+    with torch.no_grad():
+        for name, value in built.named_parameters():
+            if not value.any() and 'log' not in name:                       # what starts at zero, and hides the rest
+                value.normal_(std=0.1)
+    return built
+
+
+def samples_of(model: dict, frames: int):
+    """Clips, or pictures, in which every number differs, and what stands beside them; the third lacks what it may."""
+    generator = torch.Generator().manual_seed(1)
+    size = model['backbone'].get('img_size') or SIDE
+    size = size if isinstance(size, int) else size[0]
+    if model['type'].startswith('mmpretrain.'):
+        return (torch.rand(CLIPS, 3, size, size, generator=generator).double() * 255,
+                [DataSample() for _ in range(CLIPS)])
+    flat = model['data_preprocessor']['format_shape'] == 'NCHW'
+    shape = (frames, 3) if flat else (1, 3, frames)
+    clips = torch.rand(CLIPS, *shape, size, size, generator=generator).double() * 255
+    samples = []
+    for index, caption in enumerate(CAPTIONS):
+        sample = ActionDataSample(metainfo=dict(video_id=str(index), caption=caption))
+        maps = torch.randint(0, 256, (2, 3, frames, size, size), dtype=torch.uint8, generator=generator)
+        sample.parsing_maps, sample.landmark_maps, sample.has_face_maps = *maps, torch.tensor(index != 2)
+        samples.append(sample)
+    return clips, samples
+
+
+@torch.no_grad()
+def scores(model, clips, samples, order):
+    """(N, K), as testing gives them."""
+    chosen = copy.deepcopy([samples[index] for index in order])
+    batch = [clips[index] for index in order]
+    inputs = torch.stack(batch) if isinstance(chosen[0], DataSample) else batch
+    return torch.stack([sample.pred_score for sample in model.test_step(dict(inputs=inputs, data_samples=chosen))])
+
+
+@pytest.mark.filterwarnings('ignore:TemporalDynamicAdapter')
+@pytest.mark.parametrize('name', [pytest.param(name, marks=[pytest.mark.slow] * name.endswith('/c3d_dfew'))
+                                  for name in small_models()])
+def test_a_prediction_is_the_clips_own(name):
+    config, frames = small_models()[name]
+    model = build(config)
+    clips, samples = samples_of(config, frames)
+    whole = scores(model, clips, samples, range(CLIPS))
+    assert torch.isfinite(whole).all() and (whole[0] - whole[1:]).abs().max(dim=1)[0].min() > 1e-5, 'all alike'
+    for order in ([1], [2], [4, 2, 0, 3, 1]):
+        torch.testing.assert_close(scores(model, clips, samples, order), whole[order], rtol=0, atol=1e-9)
+    spoilt = clips.clone()
+    spoilt[NAN] = torch.nan
+    beside = scores(model, spoilt, samples, range(CLIPS))
+    others = [index for index in range(CLIPS) if index != NAN]
+    torch.testing.assert_close(beside[others], whole[others], rtol=0, atol=0)
+    assert not torch.equal(beside[NAN], whole[NAN])
+
+
+def test_every_family_is_looked_at():
+    """What is left out is the same model on another set, or at another size."""
+    looked_at = [model['type'] + str(model) for model, _ in small_models().values()]
+    for part in ('FEAdapter', 'STAdapter', 'TemporalModelingAdapter', 'TemporalDynamicAdapter', 'SharedAdapter',
+                 "'temporal_attn'", 'lora', 'VideoModality', 'MapModality', 'CaptionModality', 'CaptionContrastiveHead',
+                 'TemporalTransformer', "'conditional': True", "'coupled'", "'own'", 'C3D', 'ResNet3d', 'D2ResNet3d',
+                 'TimeSformer', 'VisionTransformer', 'MViT', 'Recognizer2D', 'SlowOnly', 'mmpretrain.ImageClassifier'):
+        assert any(part in told for told in looked_at), part

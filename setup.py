@@ -31,6 +31,7 @@ EXTRAS = {
     'captions': ['transformers>=4.49', 'nltk', 'open_clip_torch>=2.24'],
     'text': ['open_clip_torch>=2.24'],
     'fast': ['simplejpeg'],
+    'export': ['onnx>=1.17', 'onnxruntime>=1.20'],
     'test': ['pytest', 'pytest-xdist', 'timm', 'ruff', 'mypy'],
 }
 

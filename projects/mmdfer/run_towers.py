@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from mmengine.config import Config, ConfigDict
 
+from .weights.registry import is_name
+
 # Stock backbones take ``init_cfg`` and go past it in silence, or take none.
 READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
 TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
@@ -22,15 +24,14 @@ def set_image_checkpoint(cfg: Config, path: str | None) -> None:
     """
     if path is None:
         return
-    if not os.path.exists(path):
-        raise ValueError(f'--image-checkpoint {path}: no such file')
+    path = _weights(path, '--image-checkpoint')
     kind = cfg.get('model', {}).get('backbone', {}).get('type')
     if kind not in READ_IMAGE_CHECKPOINTS:
         raise ValueError(f'--image-checkpoint: a backbone of type {kind} does not read one; give its weights as its '
                          'class wants them, by --cfg-options model.backbone.pretrained=... or load_from=...')
     for tower in towers(cfg.model):
         if tower.get('init_cfg', ...) is not None:
-            tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
+            tower.init_cfg = dict(type='Pretrained', checkpoint=path)
 
 
 def set_long_clip_checkpoint(cfg: Config, path: str | None) -> None:
@@ -41,14 +42,22 @@ def set_long_clip_checkpoint(cfg: Config, path: str | None) -> None:
     """
     if path is None:
         return
-    if not os.path.exists(path):
-        raise ValueError(f'--long-clip-checkpoint {path}: no such file')
+    path = _weights(path, '--long-clip-checkpoint')
     long = [tower for tower in towers(cfg.model) if tower.get('context_length', CLIP_CONTEXT) > CLIP_CONTEXT]
     if not long:
         raise ValueError(f'--long-clip-checkpoint {path}: the model has no text tower with a context over '
                          f'{CLIP_CONTEXT}')
     for tower in long:
-        tower.init_cfg = dict(type='Pretrained', checkpoint=os.path.abspath(path))
+        tower.init_cfg = dict(type='Pretrained', checkpoint=path)
+
+
+def _weights(path: str, option: str) -> str:
+    """The whole path of a file or folder, or the name of registered weights, which a tunable file then carries."""
+    if is_name(path):
+        return path
+    if not os.path.exists(path):
+        raise ValueError(f'{option} {path}: no such file, and no name of registered weights (mmdfer weights list)')
+    return os.path.abspath(path)
 
 
 def towers(model: ConfigDict | list) -> Iterator[ConfigDict]:

@@ -31,10 +31,13 @@ test_dataloader = dict(batch_size=4, num_workers=0, persistent_workers=False)
 
 
 def write_affectnet(root):
-    names = [f'1/{index}.jpg' for index in range(8)]
-    for index, name in enumerate(names):
-        write_picture(root / 'Manually_Annotated_Images' / name, index)
-    return write_lists(root, rows=[line(name, index) for index, name in enumerate(names)])
+    for part in ('training', 'validation'):
+        names = [f'{part}/{index}.jpg' for index in range(8)]
+        for index, name in enumerate(names):
+            write_picture(root / 'Manually_Annotated_Images' / name, index)
+        write_lists(root / part, rows=[line(name, index) for index, name in enumerate(names)])
+        (root / part / f'{part}.csv').rename(root / f'{part}.csv')
+    return root
 
 
 def write_rafdb(root):

@@ -60,6 +60,7 @@ def test_an_edit_list_hides_the_frames_before_the_cut(tmp_path, args, first, cou
     assert shown[0] == first and (count is None or len(shown) == count)
     assert [number_of(frame) for frame in reader.frames(range(len(reader)))] == shown
     np.testing.assert_allclose(reader.times(), (np.array(shown) - first) / RATE, atol=1e-3)
+    assert reader.contested == ['an edit list hides frames']
 
 
 def decoded_numbers(path: Path) -> list[int]:
@@ -130,14 +131,18 @@ def test_rotation_and_mirror_tags_are_honoured(tmp_path, tag):
     data[place : place + 36] = struct.pack('>9i', a, b, 0, c, d, 0, 0, 0, 1 << 30)
     tagged = tmp_path / 'tagged.mp4'
     tagged.write_bytes(data)
-    for one, other in zip(VideoReader(tagged).frames([3, 40]), VideoReader(plain).frames([3, 40]), strict=True):
+    reader = VideoReader(tagged)
+    for one, other in zip(reader.frames([3, 40]), VideoReader(plain).frames([3, 40]), strict=True):
         np.testing.assert_array_equal(one, shown(other))
+    assert reader.contested == (['it is mirrored'] if matrix[0] * matrix[3] < matrix[1] * matrix[2] else [])
 
 
 @needs_ffmpeg
 def test_pixels_that_are_not_square_are_shown_square(tmp_path):
     wide = write_video(tmp_path / 'wide.mp4', '-c:v libx264 -pix_fmt yuv420p -vf setsar=2/1')
-    (frame,) = VideoReader(wide).frames([9])
+    reader = VideoReader(wide)
+    (frame,) = reader.frames([9])
+    assert reader.contested == ['its pixels are not square']
     assert frame.shape == (64, 192, 3) and number_of(frame) == 9
 
 

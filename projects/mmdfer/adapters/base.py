@@ -6,7 +6,9 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
+from ..ops.exporting import is_exporting
 from .grid import TokenGrid
 
 
@@ -71,6 +73,8 @@ def add_delta(x: Tensor, adapter: Adapter, source: Tensor, grid: TokenGrid) -> T
     if adapter.tokens == 'all':
         return x + adapter(source, grid)
     delta = adapter(source[:, grid.span], grid)
+    if is_exporting():                           # in operators that other runtimes have
+        return x + pad(delta, (0, 0, grid.leading, grid.trailing))
     return x + delta if grid.patches == grid.tokens else _AddToSpan.apply(x, delta, grid.leading)
 
 

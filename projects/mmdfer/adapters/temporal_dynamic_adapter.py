@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from ..ops.recurrence import scanned_gru
 from ..registry import MODELS
 from .base import Adapter
 from .bottleneck import bottleneck_width
@@ -82,7 +83,9 @@ class TemporalDynamicAdapter(Adapter):
         """The recurrence along time, (B·T, L, r) -> (B·T, L, r)."""
         if self.recurrent is None:
             return h
-        sequences = grid.to_sequences(h, len(h) if self.across_batch else grid.frames)
+        sequences = grid.to_sequences(h, h.shape[0] if self.across_batch else grid.frames)
+        if torch.compiler.is_exporting():
+            return grid.from_sequences(scanned_gru(self.recurrent, sequences), h.shape[1])
         # cuDNN gives gradients in training mode alone; maps of attention want them in eval mode.
         cudnn = self.training or not torch.is_grad_enabled()
         with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled and cudnn):

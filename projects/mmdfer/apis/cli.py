@@ -19,7 +19,7 @@ from ..version import __version__
 GROUPS = {
     'runs': ('train', 'folds', 'ablation', 'test', 'infer'),
     'data sets': ('check', 'pack', 'faces', 'captions', 'refine', 'demo-clips'),
-    'models and weights': ('configs', 'count', 'convert', 'benchmark'),
+    'models and weights': ('configs', 'count', 'convert', 'weights', 'export', 'benchmark'),
     'results': ('report', 'summarize', 'similarity'),
 }
 """The commands, by what they are for."""

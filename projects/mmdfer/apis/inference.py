@@ -32,7 +32,8 @@ class DFERInferencer:
     Args:
         config: the config that the checkpoint was trained with, its path or name; or, where no checkpoint is given, the
             checkpoint alone, or ``'frame_fer'``.
-        checkpoint: full checkpoint or tunable file; several of the same classes (folds, seeds) average their scores.
+        checkpoint: full checkpoint or tunable file, or the name of registered weights; several of the same classes
+            (folds, seeds) average their scores.
         device: e.g. ``'cuda'``; by default CUDA where there is one.
         batch_size: windows a step.
         image_checkpoint: image or CLIP model that a tunable file stands on.
@@ -161,12 +162,13 @@ def clip_model(
     from ..run_towers import set_image_checkpoint, set_long_clip_checkpoint
     from ..runs.loading import build_model
     from ..video.models import ClipModel
+    from ..weights.registry import base_of
 
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
     models, pipelines, classes, name = [], [], None, None
     for checkpoint in checkpoints:
         cfg = config_of(config, checkpoint)
-        set_image_checkpoint(cfg, image_checkpoint)
+        set_image_checkpoint(cfg, image_checkpoint or base_of(checkpoint))
         set_long_clip_checkpoint(cfg, long_clip_checkpoint)
         if 'test_pipeline' not in cfg:
             raise ValueError(

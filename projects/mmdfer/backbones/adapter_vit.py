@@ -170,7 +170,7 @@ class AdapterViT(AdapterTower, VisionTransformer):
     def embed(self, images: Tensor, frames: int, prompts: Tensor | None = None) -> tuple[Tensor, TokenGrid]:
         """Images (B·T, 3, H, W) as tokens (B·T, L, D) with class token, position and prompts, and their grid."""
         patches, resolution = self.patch_embed(images)
-        tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
+        tokens = torch.cat([self.cls_token.expand(patches.shape[0], -1, -1), patches], dim=1)
         tokens = tokens + resize_pos_embed(
             self.pos_embed, self.patch_resolution, resolution, mode=self.interpolate_mode,
             num_extra_tokens=self.num_extra_tokens)

@@ -161,11 +161,11 @@ class AdapterTower:
             ValueError: for prompts of another width or number.
         """
         fits = prompts.ndim in (2, 3) and prompts.shape[-1] == self.embed_dims
-        if not fits or (prompts.ndim == 3 and len(prompts) not in (1, len(tokens))):
+        if not fits or (prompts.ndim == 3 and prompts.shape[0] not in (1, tokens.shape[0])):
             raise ValueError(f'prompts {tuple(prompts.shape)} do not fit {type(self).__name__}: expected (n, '
                              f'{self.embed_dims}) or ({len(tokens)}, n, {self.embed_dims}); set the prompt '
                              "learner's width to the encoder's")
-        return prompts.to(tokens.dtype).expand(len(tokens), -1, -1)
+        return prompts.to(tokens.dtype).expand(tokens.shape[0], -1, -1)
 
     def _replace(self, tokens: Tensor, prompts: Tensor, start: int) -> Tensor:
         prompts = self.expand_prompts(prompts, tokens)

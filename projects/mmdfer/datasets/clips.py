@@ -106,6 +106,11 @@ class Clip:
                 read[index] = source.frame(index, min_size)
         return [read[index] for index in wanted.tolist()]
 
+    @property
+    def contested(self) -> list[str]:
+        """Why other readers may show other frames of a video, as far as its reader knows."""
+        return list(getattr(self._frames(), 'contested', ()))
+
     def close(self) -> None:
         """Let go of the file, its reader and what they hold in memory."""
         self._source = None

@@ -44,7 +44,8 @@ class VideoIndex:
     """What demuxing tells of a video: shown frames in presentation order, and where decoding may start.
 
     ``ticks`` (N,) are presentation times in units of ``time_base`` seconds; ``keys`` the ticks of keyframes, sorted.
-    ``reason`` says why the file has to be read from its start, and is empty where its marks can be trusted.
+    ``reason`` says why the file has to be read from its start, and is empty where its marks can be trusted; ``hidden``
+    whether an edit list leaves frames out.
     """
 
     ticks: list[int] = field(default_factory=list)
@@ -52,6 +53,7 @@ class VideoIndex:
     time_base: Fraction = Fraction(1)
     end: int = 0
     reason: str = ''
+    hidden: bool = False
     damage: list[str] = field(default_factory=list)
 
 
@@ -134,6 +136,7 @@ def index_video(container, stream) -> VideoIndex:
         if packet.is_keyframe and packet.pts is not None:
             found.keys.append(packet.pts)
         if packet.is_discard:
+            found.hidden = True
             continue
         if packet.pts is None:
             reasons.append('it has frames without a time')

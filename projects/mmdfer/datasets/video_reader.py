@@ -83,6 +83,18 @@ class VideoReader:
         """Why every read decodes from the start; empty where single frames can be reached."""
         return self._index.reason
 
+    @property
+    def contested(self) -> list[str]:
+        """Why readers that go by the file's own marks, or past them, may show other frames than are shown here."""
+        told = [self._index.reason] if self._index.reason else []
+        if self._index.hidden:
+            told.append('an edit list hides frames')
+        if self._ratio != 1:
+            told.append('its pixels are not square')
+        if self._orientation is not None and sum(self._orientation) % 2:          # known from the first picture on
+            told.append('it is mirrored')
+        return told
+
     def __len__(self) -> int:
         return len(self._index.ticks)
 

@@ -127,8 +127,24 @@ class CLIPTextHead(BaseHead):
         """
         return self.encode_texts(self.text_encoder, self.prompt_learner, clips)
 
+    @torch.no_grad()
+    def keep_texts(self) -> None:
+        """Work the features of the texts out once and use them from now on, for a model that trains no more.
+
+        Texts that are others for each clip are worked out as before.
+        """
+        for encoder, learner in self.towers():
+            if not learner.conditional:
+                learner.kept = self.encode_texts(encoder, learner).clone()
+
+    def towers(self) -> list[tuple[CLIPTextEncoder, FixedPrompts]]:
+        """Each text tower and the texts that it reads."""
+        return [(self.text_encoder, self.prompt_learner)]
+
     def encode_texts(self, encoder: CLIPTextEncoder, learner: FixedPrompts, clips: Tensor | None = None) -> Tensor:
         """:meth:`text_features` of an encoder and its texts."""
+        if learner.kept is not None:
+            return learner.kept
         if learner.fixed_texts:
             features = unit(encoder.cached_text_features(learner.tokens))
         else:

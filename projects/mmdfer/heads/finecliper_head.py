@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..registry import MODELS
+from ..text import CLIPTextEncoder, FixedPrompts
 from .clip_text_head import CLIPTextHead, unit
 
 
@@ -51,6 +52,10 @@ class FineCLIPERHead(CLIPTextHead):
             self.negative_encoder = MODELS.build(negative_encoder)
             self.negative_learner = self._build_prompts(self.negative_encoder, dict(texts, **negative_texts or {}), {})
             self.text_encoder.tie_frozen(self.negative_encoder)
+
+    def towers(self) -> list[tuple[CLIPTextEncoder, FixedPrompts]]:
+        negative = [] if self.negative_encoder is None else [(self.negative_encoder, self.negative_learner)]
+        return [*super().towers(), *negative]
 
     def texts(self) -> tuple[Tensor, Tensor | None]:
         """Unit features c^P and c^N of each class, (K, C); ``None`` without negative texts."""
@@ -100,7 +105,7 @@ class FineCLIPERHead(CLIPTextHead):
         x = dict(video=x) if isinstance(x, Tensor) else x
         features = torch.stack([self.pool(feature) for feature in x.values()], dim=1)          # (B, M, C)
         there = torch.stack([torch.as_tensor((present or {}).get(name, True), device=features.device).expand(
-            len(features)) for name in x], dim=1)                                              # (B, M)
+            features.shape[0]) for name in x], dim=1)                                              # (B, M)
         with torch.autocast(features.device.type, enabled=False):
             similarity = features @ directions.T                                               # (B, M, K)
             weights = similarity.amax(dim=2).masked_fill(~there, -torch.inf).softmax(dim=1)    # (B, M)

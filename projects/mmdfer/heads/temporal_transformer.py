@@ -58,7 +58,7 @@ class TemporalTransformer(BaseModule):
         if x.ndim != 3 or x.shape[2] != width or x.shape[1] > longest:
             raise ValueError(f'TemporalTransformer expects frame features (B, T, {width}) with T <= {longest}, got '
                              f'{tuple(x.shape)}: set in_channels and num_frames to match')
-        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1)        # (B, 1 + T, D)
+        x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)        # (B, 1 + T, D)
         x = x + self.pos_embed[:, :x.shape[1]]
         for layer in self.layers:
             x = layer(x)

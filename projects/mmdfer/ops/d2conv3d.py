@@ -17,7 +17,9 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from ._autograd import D2Conv3dFunction
+from ._gathering import gathered
 from ._sampling import SIZE_MAPS, Geometry
+from .exporting import is_exporting
 
 Triple = int | Sequence[int]
 
@@ -50,10 +52,14 @@ def d2conv3d(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None = None
         raise ValueError(f'weight must be (O, C / groups, kt, kh, kw), got {tuple(weight.shape)}')
     geometry = _check_geometry(weight.shape[2:], stride, padding, dilation, groups)
     x, weight, bias = _autocast(x, weight, bias)
-    _check_tensors(x, size, weight, bias, modulation, geometry)
+    exporting = is_exporting()
+    if not exporting:                           # there shapes have no numbers to check
+        _check_tensors(x, size, weight, bias, modulation, geometry)
     exact = torch.float64 if x.dtype == torch.float64 else torch.float32
     size = size.to(exact)
     modulation = None if modulation is None else modulation.to(exact)
+    if exporting:
+        return gathered(x, size, weight, bias, modulation, geometry)
     return D2Conv3dFunction.apply(x, size, weight, bias, modulation, geometry)
 
 
@@ -130,7 +136,8 @@ class D2Conv3d(nn.Conv3d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T, H, W) -> (B, O, T', H', W')."""
         geometry = Geometry(self.kernel_size, self.stride, self.padding, self.dilation, self.groups)
-        _check_clip(x, self.in_channels, geometry)
+        if not is_exporting():
+            _check_clip(x, self.in_channels, geometry)
         size, modulation = self.predict(x)
         return d2conv3d(x, size, self.weight, self.bias, modulation, *geometry[1:])
 

@@ -73,6 +73,18 @@ class FineCLIPER(SumsAuxiliaryLosses, Recognizer3D):
         features, head_kwargs = self.extract_feat(inputs, data_samples=data_samples, test_mode=True)
         return self.cls_head.predict(features, data_samples, **head_kwargs)
 
+    def frame_logits(self, clips: Tensor) -> Tensor:
+        """Logits (B, K) of clips (B, 3, T, H, W) seen by their frames alone.
+
+        Raises:
+            ValueError: for a model that does not look at frames.
+        """
+        names = [name for name, one in self.modalities.items() if one.per_view and not one.drop]
+        if not names:
+            raise ValueError('FineCLIPER: no modality that is used reads the frames: add '
+                             "video=dict(type='VideoModality')")
+        return self.cls_head({name: self.backbone(clips) for name in names[:1]})
+
     def extract_feat(self, inputs: Tensor, stage: str = 'neck', data_samples: list | None = None,
                      test_mode: bool = False) -> tuple[dict[str, Tensor] | Tensor, dict]:
         """Features of each modality, (B·views, T, D) or (B·views, D), and ``present``, (B·views,) of each.

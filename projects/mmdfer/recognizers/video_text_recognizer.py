@@ -39,5 +39,6 @@ class VideoTextRecognizer(SumsAuxiliaryLosses, Recognizer3D):
         clips = inputs.flatten(0, 1)
         prompts, deep = self.cls_head.vision_prompts()
         at_once = (self.test_cfg or {}).get('max_testing_views') if test_mode else None
-        x = torch.cat([self.backbone(part, prompts, deep) for part in clips.split(at_once or len(clips))])
+        parts = clips.split(at_once) if at_once else (clips, )
+        x = torch.cat([self.backbone(part, prompts, deep) for part in parts])
         return (self.cls_head(x), {}) if stage == 'head' else (x, {})

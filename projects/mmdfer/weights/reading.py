@@ -16,6 +16,7 @@ from .folders import read_index, weight_file
 from .legacy import read_legacy
 from .modules import is_module, module_state
 from .pickle_parts import Record
+from .registry import located
 from .safetensors_files import read_meta, read_safetensors
 from .states import find_state_dict
 
@@ -39,14 +40,14 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict:
     ``MMDFER_TRUST_CHECKPOINTS=1``; a program in a TorchScript archive never runs.
 
     Args:
-        path: file or folder.
+        path: file or folder, or the name of registered weights, which are fetched once.
         map_location: the device where tensors go.
 
     Raises:
         CheckpointError: for a file that is missing, damaged, no weight file, made to fill the memory, or that
             asks for trust.
     """
-    path = Path(path).expanduser()
+    path = Path(located(path)).expanduser()
     device = str(map_location) if isinstance(map_location, (str, torch.device)) else 'cpu'
     if path.is_dir():
         path = weight_file(path)
@@ -75,7 +76,7 @@ def read_metadata(path: str | os.PathLike) -> dict:
     Raises:
         CheckpointError: as :func:`read_checkpoint`.
     """
-    path = Path(path).expanduser()
+    path = Path(located(path)).expanduser()
     if path.is_dir() or _kind(path) != kinds.SAFETENSORS:
         return {}
     try:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from mmdfer.datasets import find_set
 from mmdfer.files import WriteError
-from mmdfer.preparation.checking import clips as clips_module, inspect_clip, inspect_clips
+from mmdfer.preparation.checking import clips as clips_module, find_faults, inspect_clip, inspect_clips, read_listings
 from mmdfer.workers import WorkerDied
 
 from ...conftest import ROOT, write_clip
@@ -43,6 +44,19 @@ def test_a_video(faces, tmp_path):
     data = (faces / 'single_face.mp4').read_bytes()
     (tmp_path / 'cut.mp4').write_bytes(data[:len(data) // 2])
     assert 'cut.mp4: the video does not decode' in inspect_clip(str(tmp_path / 'cut.mp4'))['error']
+
+
+def test_a_video_that_readers_differ_on_is_told(faces, tmp_path):
+    """Its edit list hides three frames, which FFmpeg does not show either."""
+    (tmp_path / 'set/train/happy').mkdir(parents=True)
+    for name in ('no_face.mp4', 'single_face.mp4'):
+        shutil.copy(faces / name, tmp_path / 'set/train/happy')
+    listings, clips, folder = read_listings(find_set('folder'), str(tmp_path / 'set'))
+    reports = {path: inspect_clip(path) for path in sorted(clips.values())}
+    assert [report['contested'] for report in reports.values()] == ['an edit list hides frames', '']
+    told, = (one for one in find_faults(listings, clips, reports, folder) if one.kind == 'read differently')
+    assert told.level == 'note' and told.count == 1
+    assert told.examples[0].endswith('no_face.mp4: an edit list hides frames')
 
 
 def test_the_digest_is_of_the_content_alone(tmp_path):

@@ -63,8 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def split_inputs(given: list[str]) -> tuple[str | None, str | None, list[str]]:
     """Config, checkpoint and inputs of the positional arguments; ``None`` for what is not given."""
 
+    from ...weights.registry import is_name
+
     def is_weights(path: str) -> bool:
-        return path.lower().endswith(WEIGHTS)
+        return path.lower().endswith(WEIGHTS) or is_name(path)
 
     if len(given) > 1 and is_weights(given[1]):
         return given[0], given[1], given[2:]

@@ -33,10 +33,11 @@ def inspect_clip(path: str, decode: str = 'first') -> dict:
     Returns:
         ``frames``; ``sizes``, (width, height, number) of the decoded frames; ``digest`` of the bytes of the
         first and the middle frame; ``gap``, whether the frames' numbers leave one out; ``unread``, pictures of
-        kinds that are not read; ``damaged``, every frame file that is empty or does not decode; and ``error``, what
-        is wrong with the clip, or ''. After an error the rest may be empty.
+        kinds that are not read; ``damaged``, every frame file that is empty or does not decode; ``contested``, why
+        other readers may show other frames of a video, or ''; and ``error``, what is wrong with the clip, or ''. After
+        an error the rest may be empty.
     """
-    report = dict(frames=0, sizes=[], digest='', gap=False, unread=[], damaged=[], error='')
+    report = dict(frames=0, sizes=[], digest='', gap=False, unread=[], damaged=[], contested='', error='')
     try:
         (_inspect_folder if os.path.isdir(path) else _inspect_video)(path, decode, report)
     except BadClipError as error:
@@ -82,6 +83,7 @@ def _inspect_video(path: str, decode: str, report: dict) -> None:
         places = dict(all=range(total), first=sorted({0, total // 2}), none=range(0))[decode]
         steps = (places[first:first + FRAMES_A_STEP] for first in range(0, len(places), FRAMES_A_STEP))
         report['sizes'] = _sizes(image.shape for step in steps for image in clip.frames(step))
+        report['contested'] = '; '.join(clip.contested)
 
 
 def _sizes(shapes: Iterable[tuple]) -> list[list[int]]:

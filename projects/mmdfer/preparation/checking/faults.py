@@ -158,6 +158,11 @@ def _frame_faults(reports: Mapping[str, dict], folder: str, fixed: int | None) -
             yield Fault(kind, folder, f'{len(found)} {message}', level='note', **some(found))
     unread = natural([os.path.relpath(file, folder) for report in reports.values()
                       for file in report.get('unread', ())])
+    contested = [f'{os.path.relpath(path, folder)}: {report["contested"]}' for path, report in sorted(whole.items())
+                 if report.get('contested')]
+    if contested:
+        yield Fault('read differently', folder, f'{len(contested)} videos are of kinds that readers differ on: other '
+                    'tools may show other frames of them', level='note', **some(contested))
     if unread:
         yield Fault('unread pictures', folder,
                     f'{len(unread)} pictures are of kinds that are not read, and are no frames; save '

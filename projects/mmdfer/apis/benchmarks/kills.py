@@ -115,7 +115,7 @@ def jobs(place: Path) -> dict[str, tuple[Callable[[], None], Path]]:
 
     return dict(
         training=(command('train', config, '--work-dir', work / 'run', '--seed', 1, '--resume'), work),
-        folds=(command('folds', config, '--folds', '1-2', '--out', work / 'folds', '--seed', 1), work),
+        folds=(command('folds', config, '--folds', '1-2', '--work-dir', work / 'folds', '--seed', 1), work),
         ablation=(command('ablation', table, '--out', work / 'table', '--cfg-options', 'train_cfg.max_epochs=1'), work),
         packing=(packing, work),
         faces=(command('faces', 'folder', data / 'Clip' / 'clip_224x224', '--out', work / 'maps', '--what', 'landmarks',

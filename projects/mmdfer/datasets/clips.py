@@ -215,18 +215,18 @@ def list_frames(folder: str) -> list[str]:
     """Names of the frames in a folder, in natural order; hidden files and folders named like frames are none.
 
     Raises:
-        BadClipError: if there are none, or one is there in two formats.
+        BadClipError: if there are none, or one is there in two formats, or under two paddings of its number.
     """
     entries = list(entries_of(folder))
-    names = sorted((entry.name for entry in entries if is_frame(entry)), key=natural_key)
+    names = sorted(sorted(entry.name for entry in entries if is_frame(entry)), key=natural_key)
     if not names:
         unread = sorted(entry.name for entry in entries if is_unread(entry))
         told = f' that is read, but {len(unread)} such as {unread[0]}; save them as .png' if unread else ''
         raise BadClipError(f'{folder}: holds no frame ({", ".join(FRAME_SUFFIXES)}){told}; extract the clip again, or '
                            'leave it out by --skip-bad-clips')
-    stems: dict[str, str] = {}
+    stems: dict[tuple, str] = {}
     for name in names:
-        other = stems.setdefault(os.path.splitext(name)[0], name)
+        other = stems.setdefault(tuple(natural_key(os.path.splitext(name)[0])), name)       # 1.jpg, 1.png, 001.jpg
         if other != name:
             raise BadClipError(f'{folder}: holds one frame twice, as {other} and {name}; remove one of them, or leave '
                                'the clip out by --skip-bad-clips')

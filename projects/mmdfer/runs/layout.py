@@ -13,8 +13,8 @@
 ``chosen/``
     of a run with a validation part: the chosen epoch on the test set, in files as those of ``test/``.
 ``test/metrics.json``, ``test/predictions.npz``
-    of ``test``, by hand: the evaluator's figures with the checkpoint, and each clip. No figure of the run comes from
-    there.
+    of ``test``, by hand: the evaluator's figures with the checkpoint and what that was trained on, and each clip. No
+    figure of the run comes from there.
 ``result.json``
     the figures of the run, the last thing that a training writes but for its report. Both ends in
     :mod:`~mmdfer.runs.result`.

@@ -4,8 +4,6 @@
 pipeline, ours, and ours packed.
 ``mmdfer benchmark d2conv3d --channels 128 --size 16 14 14 --threads 2``: D2Conv3D beside a plain conv3d and a loop of
 grid_sample.
-``mmdfer benchmark kills training packing``: jobs killed at every file event and started again, held against undisturbed
-ones.
 ``mmdfer benchmark train-step --device cuda --batch 8 --amp``: full fine-tuning beside what leaves the image model
 frozen.
 """
@@ -15,15 +13,13 @@ import argparse
 import os
 
 HELP = 'measure speed and memory on this machine'
-JOBS = ('training', 'folds', 'ablation', 'packing', 'faces', 'captions')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    kinds = parser.add_subparsers(dest='what', required=True, metavar='{loader,d2conv3d,train-step,kills}')
+    kinds = parser.add_subparsers(dest='what', required=True, metavar='{loader,d2conv3d,train-step}')
     _loader(kinds.add_parser('loader', help='clips a second and core'))
     _d2conv3d(kinds.add_parser('d2conv3d', help='time, memory and parity of D2Conv3D'))
     _train_step(kinds.add_parser('train-step', help='time and memory of a training step'))
-    _kills(kinds.add_parser('kills', help='what jobs leave that are killed and started again'))
     for one in kinds.choices.values():
         one.add_argument('--json', action='store_true', help='print figures as JSON in the last line')
 
@@ -60,14 +56,6 @@ def _train_step(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--rows', nargs='+', metavar='ROW', help='some of the rows, with full fine-tuning in any case')
 
 
-def _kills(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('jobs', nargs='*', metavar='JOB', choices=(*JOBS, []),
-                        help=f'{", ".join(JOBS)} [all of them]')
-    parser.add_argument('--every', type=int, default=1, metavar='N',
-                        help='end it at each N-th event alone, from the first [%(default)s]')
-    parser.add_argument('--verbose', action='store_true', help='tell of each try, also where there is no terminal')
-
-
 def run(args: argparse.Namespace) -> None:
     # Threads that wait by spinning lose whole time slices when others use the machine, and what has more steps loses
     # more of them. Must be set before PyTorch starts its threads.
@@ -78,8 +66,6 @@ def run(args: argparse.Namespace) -> None:
         from ..benchmarks.loader import run
     elif args.what == 'd2conv3d':
         from ..benchmarks.d2conv3d import run
-    elif args.what == 'kills':
-        from ..benchmarks.kills import run
     else:
         from ..benchmarks.train_step import run
     run(args)

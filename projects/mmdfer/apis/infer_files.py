@@ -12,7 +12,7 @@ from typing import Any
 
 from ..datasets import BadClipError
 from ..datasets.lists.texts import read_text
-from ..files import read_json, write_text
+from ..files import make_folder, read_json, write_text
 from ..video.recognise import Opened, open_source
 from ..video.results import Result, write_result
 from ..video.sources import Source, find_sources
@@ -85,7 +85,7 @@ def write_files(result: Result, opened: Opened, stem: Path, what: Sequence[str])
     def path(suffix: str) -> Path:
         return stem.with_name(f'{stem.name}.{suffix}')
 
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(stem.parent)
     files = [file for file in write_result(result, stem) if file.suffix[1:] in what]
     strip = opened.some(STRIP) if {'png', 'html'} & set(what) else []
     if 'mp4' in what:

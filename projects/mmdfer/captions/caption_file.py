@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..clip_names import clip_path_key
-from ..files import Journal, whole_file
+from ..files import whole_file
+from ..journals import Journal
 
 RAW_NAME, REFINED_NAME = 'captions.jsonl', 'captions.refined.jsonl'
 """Names of a set's files, in the set's folder."""

@@ -20,7 +20,6 @@ from safetensors.torch import save_file
 
 from mmdfer import files
 from mmdfer.files import (
-    Journal,
     WriteError,
     read_json,
     remove_partials,
@@ -31,6 +30,7 @@ from mmdfer.files import (
     write_link,
     write_text,
 )
+from mmdfer.journals import Journal
 
 FORK = multiprocessing.get_context('fork')
 TENSOR = torch.zeros(50_000)            # made here: torch's threads do not outlive a fork

@@ -112,3 +112,9 @@ def test_a_set_of_another_class_is_known_by_its_files_or_not_at_all(tmp_path):
         dataset._fully_initialized = True
         assert sample_ids(dataset) == ids
         assert trained_on(dataset).is_whole == (ids is not None)
+
+
+def test_words_of_a_file_stay_on_one_line():
+    meta = dict(GOOD, parts=['a\nb\x1b[31m' + 'c' * 1000] * 1000)
+    found = TrainedOn.from_meta(dict(trained_on=meta), 'file')
+    assert '\n' not in str(found) and '\x1b' not in str(found) and len(str(found)) < 11_000

@@ -15,6 +15,7 @@ model = dict(
         text_encoder=dict(
             type='CLIPTextEncoder',
             arch=dict(embed_dims=128, num_layers=4, num_heads=2, feedforward_channels=512, proj_dim=96),
+            init_cfg=None,
             adapters=dict(
                 sha=dict(type='SharedAdapter', slot='attn_out', reduction=4),
                 ta=dict(type='BottleneckAdapter', slot='ffn_out', reduction=4, zero_init=False))),

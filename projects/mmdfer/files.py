@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and journals that survive a kill.
+"""Files that are whole or not there.
 
 A result is written beside its name and renamed when all of it is on the disk, so that a kill, a full disk or a power
 cut leaves the new file or the one that was there before, never a part of one.
@@ -19,7 +19,6 @@ from typing import IO, TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LITTLE = 1 << 20
 """Bytes; where fewer are free, that is why a library could not write, whatever it says itself."""
 
@@ -116,6 +115,20 @@ def write_link(path: str | os.PathLike, target: str) -> None:
         partial.symlink_to(target)
 
 
+def append_line(line: str, path: str | os.PathLike) -> None:
+    """Add a line to a text file to which other processes may be adding theirs.
+
+    A line that a kill or a full disk cut stays alone: the next one begins a line of its own.
+
+    Raises:
+        WriteError: naming ``path``, for a full disk and the like.
+    """
+    with write_errors(Path(path)), open(path, 'a+b', buffering=0) as file:
+        is_cut = file.tell() > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b'\n'
+        # In one piece, so that it is not mixed with another's.
+        write_all(file, f'{chr(10) if is_cut else ""}{line}\n'.encode('utf-8', 'backslashreplace'))
+
+
 def read_json(path: str | os.PathLike) -> dict:
     """A JSON object from a file.
 
@@ -139,97 +152,6 @@ def remove_partials(folder: str | os.PathLike, name: str = '*') -> None:
                 shutil.rmtree(partial, ignore_errors=True) if partial.is_dir() else partial.unlink()
 
 
-class Journal:
-    """Entries as they are made, a JSON object a line, so that a run that was killed goes on where it was.
-
-    A kill or a full disk can cut the last line alone. Such a line is no entry: it is not read, and is cut off before
-    the next one is written. What the journal was kept for is written whole at the end, and then the journal removed.
-    One process at a time writes it.
-
-    Args:
-        path: the file; it need not be there.
-        durable: whether entries are on the disk, and not only on their way, when :meth:`append` returns.
-    """
-
-    def __init__(self, path: str | os.PathLike, durable: bool = True) -> None:
-        self.path, self.durable = Path(path), durable
-        self._file: IO[bytes] | None = None
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def lines(self) -> Iterator[bytes]:
-        """The whole lines, for ``json.loads``."""
-        if self.path.exists():
-            with open(self.path, 'rb') as file:
-                yield from (line for line in file if line.endswith(b'\n'))
-
-    def claim(self) -> bool:
-        """Keep other processes from writing until :meth:`close`; returns whether a half-written line was cut off.
-
-        Raises:
-            WriteError: if another process is writing this journal, or it cannot be written.
-        """
-        if self._file is not None:
-            return False
-        with write_errors(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = open(self.path, 'a+b', buffering=0)
-            # One that was removed between its opening and its locking was another process's.
-            if not lock(file) or not self.path.exists() or not os.path.samestat(os.fstat(file.fileno()),
-                                                                                self.path.stat()):
-                file.close()
-                raise WriteError(f'{self.path}: another process is writing it; wait until it ends, or end it')
-            self._file = file
-            return self.keep() > 0
-
-    def append(self, *entries: dict) -> None:
-        """Add entries, all of them or none.
-
-        Raises:
-            WriteError: if another process is writing this journal, or it cannot be written.
-        """
-        # A file's name that is no Unicode holds lone surrogates, which become JSON's own escapes here.
-        text = ''.join(json.dumps(entry, ensure_ascii=False) + '\n' for entry in entries)
-        data = text.encode('utf-8', 'backslashreplace')
-        self.claim()
-        end = self._file.seek(0, os.SEEK_END)
-        with write_errors(self.path):
-            try:
-                write_all(self._file, data)
-                if self.durable:
-                    os.fsync(self._file.fileno())
-            except BaseException:
-                self._file.truncate(end)
-                raise
-
-    def keep(self, count: int | None = None) -> int:
-        """Cut off all but the first ``count`` whole lines; returns the number of bytes that went."""
-        self.claim()
-        with open(self.path, 'rb') as file:
-            whole = (len(line) for line in file if line.endswith(b'\n'))
-            length = sum(size for size, _ in zip(whole, iter(int, 1) if count is None else range(count)))
-        total = self._file.seek(0, os.SEEK_END)
-        self._file.truncate(length)
-        return total - length
-
-    def close(self) -> None:
-        """Let other processes write; a journal without an entry is taken away."""
-        if self._file is not None:
-            if self._file.seek(0, os.SEEK_END) == 0:
-                self.path.unlink(missing_ok=True)
-            self._file.close()
-            self._file = None
-
-    def remove(self) -> None:
-        """Take the journal away: what it was kept for is there."""
-        self.path.unlink(missing_ok=True)
-        self.close()
-
-
 @contextmanager
 def write_errors(path: Path, partial: Path | None = None) -> Iterator[None]:
     """Let errors of writing ``path``, by way of ``partial``, name it and tell what to do."""
@@ -241,7 +163,8 @@ def write_errors(path: Path, partial: Path | None = None) -> Iterator[None]:
         about = Path(str(error.filename or path))
         if not (path.is_relative_to(about) or partial is not None and about.is_relative_to(partial)):
             raise                                               # of a file that the block reads
-        raise _write_error(path, error.errno, error.strerror or str(error)) from error
+        from .machine import reason
+        raise _write_error(path, error.errno, reason(error, path)) from error
     except Exception as error:
         # torch and safetensors have errors of their own for a full disk.
         if _free(path.parent) < LITTLE:
@@ -268,9 +191,20 @@ def lock(file: IO) -> bool:
     return True
 
 
-def _write_error(path: Path, number: int | None, reason: str) -> WriteError:
-    room = f'{_free(path.parent) / 1e6:.0f} MB are free there: make room, or ' if number in FULL else ''
-    error = WriteError(f'{path}: cannot be written ({reason}); {room}give another place')
+def make_folder(path: str | os.PathLike) -> None:
+    """Make a folder, and those above it, if they are missing.
+
+    Raises:
+        WriteError: naming it, for a file in its place, a folder that may not be written to and the like.
+    """
+    with write_errors(Path(path)):
+        Path(path).mkdir(parents=True, exist_ok=True)
+
+
+def _write_error(path: Path, number: int | None, why: str) -> WriteError:
+    from .machine import FULL, remedy
+    room = f'{_free(path.parent) / 1e6:.0f} MB are free there: ' if number in FULL else ''
+    error = WriteError(f'{path}: cannot be written ({why}); {room}{remedy(number) or "give another place"}')
     error.errno = number
     return error
 

@@ -87,7 +87,7 @@ class TrainedOn:
             return cls.unknown()
         try:
             data = base64.b64decode(found['digests'], validate=True)
-            parts = tuple(str(part) for part in found['parts'])
+            parts = tuple(_plain(str(part)) for part in found['parts'][:MOST_PARTS])
             digests = np.unique(np.frombuffer(data, '>u8').astype(np.uint64))
             is_sound = found['format'] == FORMAT and len(digests) == found['clips'] and type(found['is_whole']) is bool
         except (KeyError, TypeError, ValueError, binascii.Error):
@@ -95,7 +95,12 @@ class TrainedOn:
         if not is_sound:
             raise ValueError(f'{path}: what it says of the clips it was trained on ({FIELD}) cannot be read; the file '
                              'is damaged or of a later version: use the file that training left')
-        return cls(digests, parts[:MOST_PARTS], found['is_whole'])
+        return cls(digests, parts, found['is_whole'])
+
+
+def _plain(text: str) -> str:
+    """A file's words as they can stand in a message: on one line, and not long."""
+    return ''.join(letter if letter.isprintable() else '?' for letter in text[:200])
 
 
 def _digests(ids: Iterable[str]) -> np.ndarray:

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from mmdfer.datasets import DatasetError, DFEWDataset, FERV39kDataset, VideoFolderDataset
+from mmdfer.datasets import BadClipError, DatasetError, DFEWDataset, FERV39kDataset, VideoFolderDataset
+from mmdfer.datasets.clips import list_frames
 from mmdfer.preparation.check import check_dataset
 
 from ..official_layouts import write_dfew_copy, write_list, write_mafw_copy
@@ -151,3 +152,14 @@ def test_the_orders_that_a_check_prints_are_orders_that_it_takes(tmp_path, capsy
         assert 'unreadable list' not in found and ('two labels' in found) == (order in ('official', 'alphabetical'))
     with pytest.raises(DatasetError, match="class_order='backwards' is not known"):
         faults(class_order='backwards')
+
+
+@pytest.mark.parametrize('names', [('1.jpg', '001.jpg'), ('1.jpg', '1.png'), ('f_01.png', 'f_1.bmp')], ids=' and '.join)
+def test_a_frame_is_there_once_under_any_padding(tmp_path, names):
+    for name in ('2.jpg', '10.jpg', *names[:1]):
+        (tmp_path / name).touch()
+    assert list_frames(str(tmp_path))[-1] == max(names[0], '10.jpg')
+    (tmp_path / names[1]).touch()
+    with pytest.raises(BadClipError, match='holds one frame twice, as .* and .*; remove one') as caught:
+        list_frames(str(tmp_path))
+    assert all(name in str(caught.value) for name in names)

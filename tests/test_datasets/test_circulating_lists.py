@@ -151,5 +151,7 @@ def test_a_number_among_names_and_a_word_among_numbers(tmp_path):
     with pytest.raises(DatasetError, match="list.csv:12: label='7' is no class of mafw"):
         read(write(tmp_path, text(*names, '00012.mp4 7')), MAFWDataset)
     numbers = [f'{number:05d}.mp4 {number}' for number in range(1, 12)]
+    with pytest.raises(DatasetError, match="list.csv:12: label='anger' is no number"):
+        read(write(tmp_path, text(*numbers, '00012.mp4 anger')), MAFWDataset, class_order='official')
     with pytest.raises(DatasetError, match="list.csv:12: label='--1' is no number"):
         read(write(tmp_path, text(*numbers, '00012.mp4 --1')), MAFWDataset, class_order='official')

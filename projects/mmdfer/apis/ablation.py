@@ -12,6 +12,7 @@ from mmengine.config import Config
 
 from ..config_reading import row_config
 from ..config_rows import Row, read_rows, row_files
+from ..engine import check_start
 from ..files import write_json, write_text
 from ..names import nearest
 from ..run_config import complete_config, load_config
@@ -22,7 +23,7 @@ from ..runs.settings import settings_of
 from . import options
 from .ablation_demo import demo_config
 from .launching import ALONE, Launch
-from .processes import Training
+from .processes import Training, ending
 
 OURS = ('--work-dir', '--seed', '--name', '--resume')
 
@@ -167,6 +168,23 @@ def plan_trials(table: str, out: str, rest: Sequence[str] = (), only: Sequence[s
     return Plan(tuple(trials), runs, out, tuple(seeds), tuple(rest), demo)
 
 
+def check_starts(plan: Plan) -> None:
+    """Refuse, before any run is started, to train one over a frozen tower of random weights.
+
+    Raises:
+        ValueError: naming the row.
+    """
+    for trial in plan.trials:
+        cfg = options.train_config(_train_args(trial, plan.rest))
+        cfg.resume = True                                           # as each run is started
+        for seed in plan.seeds:
+            if not is_finished(plan.folder(trial, seed)):
+                try:
+                    check_start(cfg, plan.folder(trial, seed))
+                except ValueError as error:
+                    raise ValueError(f'{trial.row}: {error}') from None
+
+
 def _train_args(trial: Trial, rest: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='mmdfer ablation', allow_abbrev=False)
     parser.add_argument('config')
@@ -184,8 +202,7 @@ def _written(trial: Trial, out: str, demo: bool) -> Trial:
     else:
         row, dataset = trial.data
         path, cfg = os.path.join(out, trial.row, f'{row.stem(dataset)}.py'), _own_config(trial)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    cfg.dump(path)
+    write_text(cfg.pretty_text, path)
     return replace(trial, config=path)
 
 
@@ -226,7 +243,9 @@ def _train(plan: Plan, trial: Trial, seed: int, launch: Launch) -> None:
         [trial.config, '--name', name, '--work-dir', folder, '--seed',
          str(seed), '--resume', *plan.rest], folder, launch)
     print(f'{name}, seed {seed}: training; log in {training.log}', flush=True)
-    if training.failed():
+    with ending(training):
+        failed = training.failed()
+    if failed:
         raise ValueError(f'{name}, seed {seed}: the run failed: {training.complaint()}')
 
 

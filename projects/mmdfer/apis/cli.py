@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import ModuleType
 
+from ..machine import in_words
 from ..names import nearest
 from ..version import __version__
 
@@ -95,7 +96,7 @@ def run_tool(main: Callable[[], int | None]) -> None:
     """
     try:
         status = main()
-    except (ValueError, OSError, KeyError, TypeError, ImportError) as error:
+    except (ValueError, OSError, KeyError, TypeError, ImportError, RuntimeError) as error:
         if os.environ.get('MMDFER_TRACEBACK') == '1' or not is_users(error):
             raise
         print(f'error: {one_line(error)}', file=sys.stderr)
@@ -113,12 +114,12 @@ def is_users(error: Exception) -> bool:
         return 'unexpected keyword argument' in text or 'required positional argument' in text
     if isinstance(error, ImportError):
         return 'install' in text
-    return True
+    return not isinstance(error, RuntimeError) or in_words(error) is not None
 
 
 def one_line(error: Exception) -> str:
     """The error's own words and notes, out of the traceback that a loader's worker wraps around them."""
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else in_words(error) or str(error)
     if 'Original Traceback' in text:
         last = [line for line in text.splitlines() if line.strip()][-1]
         text = last.split(': ', 1)[-1]

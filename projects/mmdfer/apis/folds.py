@@ -14,6 +14,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from .. import run_config as config
+from ..engine import check_start
 from ..runs.fold_results import check_settings, read_fold, summarize_folds
 from ..runs.layout import fold_folder
 from ..runs.result import figures_of, is_finished
@@ -116,8 +117,11 @@ def plan_folds(path: str, rest: Sequence[str], folds: str | None = None, out: st
     plan = FoldPlan(path, tuple(rest), out, chosen, known, select or ('inner' if inner else 'last'))
     if to_train:
         _check_that_figures_are_kept(cfg)
+        cfg.resume = True                       # as each fold is started
         for fold in chosen:
             check_settings(plan.folder(fold), settings_of(cfg))
+            if not is_finished(plan.folder(fold)):
+                check_start(cfg, plan.folder(fold))
     return plan
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets import BadClipError
-from ..files import read_json, write_text
+from ..datasets.lists.texts import read_text
+from ..files import make_folder, read_json, write_text
 from ..video.recognise import Opened, open_source
 from ..video.results import Result, write_result
 from ..video.sources import Source, find_sources
@@ -83,7 +85,7 @@ def write_files(result: Result, opened: Opened, stem: Path, what: Sequence[str])
     def path(suffix: str) -> Path:
         return stem.with_name(f'{stem.name}.{suffix}')
 
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(stem.parent)
     files = [file for file in write_result(result, stem) if file.suffix[1:] in what]
     strip = opened.some(STRIP) if {'png', 'html'} & set(what) else []
     if 'mp4' in what:
@@ -187,10 +189,11 @@ def infer_list(
         Number of clips.
 
     Raises:
+        DatasetError: for a file that is missing or no text.
         ValueError: for an empty list.
         BadClipError: for a clip that cannot be read; it names the line.
     """
-    lines = Path(file).read_text(encoding='utf-8-sig').splitlines()
+    lines = re.split('\r\n|\n|\r', read_text(file)[0])
     listed = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     if not listed:
         raise ValueError(f'{file}: lists no clip; expected a path a line')

@@ -56,6 +56,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--packed', help='read the clips from this pack, made by mmdfer pack')
     parser.add_argument('--fold', type=int, help='fold, for sets that have folds')
     parser.add_argument('--scene', help='scene, for sets that have scenes [all]')
+    parser.add_argument('--workers', type=int, metavar='N',
+                        help="processes that read the clips for each loader [the config's]; 0 for none")
     parser.add_argument('--allow-seen', action='store_true',
                         help='test on clips that the model was trained on too; the results say so')
     parser.add_argument('--work-dir', help='where logs and checkpoints go [work_dirs/<config>/fold_<n>]')
@@ -115,6 +117,9 @@ def run_config(args: argparse.Namespace, skip_bad_clips: bool = False) -> Config
     if args.allow_seen:
         cfg.allow_seen = True
     config.set_data(cfg, args.data_root, args.fold, skip_bad_clips, args.packed, args.scene)
+    if args.workers is not None:
+        from ..engine import set_workers
+        set_workers(cfg, args.workers)
     config.set_work_dir(cfg, args.config if isinstance(args.config, (str, os.PathLike)) else 'run', args.work_dir)
     return cfg
 
@@ -128,6 +133,8 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--skip-bad-clips', action='store_true', help='train past unreadable clips and report them')
     parser.add_argument('--inner-val', type=float, nargs='?', const=0.1, metavar='SHARE',
                         help='choose the epoch on this share of the training clips [0.1], and test it once')
+    parser.add_argument('--random-backbone', action='store_true',
+                        help='frozen towers that no file is given for are meant to have random weights')
     parser.add_argument('--amp', action='store_true', help='mixed precision (CUDA)')
     parser.add_argument('--fsdp', action='store_true', help='spread every weight over the processes (large backbones)')
     parser.add_argument('--seed', type=int, help='seed of the run')
@@ -143,6 +150,9 @@ def train_config(args: argparse.Namespace) -> Config:
     config.set_inner(cfg, args.inner_val)
     config.set_resume(cfg, args.resume)
     config.set_randomness(cfg, args.seed, args.deterministic)
+    if args.random_backbone:
+        from ..engine import allow_random_towers
+        allow_random_towers(cfg)
     if args.amp:
         config.use_amp(cfg)
     if args.fsdp or cfg.get('strategy'):

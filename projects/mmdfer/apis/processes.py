@@ -2,10 +2,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-from collections.abc import Sequence
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from ..files import make_folder, write_errors
 from ..runs.layout import CONSOLE
 from .launching import ALONE, Launch, check_machine, child_environment
 
@@ -49,6 +55,22 @@ class Places:
         return environment
 
 
+@contextmanager
+def ending(*trainings: Training) -> Iterator[None]:
+    """End trainings with this process: when the block is left by an error, by Ctrl-C or by SIGTERM."""
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)) if in_main else None
+    try:
+        yield
+    except BaseException:
+        for training in trainings:
+            training.end()
+        raise
+    finally:
+        if in_main:
+            signal.signal(signal.SIGTERM, before)
+
+
 class Training:
     """A running ``mmdfer train``, whose output is appended to ``<folder>/console.log``.
 
@@ -61,9 +83,11 @@ class Training:
 
     def __init__(self, arguments: Sequence[str], folder: str, launch: Launch = ALONE,
                  environment: dict[str, str] | None = None) -> None:
-        os.makedirs(folder, exist_ok=True)
+        make_folder(folder)
         self.log = os.path.join(folder, CONSOLE)
-        with open(self.log, 'ab') as file:
+        with write_errors(Path(self.log)):
+            file = open(self.log, 'ab')
+        with file:
             self._begin = file.tell()
             self._process = subprocess.Popen(launch.command('train', arguments), stdout=file, stderr=subprocess.STDOUT,
                                              env=child_environment() if environment is None else environment)

@@ -20,7 +20,7 @@ class RunOptions(TypedDict, total=False):
     ``allow_seen``: test on clips that the model was trained on too, which the results tell. ``work_dir``: where logs
     and results go. ``image_checkpoint``: image ViT or CLIP model that the towers start from;
     ``long_clip_checkpoint``: the one for long texts. ``trust_checkpoint``: read torch files that run code; ``ema``: the
-    averaged weights of files that hold both.
+    averaged weights of files that hold both. ``workers``: of each loader.
     ``cfg_options``: entries of the config by dotted key. ``launcher``: how the processes were started.
     """
     data_root: str | os.PathLike[str] | None
@@ -35,6 +35,7 @@ class RunOptions(TypedDict, total=False):
     ema: bool
     cfg_options: dict[str, Any] | None
     launcher: str
+    workers: int | None
 
 
 class TrainOptions(RunOptions, total=False):
@@ -43,7 +44,7 @@ class TrainOptions(RunOptions, total=False):
     ``resume``: ``'auto'`` to go on from the work directory's last checkpoint, or a checkpoint. ``seed``;
     ``deterministic``: deterministic kernels. ``inner_val``: choose the epoch on this share of the training clips.
     ``skip_bad_clips``: train past unreadable clips. ``amp``: mixed precision. ``fsdp``: spread every weight over the
-    processes.
+    processes. ``random_backbone``: frozen towers that no file is given for are meant to be random.
     """
     resume: str | None
     seed: int | None
@@ -52,6 +53,7 @@ class TrainOptions(RunOptions, total=False):
     skip_bad_clips: bool
     amp: bool
     fsdp: bool
+    random_backbone: bool
 
 
 def train(config: str | os.PathLike[str] | Config, name: str | None = None, report: bool = False,

@@ -19,10 +19,19 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..backbones.freezing import count_parameters
-from ..engine import ClassesHook, SeenClipsHook, seen_clips_of
+from ..engine import (
+    ClassesHook,
+    SeenClipsHook,
+    StartHook,
+    StopHook,
+    check_start,
+    fit_loaders,
+    seen_clips_of,
+    shield_workers,
+)
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric
-from ..files import write_json
+from ..files import make_folder, write_json
 from ..recognizers.auxiliary import check_auxiliary_losses
 from ..run_config import allow_seen_clips, current_fold, flow_classes, inner_share, set_folds
 from ..run_towers import towers
@@ -44,10 +53,13 @@ def build_runner(cfg: Config) -> Runner:
     """A runner for one process or many, with or without CUDA, whose model has the classes of the data."""
     flow_classes(cfg)
     allow_seen_clips(cfg)
+    fit_loaders(cfg)
     join_processes(cfg)
     runner = RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
     runner.register_hook(ClassesHook())
     runner.register_hook(SeenClipsHook(bool(cfg.get('allow_seen'))))
+    runner.register_hook(StartHook())
+    shield_workers(runner)
     return runner
 
 
@@ -72,12 +84,14 @@ def train_run(cfg: Config, name: str | None = None) -> tuple[Runner, dict]:
         :mod:`mmdfer.runs.result`.
 
     Raises:
-        ValueError: if the config's parts do not fit, or another process trains in ``work_dir``.
+        ValueError: if the config's parts do not fit, a frozen tower would be random,
+            or another process trains in ``work_dir``.
     """
     flow_classes(cfg)
+    check_start(cfg)
     first = is_first_process(cfg)
     if first:
-        os.makedirs(cfg.work_dir, exist_ok=True)
+        make_folder(cfg.work_dir)
     with locked(cfg.work_dir if first else None):           # before the runner, which writes into the folder
         runner = build_runner(cfg)
         return runner, _train(cfg, runner, name or config_name(cfg) or 'run')
@@ -106,12 +120,14 @@ class _BeginHook(Hook):
 
 
 def _train(cfg: Config, runner: Runner, name: str) -> dict:
-    _warn_about_random_backbone(cfg, runner)
     runner.register_hook(_BeginHook(cfg), priority='HIGHEST')
     if not any(isinstance(hook, MetricsHook) for hook in runner.hooks):
         runner.register_hook(MetricsHook())
+    stop = StopHook()
+    runner.register_hook(stop)
     start = time.time()
-    runner.train()
+    with stop.listening():
+        runner.train()
     tunable, total = count_parameters(bare_model(runner))
     if is_sharded(runner.model):
         tunable, total = _sum_over_processes(tunable, total)
@@ -207,18 +223,6 @@ def _sum_over_processes(*numbers: int) -> list[int]:
     sums = torch.tensor(numbers, device=get_device())
     all_reduce(sums)
     return sums.tolist()
-
-
-def _warn_about_random_backbone(cfg: Config, runner: Runner) -> None:
-    if cfg.get('load_from') or cfg.get('resume'):
-        return
-    for tower in towers(cfg.get('model', {})):
-        frozen = tower.get('freeze', tower.type != 'ImageViT')
-        given = [part.get(key) for part in (tower, tower.get('backbone') or {}) for key in ('init_cfg', 'pretrained')]
-        if frozen and not any(given):
-            runner.logger.warning('a frozen tower has random weights: give an image model by --image-checkpoint, or a '
-                                  'CLIP model by --clip-checkpoint')
-            return
 
 
 def _draw(work_dir: str, evaluator, name: str) -> None:

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from ..evaluation import confusion_matrix, uar_war
-from ..files import write_arrays, write_text
+from ..files import make_folder, write_arrays, write_text
 from ..heads import FineCLIPERHead
 from ..recognizers.finecliper import modalities_of
 from ..registry import MODELS
@@ -117,7 +117,7 @@ def draw_similarity(cfg: Config, checkpoint: str, out: str | os.PathLike, clips:
         model and a pipeline with maps).
     """
     found, out = measure_similarity(cfg, checkpoint), Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_arrays({name: values for name, values in found.items() if name not in ('weights', 'without')}
                  | {f'weight_{name}': values for name, values in found['weights'].items()}
                  | {f'without_{name}': values for name, values in found['without'].items()}, out / 'similarity.npz')

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..clip_names import clip_path_key
-from ..files import Journal
+from ..journals import Journal
 from .caption_file import CaptionFileError
 from .outliers import KINDS
 

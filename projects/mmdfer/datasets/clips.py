@@ -215,18 +215,18 @@ def list_frames(folder: str) -> list[str]:
     """Names of the frames in a folder, in natural order; hidden files and folders named like frames are none.
 
     Raises:
-        BadClipError: if there are none, or one is there in two formats.
+        BadClipError: if there are none, or one is there in two formats, or under two paddings of its number.
     """
     entries = list(entries_of(folder))
-    names = sorted((entry.name for entry in entries if is_frame(entry)), key=natural_key)
+    names = sorted(sorted(entry.name for entry in entries if is_frame(entry)), key=natural_key)
     if not names:
         unread = sorted(entry.name for entry in entries if is_unread(entry))
         told = f' that is read, but {len(unread)} such as {unread[0]}; save them as .png' if unread else ''
         raise BadClipError(f'{folder}: holds no frame ({", ".join(FRAME_SUFFIXES)}){told}; extract the clip again, or '
                            'leave it out by --skip-bad-clips')
-    stems: dict[str, str] = {}
+    stems: dict[tuple, str] = {}
     for name in names:
-        other = stems.setdefault(os.path.splitext(name)[0], name)
+        other = stems.setdefault(tuple(natural_key(os.path.splitext(name)[0])), name)       # 1.jpg, 1.png, 001.jpg
         if other != name:
             raise BadClipError(f'{folder}: holds one frame twice, as {other} and {name}; remove one of them, or leave '
                                'the clip out by --skip-bad-clips')
@@ -234,8 +234,19 @@ def list_frames(folder: str) -> list[str]:
 
 
 def natural_key(name: str) -> list:
-    """Sort key under which ``2.jpg`` comes before ``10.jpg``."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r'(\d+)', name)]
+    """Sort key under which ``2.jpg`` comes before ``10.jpg``; numbers may have any number of digits."""
+    parts = re.split(r'([0-9]+)', name)                                        # texts and numbers take turns
+    return [_number_key(part) if turn % 2 else part for turn, part in enumerate(parts)]
+
+
+def _number_key(digits: str) -> tuple[int, str]:
+    digits = digits.lstrip('0')
+    return len(digits), digits
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """A pipe named like a frame is empty, instead of waited for."""
+    return os.open(path, flags | getattr(os, 'O_NONBLOCK', 0))
 
 
 def read_frame(path: str, min_size: int | None = None) -> np.ndarray:
@@ -245,7 +256,7 @@ def read_frame(path: str, min_size: int | None = None) -> np.ndarray:
         BadClipError: if it is missing, cut short or does not decode.
     """
     try:
-        with open(path, 'rb') as file:
+        with open(path, 'rb', opener=_open_at_once) as file:
             data = file.read()
     except OSError as error:
         raise BadClipError(f'{path}: cannot be read ({error.strerror})') from None

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
 from ..clip_names import clip_key, entries_of, is_clip, is_folder, is_unread, path_parts
+from ..files import append_line
 from .declaration import DeclaredSet
 from .errors import BadClipError, DatasetError
 from .inner_split import check_inner, validation_part
@@ -178,8 +179,7 @@ class DFERDataset(DeclaredSet, EpochSeeded, BaseActionDataset):
 
     def _note_bad_clip(self, idx: int, error: BadClipError) -> None:
         if self.bad_clips_file is not None:
-            with open(self.bad_clips_file, 'a', encoding='utf-8') as file:     # short appends of many workers are whole
-                file.write(f'{self.get_data_info(idx)["video_id"]}\t{error}\n')
+            append_line(f'{self.get_data_info(idx)["video_id"]}\t{error}', self.bad_clips_file)
         if get_worker_info() is None:
             print_log(f'skipped: {error}', logger='current', level=logging.WARNING)
 

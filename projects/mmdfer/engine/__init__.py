@@ -5,14 +5,18 @@ from .classes_hook import ClassesHook
 from .compile_hook import CompileBackboneHook
 from .dataset_hooks import BadClipsHook, EpochSeedHook
 from .distinct_views_hook import DistinctViewsHook
+from .loaders import fit_loaders, set_workers, shield_workers
 from .seen_clips_hook import SeenClipsHook, seen_clips_of
 from .sharding import BlockFSDPStrategy
+from .starting import StartHook, allow_random_towers, check_start
+from .stopping import StopHook
 from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
 from .tunable_swa import TunableSWAHook
 
 __all__ = [
     'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'ClassesHook',
-    'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'TunableEMAHook', 'TunableOptimWrapperConstructor',
-    'SeenClipsHook', 'TunableSWAHook', 'seen_clips_of'
+    'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'SeenClipsHook', 'StartHook', 'StopHook',
+    'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook', 'allow_random_towers', 'check_start',
+    'fit_loaders', 'seen_clips_of', 'set_workers', 'shield_workers'
 ]

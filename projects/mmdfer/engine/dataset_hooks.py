@@ -50,7 +50,7 @@ class BadClipsHook(Hook):
 
     def before_train(self, runner) -> None:
         self.path = os.path.join(runner.work_dir, self.filename)
-        if runner.epoch == 0 and get_rank() == 0 and os.path.exists(self.path):
+        if runner.iter == 0 and get_rank() == 0 and os.path.exists(self.path):
             os.remove(self.path)
         for dataset in innermost_datasets(runner.train_dataloader.dataset):
             if getattr(dataset, 'skip_bad_clips', False):

@@ -128,7 +128,7 @@ def _other_test_set(runner) -> Any:
     """The config's test set where it is none of the validation's, with nothing but its clips; else ``None``."""
     loaders = [runner.cfg.get(name) or {} for name in ('test_dataloader', 'val_dataloader')]
     test, val = (loader.get('dataset') for loader in loaders)
-    if not isinstance(test, dict) or test == val or 'type' not in test:
+    if not isinstance(test, dict) or 'type' not in test or _without_pipeline(test) == _without_pipeline(val):
         return None
     try:
         return DATASETS.build(dict(test, pipeline=[]) if 'pipeline' in test else dict(test))
@@ -136,6 +136,10 @@ def _other_test_set(runner) -> Any:
         runner.logger.warning(f'whether clips of the test set are trained on is not known, for it cannot be read: '
                               f'{error}')
         return None
+
+
+def _without_pipeline(dataset: Any) -> Any:
+    return {name: value for name, value in dataset.items() if name != 'pipeline'} if isinstance(dataset, dict) else None
 
 
 def _towers(model: nn.Module) -> list[TrainedOn]:

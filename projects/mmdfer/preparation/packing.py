@@ -15,7 +15,7 @@ from ..datasets import BadClipError, DatasetError, DFERDataset, Pack
 from ..datasets.clips import FRAME_SUFFIXES, Clip, list_frames
 from ..datasets.packed import PackWriter
 from ..datasets.packed.layout import Source
-from ..datasets.packed.writer import StoredFrame, free_space
+from ..datasets.packed.writer import StoredFrame, forget_journal, free_space
 from ..registry import DATASETS
 from ..run_config import dataset_configs
 from ..workers import in_threads
@@ -61,6 +61,7 @@ def pack(cfg: Config, out: str, store: str = 'files', size: int | None = None, s
     if size is not None and (store != 'raw' or size < 1):
         raise DatasetError(f"size={size}: only raw frames are resized, to 1 or more; give store='raw' too")
     if os.path.exists(out) and not overwrite:
+        forget_journal(out)
         raise DatasetError(f'{out}: exists; replace it by --overwrite')
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     clips, missing = listed_clips(cfg, skip_bad_clips, workers)

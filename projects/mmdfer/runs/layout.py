@@ -13,13 +13,14 @@
 ``chosen/``
     of a run with a validation part: the chosen epoch on the test set, in files as those of ``test/``.
 ``test/metrics.json``, ``test/predictions.npz``
-    of ``test``, by hand: the evaluator's figures with the checkpoint, and each clip. No figure of the run comes from
-    there.
+    of ``test``, by hand: the evaluator's figures with the checkpoint and what that was trained on, and each clip. No
+    figure of the run comes from there.
 ``result.json``
     the figures of the run, the last thing that a training writes but for its report. Both ends in
     :mod:`~mmdfer.runs.result`.
 ``epoch_<n>.pth``, ``last_checkpoint``, ``best.pth``, ``last.safetensors``, ``best.safetensors``
-    checkpoints, by ``AdapterCheckpointHook``; read by :mod:`~mmdfer.runs.loading`.
+    checkpoints, by ``AdapterCheckpointHook``; read by :mod:`~mmdfer.runs.loading`. A run that was ended by SIGTERM has
+    ``stopped.pth`` too, by ``StopHook``, until the next of them.
 ``<time>/``
     mmengine's own: the log, and what the ``vis_backends`` of the config write. Training curves and times are read
     there, where it has them, by :mod:`~mmdfer.runs.log`; no figure of an evaluation is.

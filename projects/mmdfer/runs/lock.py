@@ -5,8 +5,10 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
+from ..files import write_errors
 from .layout import LOCK
 
 
@@ -19,12 +21,16 @@ def locked(folder: str | os.PathLike | None) -> Iterator[None]:
 
     Raises:
         ValueError: if another process holds it.
+        WriteError: if its lock cannot be written.
     """
     take = _system_lock()
     if folder is None or take is None:
         yield
         return
-    with open(os.path.join(folder, LOCK), 'a+', encoding='utf-8') as file:
+    path = Path(folder) / LOCK
+    with write_errors(path):
+        file = open(path, 'a+', encoding='utf-8')
+    with file:
         try:
             take(file)
         except (BlockingIOError, PermissionError):
@@ -34,9 +40,10 @@ def locked(folder: str | os.PathLike | None) -> Iterator[None]:
         except OSError:                                         # a file system without locks
             yield
             return
-        file.truncate(0)
-        file.write(f'process {os.getpid()} on {socket.gethostname()}\n')
-        file.flush()
+        with write_errors(path):
+            file.truncate(0)
+            file.write(f'process {os.getpid()} on {socket.gethostname()}\n')
+            file.flush()
         yield
 
 

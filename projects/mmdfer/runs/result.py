@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import read_json, write_json
-from .layout import OUTCOME, RESULT
+from .layout import BEST_CHECKPOINT, LAST_CHECKPOINT, OUTCOME, RESULT
 
 
 def write_result(folder: str | os.PathLike, result: dict[str, Any]) -> None:
@@ -43,9 +43,16 @@ def is_finished(folder: str | os.PathLike) -> bool:
 
 
 def forget_outcome(folder: str | os.PathLike) -> None:
-    """Remove what an earlier run in the folder left at its end, the result first, since another one is begun."""
+    """Remove what an earlier run in the folder left at its end, the result first, since another one is begun.
+
+    The names of its last and its best checkpoint go too: a resumed run would go on from the earlier one's weights. The
+    checkpoints themselves stay.
+    """
     for name in OUTCOME:
         (Path(folder) / name).unlink(missing_ok=True)
+    (Path(folder) / LAST_CHECKPOINT).unlink(missing_ok=True)
+    if (Path(folder) / BEST_CHECKPOINT).is_symlink():
+        (Path(folder) / BEST_CHECKPOINT).unlink()
 
 
 def read_result(folder: str | os.PathLike) -> dict[str, Any]:

@@ -30,9 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from pathlib import Path
 
-    from ..ablation import plan_trials, run_trials, write_table
+    from ..ablation import check_starts, plan_trials, run_trials, write_table
     parts = [Path(args.table).stem, args.dataset, 'demo' if args.demo else None]
     out = args.out or f'work_dirs/ablations/{"_".join(part for part in parts if part)}'
     plan = plan_trials(args.table, out, args.rest, args.only, args.seeds, args.demo, args.dataset)
+    check_starts(plan)
     print(write_table(run_trials(plan, Launch.from_args(args)), out, args.demo))
     print(f'table.md and table.json are in {out}')

@@ -6,6 +6,10 @@ pipeline, ours, and ours packed.
 grid_sample.
 ``mmdfer benchmark train-step --device cuda --batch 8 --amp``: full fine-tuning beside what leaves the image model
 frozen.
+``mmdfer benchmark videos FACE.mp4 --minutes 1 30``: recognising a video that is repeated to these lengths; memory,
+speed, and where the time goes.
+``mmdfer benchmark kills training packing``: jobs ended at each of their file events and started again, held against
+undisturbed ones.
 """
 from __future__ import annotations
 
@@ -13,13 +17,16 @@ import argparse
 import os
 
 HELP = 'measure speed and memory on this machine'
+JOBS = ('training', 'folds', 'ablation', 'packing', 'faces', 'captions')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    kinds = parser.add_subparsers(dest='what', required=True, metavar='{loader,d2conv3d,train-step}')
+    kinds = parser.add_subparsers(dest='what', required=True, metavar='{loader,d2conv3d,train-step,videos,kills}')
     _loader(kinds.add_parser('loader', help='clips a second and core'))
     _d2conv3d(kinds.add_parser('d2conv3d', help='time, memory and parity of D2Conv3D'))
     _train_step(kinds.add_parser('train-step', help='time and memory of a training step'))
+    _videos(kinds.add_parser('videos', help='time and memory of recognising a video'))
+    _kills(kinds.add_parser('kills', help='what jobs leave that are killed and started again'))
     for one in kinds.choices.values():
         one.add_argument('--json', action='store_true', help='print figures as JSON in the last line')
 
@@ -56,6 +63,23 @@ def _train_step(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--rows', nargs='+', metavar='ROW', help='some of the rows, with full fine-tuning in any case')
 
 
+def _videos(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('video', help='an H.264 video; its pictures are repeated')
+    parser.add_argument('--minutes', type=float, nargs='+', default=[1.0, 5.0], help='lengths [1 5]')
+    parser.add_argument('--model', nargs='+', metavar='X', help='[CONFIG] CHECKPOINT, as for infer [frame_fer]')
+    parser.add_argument('--image-checkpoint', help='the image model of a tunable file')
+    parser.add_argument('--weights', help="a file of frame_fer's weights, instead of fetching them")
+    parser.add_argument('--region', choices=('faces', 'frame'), default='faces', help='as for infer [%(default)s]')
+    parser.add_argument('--device', default='cpu')
+
+
+def _kills(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('jobs', nargs='*', metavar='JOB', choices=(*JOBS, []), help=f'{", ".join(JOBS)} [all of them]')
+    parser.add_argument('--every', type=int, default=1, metavar='N',
+                        help='end it at each N-th event alone, from the first [%(default)s]')
+    parser.add_argument('--verbose', action='store_true', help='tell of each try, also where there is no terminal')
+
+
 def run(args: argparse.Namespace) -> None:
     # Threads that wait by spinning lose whole time slices when others use the machine, and what has more steps loses
     # more of them. Must be set before PyTorch starts its threads.
@@ -66,6 +90,10 @@ def run(args: argparse.Namespace) -> None:
         from ..benchmarks.loader import run
     elif args.what == 'd2conv3d':
         from ..benchmarks.d2conv3d import run
+    elif args.what == 'kills':
+        from ..benchmarks.kills import run
+    elif args.what == 'videos':
+        from ..benchmarks.videos import run
     else:
         from ..benchmarks.train_step import run
     run(args)

@@ -65,18 +65,12 @@ class Dialect:
         """
         known = known or {}
         numbers = [whole_number(row.label) for row in file.rows]
-        if self._are_names(file, numbers):
+        if self.takes_names and 2 * numbers.count(None) >= max(len(numbers), 1):        # most of them, if not all
             labels, told = self._by_names(file), 'labels are names'
         else:
             labels, told = self._by_number(file, self._all_numbers(file, numbers), known)
         self._check(file, labels, known)
         return labels, told
-
-    def _are_names(self, file: ListFile, numbers: Sequence[int | None]) -> bool:
-        """Whether a list's labels are names: most of them are, where some are and others are not."""
-        if not self.takes_names or None not in numbers:
-            return False
-        return any(self.find(row.label) is not None for row in file.rows) or 2 * numbers.count(None) >= len(numbers)
 
     def find(self, text: str) -> int | None:
         """The class that a name stands for: the set's own, the emotion's noun or adjective, in any case."""

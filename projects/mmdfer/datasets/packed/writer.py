@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...files import Journal, WriteError, lock, put_in_place, write_all, write_errors
+from ...files import WriteError, lock, make_folder, put_in_place, write_all, write_errors
+from ...journals import Journal
 from ..errors import DatasetError
 from .layout import ALIGNMENT, CLIPS, FRAMES, HEADER, STORES, Source, header_bytes, index_bytes
 
@@ -51,9 +52,10 @@ class PackWriter:
         self.done: dict[str, dict] = {}
         self._unnoted: list[dict] = []
         self._noted = time.monotonic()
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        make_folder(os.path.dirname(os.path.abspath(path)))
         # No buffer: what a full disk refuses must not come back when the file is closed.
-        self._file = open(os.open(self.part, os.O_RDWR | os.O_CREAT, 0o666), 'r+b', buffering=0)
+        with write_errors(Path(self.part)):
+            self._file = open(os.open(self.part, os.O_RDWR | os.O_CREAT, 0o666), 'r+b', buffering=0)
         if not lock(self._file):
             self._file.close()
             raise DatasetError(f'{path}: another process is writing this pack')
@@ -153,3 +155,9 @@ def _compact(entry: dict) -> dict:
 def free_space(path: str) -> int:
     """Bytes free where a file is to be made."""
     return shutil.disk_usage(os.path.dirname(os.path.abspath(path))).free
+
+
+def forget_journal(path: str) -> None:
+    """Remove the journal of a pack that is whole, which a kill right after the pack had got its name has left."""
+    if not os.path.exists(f'{path}.part'):
+        Path(f'{path}.journal').unlink(missing_ok=True)

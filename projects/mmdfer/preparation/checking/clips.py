@@ -13,7 +13,7 @@ from pathlib import Path
 from ...clip_names import entries_of, is_unread
 from ...datasets.clips import Clip, list_frames, read_frame
 from ...datasets.errors import BadClipError
-from ...files import Journal
+from ...journals import Journal
 from ...workers import in_processes
 
 DECODE = ('all', 'first', 'none')

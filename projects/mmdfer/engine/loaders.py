@@ -1,0 +1,74 @@
+"""The workers of a run's loaders: how many there are, and what ends them."""
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from mmengine.config import Config
+
+from ..run_config import LOADERS
+
+OF_WORKERS = ('persistent_workers', 'prefetch_factor')
+"""Entries of a loader that torch refuses where there are no workers."""
+
+
+def set_workers(cfg: Config, workers: int | None) -> None:
+    """Give every loader of a config so many workers; with 0 the training process reads by itself.
+
+    Args:
+        cfg: a run's config.
+        workers: a loader's; ``None`` for what the config says.
+
+    Raises:
+        ValueError: for a number below 0.
+    """
+    if workers is None:
+        return
+    if workers < 0:
+        raise ValueError(f'--workers {workers}: expected 0 or more')
+    for name in LOADERS:
+        if isinstance(cfg.get(name), dict):
+            cfg[name].num_workers = workers
+
+
+def fit_loaders(cfg: Config) -> None:
+    """Leave out, of loaders without workers, what is of workers."""
+    for name in LOADERS:
+        loader = cfg.get(name)
+        if isinstance(loader, dict) and not loader.get('num_workers'):
+            for key in OF_WORKERS:
+                loader.pop(key, None)
+
+
+def shield_workers(runner) -> None:
+    """Let the loaders that a runner builds keep their workers when SIGTERM is sent to all of its processes.
+
+    Schedulers and ``torch.distributed.run`` send it so. torch's workers end then, the batches that the training still
+    needs with them. Here a worker ends at a SIGTERM of its parent alone.
+    """
+    build = runner.build_dataloader
+
+    def build_shielded(*args, **kwargs):
+        loader = build(*args, **kwargs)
+        if getattr(loader.worker_init_fn, 'func', None) is not _begin_worker:
+            loader.worker_init_fn = partial(_begin_worker, loader.worker_init_fn)
+        return loader
+
+    runner.build_dataloader = build_shielded
+
+
+def _begin_worker(begin: Callable[[int], None] | None, worker: int) -> None:
+    if hasattr(signal, 'sigwaitinfo'):                      # not on Windows and macOS
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_with_parent, args=(os.getppid(), ), daemon=True).start()
+    if begin is not None:
+        begin(worker)
+
+
+def _end_with_parent(parent: int) -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    os._exit(0)

@@ -47,7 +47,7 @@ def started(name: str, *words: object) -> BaseProcess:
 
 
 def together(count: int, name: str, *words: object) -> None:
-    """``mmdfer NAME WORDS --launcher pytorch`` in ``count`` processes, as ``torchrun`` starts them, all to a good end."""
+    """``mmdfer NAME WORDS --launcher pytorch`` in ``count`` processes as ``torchrun`` starts them, to a good end."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]

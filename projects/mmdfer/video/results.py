@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 'mmdfer-video-1'
 COLUMNS = ('track', 'start', 'end', 'seen', 'label')
+PERSON, FRAME_LABEL = 'person', 'frame'
 
 
 class Result(dict):
@@ -57,13 +58,34 @@ class Result(dict):
 
 
 def header(result: Mapping[str, Any]) -> list[str]:
-    """Columns of the table; a class that is called like another column is marked as a class."""
-    return [*COLUMNS, *(f'class {name}' if name in COLUMNS else name for name in result['classes'])]
+    """Columns of the table; a class that is called like another column is marked as a class.
+
+    Where people were given names, ``person`` tells them behind ``track``.
+    """
+    columns = columns_of(result)
+    return [*columns, *(f'class {name}' if name in columns else name for name in result['classes'])]
+
+
+def columns_of(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns ahead of the classes'."""
+    return (COLUMNS[0], PERSON, *COLUMNS[1:]) if has_names(result) else COLUMNS
+
+
+def has_names(result: Mapping[str, Any]) -> bool:
+    """Whether somebody is called otherwise than they were found."""
+    return any(track['label'] not in (default_label(track['id']), FRAME_LABEL) for track in result['tracks'])
+
+
+def default_label(number: int) -> str:
+    """What a person is called who was given no name."""
+    return f'person {number + 1}'
 
 
 def rows(result: Mapping[str, Any]) -> list[list[Any]]:
     """A row a window, in the order of tracks and times."""
-    return [[*(window[key] for key in COLUMNS), *window['probabilities']] for window in result['windows']]
+    names = {track['id']: track['label'] for track in result['tracks']}
+    told = [dict(window, **{PERSON: names[window['track']]}) for window in result['windows']]
+    return [[*(window[key] for key in columns_of(result)), *window['probabilities']] for window in told]
 
 
 def table(result: Mapping[str, Any]) -> str:
@@ -108,7 +130,7 @@ def track_entry(track: Track, classes: Sequence[str]) -> dict[str, Any]:
     mean = np.mean([scores for _, scores in track.windows], axis=0) if track.windows else None
     return dict(
         id=track.number,
-        label=f'person {track.number + 1}' if person is not None else 'frame',
+        label=default_label(track.number) if person is not None else FRAME_LABEL,
         start=round(track.frames[0][0], 3),
         end=round(track.end, 3),
         joined=[] if person is None else [round(time, 3) for time in person.joined],

@@ -46,7 +46,8 @@ def whole_file(path: str | os.PathLike, durable: bool = True) -> Iterator[Path]:
     """
     path = Path(path)
     if path.exists() and not path.is_file() and not path.is_dir():          # /dev/null must stay what it is
-        yield path
+        with write_errors(path):
+            yield path
         return
     partial = _partial(path)
     with write_errors(path, partial):
@@ -215,7 +216,10 @@ def _free(folder: Path) -> int:
 
 
 def _partial(path: Path) -> Path:
-    return path.with_name(f'.{path.name}.{secrets.token_hex(4)}.partial')
+    name = path.name
+    if len(os.fsencode(name)) > 230:                            # of the 255 bytes that a name may have
+        name = os.fsencode(name)[:230].decode('utf-8', 'ignore')
+    return path.with_name(f'.{name}.{secrets.token_hex(4)}.partial')
 
 
 def _sync(path: Path) -> None:

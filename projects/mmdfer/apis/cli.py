@@ -6,6 +6,7 @@ docstring is the description. ``tools/*.py`` start the same modules. Nothing hea
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -94,6 +95,9 @@ def run_tool(main: Callable[[], int | None]) -> None:
     With ``MMDFER_TRACEBACK=1`` in the environment the traceback comes instead. A number that ``main`` returns is the
     exit status.
     """
+    for stream in (sys.stdout, sys.stderr):                     # a letter that a terminal lacks is no mistake
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='backslashreplace')
     try:
         status = main()
     except (ValueError, OSError, KeyError, TypeError, ImportError, RuntimeError) as error:

@@ -1,9 +1,7 @@
 """Everything that some paths name, recognised, and its files written."""
 from __future__ import annotations
 
-import csv
-import io
-import re
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -11,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets import BadClipError
-from ..datasets.lists.texts import read_text
-from ..files import make_folder, read_json, write_text
+from ..files import make_folder, read_json, whole_file
 from ..video.recognise import Opened, open_source
 from ..video.results import Result, write_result
-from ..video.sources import Source, find_sources
+from ..video.sources import Source, beside, find_sources, printable
 from ..video.stream import Settings
 from .inference import DFERInferencer
 
-WHAT = ('json', 'csv', 'png', 'html', 'mp4')
+PICTURES = ('png', 'pdf', 'svg')
+WHAT = ('json', 'csv', *PICTURES, 'html', 'mp4')
 STRIP = 14  # pictures of a film strip
 
 
@@ -39,7 +37,8 @@ def infer_all(
     Args:
         paths: videos, pictures, folders of frames, folders of any of these, patterns.
         out: made if it is missing; results are ``<name>.json`` and so on, see :func:`~mmdfer.video.sources.named`.
-        what: of ``json``, ``csv``, ``png``, ``html`` and ``mp4`` (the annotated video).
+        what: of ``json``, ``csv``, ``html``, ``mp4`` (the annotated video), and ``png``, ``pdf`` and ``svg`` (a picture
+            for a paper).
         fps: frames a second of folders of frames.
         overwrite: do again what is there already, from the same file with the same settings, whole.
         quiet: show no progress.
@@ -50,6 +49,7 @@ def infer_all(
 
     Raises:
         BadClipError: after all others are done, if some could not be read; it names them.
+        WriteError: before anything is read, for a folder that cannot be written to.
         KeyboardInterrupt: after what was done so far is written.
     """
     unknown = [one for one in what if one not in WHAT]
@@ -57,20 +57,22 @@ def infer_all(
         raise ValueError(f'--what {" ".join(unknown)}: choose from {", ".join(WHAT)}')
     results, bad = [], []
     folder, chosen = Path(out), Settings(batch_size=inferencer.batch_size, **settings)
-    for source in find_sources([paths] if isinstance(paths, str) else list(paths)):
-        stem = folder / source.name
-        if not overwrite and _is_done(stem, source, inferencer, chosen, smoothing):
-            print(f'{source.path}: done before, {stem}.json')
+    sources = find_sources([paths] if isinstance(paths, str) else list(paths))
+    check_folder(folder, sources)
+    for source in sources:
+        stem, shown = beside(folder, source), printable(source.path)
+        if not overwrite and _is_done(stem, source, inferencer, chosen, smoothing, what, fps):
+            print(f'{shown}: done before, {printable(str(stem))}.json')
             continue
         try:
             opened = open_source(source, fps)
             with Progress(source.name, opened.duration, quiet) as bar:
                 result = inferencer.recognise(opened, chosen, smoothing, bar)
         except BadClipError as error:
-            bad.append(str(error))
+            bad.append(printable(str(error)))
             continue
         files = write_files(result, opened, stem, what)
-        print(f'{source.path}: {in_words(result)} -> {", ".join(str(file) for file in files)}')
+        print(f'{shown}: {in_words(result)} -> {", ".join(printable(str(file)) for file in files)}')
         results.append(result)
         if not result['complete']:
             raise KeyboardInterrupt
@@ -85,25 +87,41 @@ def write_files(result: Result, opened: Opened, stem: Path, what: Sequence[str])
     def path(suffix: str) -> Path:
         return stem.with_name(f'{stem.name}.{suffix}')
 
-    make_folder(stem.parent)
     files = [file for file in write_result(result, stem) if file.suffix[1:] in what]
-    strip = opened.some(STRIP) if {'png', 'html'} & set(what) else []
+    strip = opened.some(STRIP) if {*PICTURES, 'html'} & set(what) else []
     if 'mp4' in what:
         from ..video.annotate import write_annotated
 
-        write_annotated(opened.frames(), opened.times.tolist(), result, path('mp4'), opened.sound)
+        times = [time for time in opened.times.tolist() if time <= result['read_until']]
+        write_annotated(opened.frames(), times, result, path('mp4'), opened.sound)
         files.append(path('mp4'))
     if 'html' in what:
         from ..video.page import write_page
 
         write_page(result, strip, path('html'), path('mp4').name if 'mp4' in what else None)
         files.append(path('html'))
-    if 'png' in what:
+    for kind in (one for one in PICTURES if one in what):
         from ..visualization.lanes import plot_lanes
 
-        plot_lanes(result, path('png'), strip)
-        files.append(path('png'))
+        plot_lanes(result, path(kind), strip)
+        files.append(path(kind))
     return files
+
+
+def check_folder(folder: Path, sources: Sequence[Source]) -> None:
+    """Make the folder of the results, and try it: a mistake is told before hours of work, and not behind them.
+
+    Raises:
+        WriteError: for one that cannot be written to.
+        ValueError: for one that holds the frames of a source, among which pictures would be taken for frames.
+    """
+    for source in sources:
+        if source.kind == 'frames' and os.path.realpath(folder) == os.path.realpath(source.path):
+            raise ValueError(f'--out {folder}: holds the frames that are read; give another folder for the results')
+    make_folder(folder)
+    with whole_file(folder / '.results', durable=False) as trial:
+        trial.touch()
+    (folder / '.results').unlink(missing_ok=True)
 
 
 def in_words(result: Mapping[str, Any]) -> str:
@@ -119,16 +137,29 @@ def in_words(result: Mapping[str, Any]) -> str:
     people = '; '.join(told[:4]) + (f' and {len(told) - 4} more' if len(told) > 4 else '')
     where = f'{people}, ' if result['region'] == 'faces' and len(told) > 1 else ''
     region = 'faces' if result['region'] == 'faces' else 'whole frame; faces are not cropped'
-    return f'{whole}, {where}{len(result["windows"])} windows over {result["duration"]:.1f} s, {region}'
+    count = len(result['windows'])
+    windows = f'{count} window{"s" if count > 1 else ""}'
+    return f'{whole}, {where}{windows} over {result["duration"]:.1f} s, {region}'
 
 
 def _is_done(
-    stem: Path, source: Source, inferencer: DFERInferencer, settings: Settings, smoothing: float | None
+    stem: Path,
+    source: Source,
+    inferencer: DFERInferencer,
+    settings: Settings,
+    smoothing: float | None,
+    what: Sequence[str],
+    fps: float,
 ) -> bool:
-    """Whether a whole result of the same file, model and settings is there."""
+    """Whether all files of a whole result of the same source, model and settings are there, and younger than it."""
+    files = [stem.with_name(f'{stem.name}.{kind}') for kind in dict.fromkeys(('json', *what))]
     try:
-        found = read_json(stem.with_name(f'{stem.name}.json'))
-    except (FileNotFoundError, ValueError):
+        found = read_json(files[0])
+        if os.stat(source.path).st_mtime > min(os.stat(file).st_mtime for file in files):
+            return False
+    except (OSError, ValueError):
+        return False
+    if source.kind == 'frames' and abs(found.get('fps', 0) - fps) > 1e-3:
         return False
     same = dict(
         video=str(source.path),
@@ -172,45 +203,3 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         if self.shown:
             print('\r' + ' ' * 100 + '\r', end='', file=sys.stderr, flush=True)
-
-
-def infer_list(
-    inferencer: DFERInferencer, file: str, out: str, root: str = '', region: str = 'frame', fps: float = 25.0
-) -> int:
-    """Recognise an unlabelled list of clips as wholes; a CSV with a row a clip.
-
-    Args:
-        file: a path a line, of a video or folder of frames.
-        out: the CSV: clip, label, a column a class.
-        root: folder that the paths lie below.
-        region: as in the inferencer's call; sets' clips are face crops, ``'frame'``.
-        fps: of folders of frames.
-
-    Returns:
-        Number of clips.
-
-    Raises:
-        DatasetError: for a file that is missing or no text.
-        ValueError: for an empty list.
-        BadClipError: for a clip that cannot be read; it names the line.
-    """
-    lines = re.split('\r\n|\n|\r', read_text(file)[0])
-    listed = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
-    if not listed:
-        raise ValueError(f'{file}: lists no clip; expected a path a line')
-    rows = []
-    for number, line in listed:
-        try:
-            result = inferencer(str(Path(root) / line), window=1e6, stride=1e6, region=region, fps=fps)
-        except BadClipError as error:
-            raise BadClipError(f'{file}:{number}: {error}') from None
-        clip = result['clip'] or dict(label='', probabilities=[''] * len(inferencer.classes))
-        rows.append([line, clip['label'], *clip['probabilities']])
-    write_text(_csv([['clip', 'label', *inferencer.classes], *rows]), out)
-    return len(rows)
-
-
-def _csv(rows: Sequence[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator='\n').writerows(rows)
-    return text.getvalue()

@@ -66,7 +66,7 @@ def opened_video(path: str) -> Iterator[tuple[Any, Any]]:
     """
     library = av()
     try:
-        container = library.open(path, metadata_errors='replace', options=dict(protocol_whitelist='file'))
+        container = open_file(path)
     except (library.FFmpegError, OSError, ValueError) as error:
         raise BadClipError(
             f'{path}: the video does not decode ({told(error)}); encode it again, or leave it out by --skip-bad-clips'
@@ -75,10 +75,16 @@ def opened_video(path: str) -> Iterator[tuple[Any, Any]]:
         streams = list(container.streams.video)
         streams = [stream for stream in streams if not _is_cover(stream)] or streams
         if not streams or streams[0].codec_context is None:
-            raise BadClipError(f'{path}: holds no video (sound only, or a codec that is not known here)')
+            raise BadClipError(f'{path}: holds no video (sound only, or a codec that is not known here); give a file '
+                               'with pictures, or leave it out by --skip-bad-clips')
         streams[0].thread_type = 'SLICE'
         streams[0].codec_context.thread_count = 1
         yield container, streams[0]
+
+
+def open_file(path: str) -> Any:
+    """The container of a file, and of nothing else: a relative ``take:1.mp4`` would be taken for a protocol."""
+    return av().open(os.path.abspath(path), metadata_errors='replace', options=dict(protocol_whitelist='file'))
 
 
 def av() -> Any:
@@ -107,7 +113,8 @@ def refuse_what_is_no_video(path: str) -> None:
     with open(path, 'rb') as file:
         head = file.read(16)
     if not head:
-        raise BadClipError(f'{path}: the video does not decode (the file is empty)')
+        raise BadClipError(f'{path}: the video does not decode (the file is empty); copy it again, or leave it out by '
+                           '--skip-bad-clips')
     if head.lstrip(b'\xef\xbb\xbf \r\n\t').startswith(PLAYLISTS):
         raise BadClipError(f'{path}: is a list of other files and no video; give the files themselves')
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..datasets.video_index import av
+from ..datasets.video_index import av, open_file
 from ..files import whole_file
 from ..labels import class_colours
 
@@ -173,7 +173,7 @@ class Sound:
 
     def __init__(self, path: str, out: Any) -> None:
         self.library, self.out = av(), out
-        self.container = self.library.open(path, metadata_errors='replace', options=dict(protocol_whitelist='file'))
+        self.container = open_file(path)
         streams = self.container.streams.audio
         self.stream = streams[0] if streams and streams[0].codec_context is not None else None
         self.copied = self.stream is not None and self.stream.codec_context.name in COPIED_SOUND

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -16,20 +17,23 @@ def record(number: int, seconds: float, folder: str) -> Path:
     Args:
         number: of the camera, from 0.
         seconds: longest.
-        folder: where ``camera_<number>.mp4`` goes.
+        folder: where ``camera_<number>.mp4`` goes, or ``camera_<number>_2.mp4`` where that is there already, and so on.
 
     Raises:
         ValueError: for a camera that is not there or gives no picture.
     """
     import cv2
 
+    cv2.setLogLevel(0)  # one line of our own is enough
     camera = cv2.VideoCapture(number)
     if not camera.isOpened():
         camera.release()
         raise ValueError(
             f'--camera {number}: no such camera; see which there are (/dev/video* on Linux), or give a video'
         )
-    path, library, count = Path(folder) / f'camera_{number}.mp4', av(), 0
+    names = (f'camera_{number}{"" if take == 1 else f"_{take}"}.mp4' for take in itertools.count(1))
+    path = next(path for path in (Path(folder) / name for name in names) if not path.exists())
+    library, count = av(), 0
     clock = Fraction(1, 90000)
     print(f'recording camera {number} for {seconds:.0f} s, Ctrl-C ends it', flush=True)
     try:

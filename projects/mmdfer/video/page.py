@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader
@@ -34,8 +36,9 @@ def write_page(
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     # "</" would end the script that holds the data.
     data = json.dumps(_data(result)).replace('</', '<\\/')
+    source = None if video is None else quote(os.fsencode(video))
     strip = [(round(time, 2), _uri(image)) for time, image in thumbnails]
-    write_text(environment.get_template('video.html').render(result=result, data=data, strip=strip, video=video), path)
+    write_text(environment.get_template('video.html').render(result=result, data=data, strip=strip, video=source), path)
 
 
 def _data(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +81,8 @@ def _spans(track: Mapping[str, Any], gap: float = 0.5) -> list[list[float]]:
 
 def _uri(image: np.ndarray) -> str:
     picture = Image.fromarray(np.ascontiguousarray(image))
-    picture = picture.resize((max(round(picture.width * THUMBNAIL_HEIGHT / picture.height), 1), THUMBNAIL_HEIGHT))
+    width = round(picture.width * THUMBNAIL_HEIGHT / picture.height)
+    picture = picture.resize((min(max(width, 1), 8 * THUMBNAIL_HEIGHT), THUMBNAIL_HEIGHT))
     data = io.BytesIO()
     picture.save(data, format='JPEG', quality=80)
     return f'data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}'

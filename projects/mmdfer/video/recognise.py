@@ -15,10 +15,11 @@ from ..datasets.video_reader import VideoReader
 from ..face.geometry import NAMES as GEOMETRY
 from .models import WindowModel
 from .results import SCHEMA, Result, judged, smooth, track_entry
-from .sources import Source
+from .sources import Source, printable
 from .stream import Settings, Track, VideoStream, spans_without
 
 KEPT_BYTES = 256 * 2**20  # of frames of one window that are read at once
+ONE_PICTURE = 'One picture: no course over time.'
 PICTURE_SECONDS = 1.0  # a picture is a video of one frame, shown so long
 
 
@@ -42,7 +43,7 @@ class Opened:
         return float(self.ends[-1])
 
     def frames(self) -> Iterator[np.ndarray]:
-        """RGB frames (H, W, 3), one in memory at a time; those of other sizes are refused.
+        """RGB frames (H, W, 3), one in memory at a time.
 
         Raises:
             BadClipError: for a frame that does not decode.
@@ -110,28 +111,39 @@ def open_source(source: Source, fps: float = 25.0) -> Opened:
 
 def _open(source: Source, fps: float) -> Opened:
     if source.kind == 'video':
-        reader = VideoReader(source.path, strict=False)
-        times = reader.times()
-        ends = np.append(times[1:], max(reader.duration, times[-1] + 1e-3))
-        first = reader.frame(0)
-        notes = [f'The file is damaged: {"; ".join(reader.damage)}.'] if reader.damage else []
-        return Opened(source, times, ends, reader.fps, first.shape[1::-1], notes, reader)
+        return _open_video(source)
     if source.kind == 'picture':
-        picture = read_frame(source.path)
-        return Opened(
-            source,
-            np.zeros(1),
-            np.full(1, PICTURE_SECONDS),
-            1 / PICTURE_SECONDS,
-            picture.shape[1::-1],
-            ['One picture: no course over time.'],
-            lambda index: picture,
-        )
+        return _open_picture(source)
     clip = Clip(source.path)
     times = clip.times(fps)
     return Opened(
         source, times, np.append(times[1:], times[-1] + 1 / fps), fps, clip.frame(0).shape[1::-1], [], clip.frame
     )
+
+
+def _open_video(source: Source) -> Opened:
+    reader = VideoReader(source.path, strict=False)
+    times = reader.times()
+    ends = np.append(times[1:], max(reader.duration, times[-1] + 1e-3))
+    first = reader.frame(0)
+    notes = [f'The file is damaged: {"; ".join(reader.damage)}.'] if reader.damage else []
+    if len(times) == 1:
+        notes.append(ONE_PICTURE)
+    return Opened(source, times, ends, reader.fps, first.shape[1::-1], notes, reader)
+
+
+def _open_picture(source: Source) -> Opened:
+    """A picture, shown for a while; a video that is called like one is opened as what it is."""
+    try:
+        picture = read_frame(source.path)
+    except BadClipError as error:
+        try:
+            return _open_video(Source(source.path, 'video', source.name))
+        except BadClipError:
+            reason = str(error).partition('; ')[0]
+            raise BadClipError(f'{reason}, nor as a video; save it again, or leave it out') from None
+    end, size = np.full(1, PICTURE_SECONDS), picture.shape[1::-1]
+    return Opened(source, np.zeros(1), end, 1 / PICTURE_SECONDS, size, [ONE_PICTURE], lambda index: picture)
 
 
 def recognise(
@@ -212,7 +224,7 @@ def told(
     result = Result(
         schema=SCHEMA,
         video=str(opened.source.path),
-        name=opened.source.name,
+        name=printable(opened.source.name),
         duration=round(opened.duration, 3),
         fps=round(opened.fps, 3),
         frames=len(opened),

@@ -34,12 +34,12 @@ import numpy as np
 
 from ..face.geometry import NAMES as GEOMETRY
 from ..files import write_json, write_text
+from .sources import SCHEMA as SCHEMA
 from .stream import Track
 
 if TYPE_CHECKING:
     import pandas
 
-SCHEMA = 'mmdfer-video-1'
 COLUMNS = ('track', 'start', 'end', 'seen', 'label')
 PERSON, FRAME_LABEL = 'person', 'frame'
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 from ..clip_names import FRAME_SUFFIXES, VIDEO_SUFFIXES, entries_of, is_folder
 from ..datasets import BadClipError
 
-CAMERA = 'camera:'
+LONGEST_NAME = 200  # bytes; file systems take 255, and results add an ending of their own
+SCHEMA = 'mmdfer-video-1'  # by which results name their form
+RESULTS = ('.png', '.mp4')  # endings of results that could be taken for something to look at
 
 
 @dataclass(frozen=True)
@@ -49,16 +54,16 @@ def _of(given: str) -> Iterator[Source]:
     if os.path.isdir(given):
         yield from _below(given)
     elif os.path.isfile(given):
-        yield _file(given, asked=True)
+        yield _file(given)
     elif glob.has_magic(given):
         for path in sorted(glob.glob(given, recursive=True)):
-            yield from _below(path) if os.path.isdir(path) else ([_file(path, asked=True)] if _is_media(path) else ())
+            yield from _below(path) if os.path.isdir(path) else ([_file(path)] if _is_media(path) else ())
     else:
         raise BadClipError(f'{given}: no such video, picture or folder')
 
 
-def _file(path: str, asked: bool = False) -> Source:
-    """A file that was asked for by name may have any suffix: its content decides."""
+def _file(path: str) -> Source:
+    """A file that was asked for by name may have any suffix; what is not called like a picture is a video."""
     return Source(path, 'picture' if path.lower().endswith(FRAME_SUFFIXES) else 'video')
 
 
@@ -67,6 +72,7 @@ def _below(folder: str, above: tuple[str, ...] = ()) -> Iterator[Source]:
     above = (*above, os.path.realpath(folder))
     listed = sorted(entries_of(folder), key=lambda entry: entry.name)
     files = [entry.path for entry in listed if not is_folder(entry)]
+    files = [path for path in files if not is_result(path)]
     if any(path.lower().endswith(FRAME_SUFFIXES) for path in files):
         yield Source(os.path.normpath(folder), 'frames')
     yield from (Source(path, 'video') for path in files if path.lower().endswith(VIDEO_SUFFIXES))
@@ -76,7 +82,47 @@ def _below(folder: str, above: tuple[str, ...] = ()) -> Iterator[Source]:
 
 
 def _is_media(path: str) -> bool:
-    return path.lower().endswith((*VIDEO_SUFFIXES, *FRAME_SUFFIXES)) and not os.path.basename(path).startswith('.')
+    return (
+        path.lower().endswith((*VIDEO_SUFFIXES, *FRAME_SUFFIXES))
+        and not os.path.basename(path).startswith('.')
+        and not is_result(path)
+    )
+
+
+def is_result(path: str) -> bool:
+    """Whether a file is a picture or video that recognition left: ``<name>.json`` beside it says so."""
+    stem, ending = os.path.splitext(path)
+    if ending not in RESULTS or not os.path.isfile(f'{stem}.json'):
+        return False
+    with suppress(OSError, ValueError, AttributeError), open(f'{stem}.json', encoding='utf-8') as file:
+        told = json.load(file)
+        return told.get('schema') == SCHEMA and os.path.abspath(str(told.get('video'))) != os.path.abspath(path)
+    return False
+
+
+def beside(folder: str | os.PathLike, source: Source) -> Path:
+    """Path of a source's results in a folder, without their endings.
+
+    Beside the source itself they keep its suffix (``face.png.json``), so that none is written over it.
+    """
+    stem = Path(folder) / source.name
+    given = Path(source.path)
+    if source.kind == 'frames' or os.path.realpath(stem.parent) != os.path.realpath(given.parent):
+        return stem
+    return stem.with_name(short(given.name))
+
+
+def short(name: str) -> str:
+    """A file's name that leaves room for an ending: a long one is cut, and told apart by a digest of all of it."""
+    data = os.fsencode(name)
+    if len(data) <= LONGEST_NAME:
+        return name
+    return f'{data[: LONGEST_NAME - 9].decode("utf-8", "ignore")}~{blake2b(data, digest_size=4).hexdigest()}'
+
+
+def printable(text: str) -> str:
+    """A path or name as text that can be shown: bytes that are no Unicode become question marks in a lozenge."""
+    return os.fsencode(text).decode('utf-8', 'replace')
 
 
 def named(sources: Iterable[Source]) -> list[Source]:
@@ -89,9 +135,9 @@ def named(sources: Iterable[Source]) -> list[Source]:
     shared = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ''
     names = ['' for _ in sources]
     forms = (
-        lambda path, kind: Path(path).stem if kind != 'frames' else Path(path).name,
-        lambda path, kind: Path(path).name,
-        lambda path, kind: os.path.relpath(path, shared),
+        lambda path, kind: short(Path(path).stem if kind != 'frames' else Path(path).name),
+        lambda path, kind: short(Path(path).name),
+        lambda path, kind: _below_shared(path, shared),
     )
     open_places = list(range(len(sources)))
     for form in forms:
@@ -104,5 +150,10 @@ def named(sources: Iterable[Source]) -> list[Source]:
                 names[place] = name
         open_places = [place for place in open_places if not names[place]]
     for number, place in enumerate(open_places, 1):  # names that differ by their case alone
-        names[place] = f'{os.path.relpath(paths[place], shared)}.{number}'
+        names[place] = f'{_below_shared(paths[place], shared)}.{number}'
     return [Source(source.path, source.kind, name) for source, name in zip(sources, names, strict=True)]
+
+
+def _below_shared(path: str, shared: str) -> str:
+    relative = Path(os.path.relpath(path, shared))
+    return str(relative.with_name(short(relative.name)))

@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,9 +45,25 @@ def save(figure: Figure, path: str | os.PathLike | None, dpi: int = 150) -> Figu
             text.set_fontfamily(['sans-serif', *other_fonts()])
     if path is None:
         return figure
-    with whole_file(path) as partial:
+    with whole_file(path) as partial, _missing_letters_told_once():
         figure.savefig(partial, dpi=dpi, format=Path(path).suffix[1:] or 'png')
     return figure
+
+
+@contextmanager
+def _missing_letters_told_once() -> Iterator[None]:
+    """One warning that says what to do, in place of matplotlib's for each letter."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter('always')
+        yield
+    missing = [one for one in told if 'missing from' in str(one.message)]
+    for one in told:
+        if one not in missing:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    if missing:
+        letter = str(missing[0].message).partition(' missing')[0]
+        warnings.warn(f'no font of this machine has all letters of a picture ({letter}); they are drawn as boxes: '
+                      'install one that has, such as Noto Sans CJK', stacklevel=4)
 
 
 @lru_cache

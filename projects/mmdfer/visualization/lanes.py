@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .figure import distinct_colours, new_figure, save
+from .figure import distinct_colours, legend_text, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,18 +35,19 @@ def plot_lanes(
     if not tracks:
         figure = new_figure(8, 1.6)
         figure.text(0.5, 0.5, 'nobody is seen long enough to be judged', ha='center', va='center')
-        figure.suptitle(_plain(result['name']), fontsize=12, parse_math=False)
+        figure.suptitle(result['name'], fontsize=12)
         return save(figure, path)
-    alone = len(tracks) == 1 and len(tracks[0]['windows']) == 1
+    alone = all(len(track['windows']) == 1 for track in tracks)
     strip = bool(thumbnails) and not alone
-    figure = new_figure(8 if alone else 12, 2.6 if alone else 1.1 + 1.1 * strip + 1.35 * len(tracks))
+    height = 0.5 + (0.5 + 0.23 * len(classes)) * len(tracks) if alone else 1.1 + 1.1 * strip + 1.35 * len(tracks)
+    figure = new_figure(8 if alone else 12, height)
     grid = figure.add_gridspec(len(tracks) + strip, 1, height_ratios=[0.9] * strip + [1.0] * len(tracks))
     lanes = []
     for row, track in enumerate(tracks):
         axes = figure.add_subplot(grid[row + strip], sharex=lanes[0] if lanes and not alone else None)
         lanes.append(axes)
         if alone:
-            _bars(axes, track, classes, colours)
+            _bars(axes, track, classes, colours, named=len(tracks) > 1)
         else:
             _lane(axes, track, colours, float(result['duration']), last=row == len(tracks) - 1)
     if strip:
@@ -55,20 +56,15 @@ def plot_lanes(
         handles = [lanes[0].plot([], [], 's', color=colour)[0] for colour in colours]
         figure.legend(
             handles,
-            [_plain(name) for name in classes],
+            [legend_text(name) for name in classes],
             loc='outside lower center',
             ncols=min(len(classes), 8),
             frameon=False,
             fontsize=9,
         )
     notice = ' (frame-wise baseline)' if result['model']['notice'] else ''
-    figure.suptitle(_plain(f'{result["name"]}: {result["model"]["name"]}{notice}'), fontsize=12, parse_math=False)
+    figure.suptitle(f'{result["name"]}: {result["model"]["name"]}{notice}', fontsize=12)
     return save(figure, path)
-
-
-def _plain(text: str) -> str:
-    """Text in which a dollar sign is a dollar sign."""
-    return text.replace('$', r'\$')
 
 
 def _lane(axes: Axes, track: Mapping[str, Any], colours: Sequence, duration: float, last: bool) -> None:
@@ -100,17 +96,18 @@ def _lane(axes: Axes, track: Mapping[str, Any], colours: Sequence, duration: flo
         axes.set_xlabel('time, s')
 
 
-def _bars(axes: Axes, track: Mapping[str, Any], classes: Sequence[str], colours: Sequence) -> None:
+def _bars(axes: Axes, track: Mapping[str, Any], classes: Sequence[str], colours: Sequence, named: bool) -> None:
     """One window: its probabilities, and nothing that looks like a course over time."""
     window = track['windows'][0]
     values = window['probabilities']
     axes.barh(range(len(classes)), values, color=colours, height=0.7)
     for row, value in enumerate(values):
         axes.text(value + 0.01, row, f'{100 * value:.0f}%', va='center', fontsize=9)
-    axes.set_yticks(range(len(classes)), [_plain(name) for name in classes], fontsize=9)
+    axes.set_yticks(range(len(classes)), classes, fontsize=9)
     axes.invert_yaxis()
     axes.set(xlim=(0, 1.12), xticks=[])
-    axes.set_xlabel(f'one window, {window["start"]:.1f} to {window["end"]:.1f} s', loc='left')
+    whose = f'{track["label"]}: ' if named else ''
+    axes.set_xlabel(f'{whose}one window, {window["start"]:.1f} to {window["end"]:.1f} s', loc='left')
     axes.spines[['top', 'right', 'bottom']].set_visible(False)
 
 

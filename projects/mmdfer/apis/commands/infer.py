@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import TYPE_CHECKING
 
 from .. import options
+
+if TYPE_CHECKING:
+    from ..inference import DFERInferencer
 
 HELP = 'recognise expressions in videos'
 WEIGHTS = ('.pth', '.pt', '.safetensors', '.ckpt', '.bin', '.tar')
@@ -32,8 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--region',
         choices=('faces', 'frame'),
-        default='faces',
-        help='faces: every person; frame: the centre square, for videos that are face crops [faces]',
+        help='faces: every person; frame: the centre square, for videos that are face crops [faces; of a list, frame]',
     )
     parser.add_argument(
         '--smooth', type=float, metavar='SECONDS', help='average windows over so long; told in the results'
@@ -46,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--video', action='store_true', help='write the annotated video too')
     parser.add_argument(
+        '--pictures', nargs='*', choices=('png', 'pdf', 'svg'), default=['png'], help='kinds of the picture [png]'
+    )
+    parser.add_argument(
         '--more-checkpoints',
         nargs='+',
         default=[],
@@ -53,7 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='of other folds or seeds; their scores are averaged',
     )
     parser.add_argument('--weights', help='file of the ready baseline, instead of the fetched one')
-    parser.add_argument('--list', metavar='FILE', help='a path a line: one CSV with a row a clip, --out its name')
+    parser.add_argument(
+        '--list', metavar='FILE', help='a path a line: one CSV with a row a clip; --out is its name, or a folder for it'
+    )
     parser.add_argument(
         '--camera', type=int, metavar='NUMBER', help='record from a camera first, until Ctrl-C or --seconds'
     )
@@ -82,11 +90,34 @@ def split_inputs(given: list[str]) -> tuple[str | None, str | None, list[str]]:
     return None, None, given
 
 
+def check_options(args: argparse.Namespace, checkpoint: str | None, inputs: list[str]) -> None:
+    """Refuse options that would have no effect.
+
+    Raises:
+        ValueError: naming one.
+    """
+    if checkpoint is None:
+        given = [name for name in ('more_checkpoints', 'image_checkpoint', 'long_clip_checkpoint', 'cfg_options', 'amp')
+                 if getattr(args, name)]
+        why = 'is for a trained model, and no checkpoint is given, so that the ready baseline would be run'
+    else:
+        given, why = ['weights'] if args.weights else [], 'is the file of the ready baseline; a checkpoint is given'
+    if not given and args.list:
+        given = [name for name in ('video', 'geometry') if getattr(args, name)]
+        given += [name for name in ('smooth', 'camera') if getattr(args, name) is not None]
+        why = 'is not for lists, of which one table is made'
+        if inputs:
+            raise ValueError(f'{inputs[0]}: --list is given too; recognise one after the other')
+    if given:
+        raise ValueError(f'--{given[0].replace("_", "-")} {why}')
+
+
 def run(args: argparse.Namespace) -> int | None:
-    from ..infer_files import WHAT, infer_all, infer_list
+    from ..infer_files import PICTURES, WHAT, infer_all
     from ..inference import DFERInferencer
 
     config, checkpoint, inputs = split_inputs(args.inputs)
+    check_options(args, checkpoint, inputs)
     if args.camera is not None:
         from ...video.camera import record
 
@@ -110,11 +141,11 @@ def run(args: argparse.Namespace) -> int | None:
             long_clip_checkpoint=None if config is not None else args.long_clip_checkpoint,
             amp=args.amp,
         )
-    if args.list:
-        print(f'{infer_list(inferencer, args.list, args.out, fps=args.fps)} clips -> {args.out}')
-        return None
-    what = [one for one in WHAT if one != 'mp4' or args.video]
     try:
+        if args.list:
+            return _run_list(args, inferencer)
+        leave = {*PICTURES} - {*args.pictures} | (set() if args.video else {'mp4'})
+        what = [one for one in WHAT if one not in leave]
         infer_all(
             inferencer,
             inputs,
@@ -126,10 +157,21 @@ def run(args: argparse.Namespace) -> int | None:
             smoothing=args.smooth,
             window=args.window,
             stride=args.stride,
-            region=args.region,
+            region=args.region or 'faces',
             geometry=args.geometry,
         )
     except KeyboardInterrupt:
         print(f'interrupted: what was read is in {args.out}; --skip-done goes on with the rest')
         return 130
     return None
+
+
+def _run_list(args: argparse.Namespace, inferencer: DFERInferencer) -> None:
+    from ..infer_lists import infer_list
+
+    stem = os.path.splitext(os.path.basename(args.list))[0]
+    out = args.out if args.out.lower().endswith('.csv') else os.path.join(args.out, f'{stem}.csv')
+    count = infer_list(
+        inferencer, args.list, out, region=args.region or 'frame', fps=args.fps, overwrite=not args.skip_done
+    )
+    print(f'{count} clips -> {out}')

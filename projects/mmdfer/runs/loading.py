@@ -56,7 +56,12 @@ def load_into(model: nn.Module, checkpoint: str, classes: Sequence[str] | None =
     if is_tunable_file(checkpoint):
         for module in model.modules():
             if isinstance(getattr(module, 'init_cfg', None), dict) and module.init_cfg.get('type') == 'Pretrained':
-                module.init_weights()
+                try:
+                    module.init_weights()
+                except CheckpointError as error:
+                    error.add_note(f'it is to hold the frozen weights that {checkpoint} stands on: give their file by '
+                                   '--image-checkpoint, for a text tower of long texts by --long-clip-checkpoint')
+                    raise
     meta = load_weights(model, checkpoint, classes)
     check_normalisation(model, meta, checkpoint)
     return meta

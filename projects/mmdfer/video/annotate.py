@@ -21,6 +21,7 @@ CLOCK = Fraction(1, 90000)
 COPIED_SOUND = ('aac', 'mp3', 'ac3', 'eac3', 'alac', 'opus')
 FEW = 2  # people at a time who have bars of their own; more have a stripe under their box
 BARS = 5  # classes whose bars are shown, the most probable first
+Rectangle = tuple[float, ...]  # x1, y1, x2, y2
 
 
 def write_annotated(
@@ -103,8 +104,10 @@ def drawn(frame: np.ndarray, time: float, lanes: Sequence[Lane], scale: float, n
     here = [(lane, *seen) for lane in lanes if (seen := lane.at(time)) is not None]
     if len(here) > FEW:
         unit = max(2 * unit // 3, 9)
+    taken: list[Rectangle] = [(0, size[1] - 1.5 * unit, 12 * unit, size[1])] if notice else []  # then by bars
     for lane, box, window in here:
-        _draw_lane(draw, size, unit, lane, box, window, scale, bars=len(here) <= FEW)
+        others = [tuple(edge * scale for edge in other) for _, other, _ in here if other is not None and other != box]
+        _draw_lane(draw, size, unit, lane, box, window, scale, taken if len(here) <= FEW else None, others)
     if notice:
         draw.text(
             (unit // 2, size[1] - 1.4 * unit),
@@ -123,8 +126,10 @@ def _draw_lane(
     box: list[float] | None,
     window: Mapping[str, Any] | None,
     scale: float,
-    bars: bool,
+    taken: list[Rectangle] | None,
+    others: Sequence[Rectangle],
 ) -> None:
+    """A person's box, name and bars; of bars that would lie over others', or where ``taken`` is ``None``, a stripe."""
     colours = dict(zip(lane.classes, class_colours(tuple(lane.classes)), strict=True))
     colour = colours[window['label']] if window is not None else '#dddddd'
     x1, y1, x2, y2 = (edge * scale for edge in box) if box is not None else (unit, 2 * unit, unit, unit)
@@ -139,18 +144,21 @@ def _draw_lane(
     draw.text((x + unit // 4 - left, y + 0.1 * unit), text, font=font, fill='white')
     if window is None:
         return
-    if not bars and box is not None:
-        left_of = x1
+    ranked = sorted(zip(window['probabilities'], lane.classes, strict=True), reverse=True)[:BARS]
+    small = _font(max(int(0.55 * unit), 7))
+    width, height = 4.2 * unit, max(0.62 * unit, 1.15 * small.size)
+    extent = (8.2 * unit, len(ranked) * height + 0.2 * unit)
+    place = None if taken is None else _free_place((x1, y1, x2, y2), extent, size, unit, taken, others)
+    if place is None and box is not None:
+        left_of, low = x1, min(y2 + 2, size[1] - 0.4 * unit)
         for value, name in zip(window['probabilities'], lane.classes, strict=True):
-            draw.rectangle((left_of, y2 + 2, left_of + value * (x2 - x1), y2 + 2 + 0.4 * unit), fill=colours[name])
+            draw.rectangle((left_of, low, left_of + value * (x2 - x1), low + 0.4 * unit), fill=colours[name])
             left_of += value * (x2 - x1)
         return
-    ranked = sorted(zip(window['probabilities'], lane.classes, strict=True), reverse=True)[:BARS]
-    width, height = 4.2 * unit, 0.62 * unit
-    left_of = x2 + 0.3 * unit if x2 + 8.5 * unit < size[0] else max(x1 - 8.5 * unit, 0)
-    y = min(max(y1, 0), max(size[1] - len(ranked) * height - unit, 0))
-    small = _font(max(int(0.55 * unit), 7))
-    draw.rectangle((left_of, y, left_of + 8.2 * unit, y + len(ranked) * height + 0.2 * unit), fill=(0, 0, 0, 120))
+    left_of, y = place or (unit, 2 * unit)
+    if taken is not None:
+        taken.append((left_of, y, left_of + extent[0], y + extent[1]))
+    draw.rectangle((left_of, y, left_of + extent[0], y + extent[1]), fill=(0, 0, 0, 120))
     for row, (value, name) in enumerate(ranked):
         at = y + 0.1 * unit + row * height
         draw.rectangle(
@@ -158,6 +166,37 @@ def _draw_lane(
             fill=colours[name],
         )
         draw.text((left_of + 0.15 * unit, at), name, font=small, fill='white')
+
+
+def _free_place(
+    box: Rectangle,
+    extent: tuple[float, float],
+    size: tuple[int, int],
+    unit: int,
+    taken: Sequence[Rectangle],
+    others: Sequence[Rectangle],
+) -> tuple[float, float] | None:
+    """Where a person's bars hide nobody: beside, below or above their box, or else in its lower part."""
+    (x1, y1, x2, y2), (width, height) = box, extent
+    beside = min(max(y1, 0), max(size[1] - height - 0.4 * unit, 0))
+    along = min(max(x1, 0), max(size[0] - width, 0))
+    places = [
+        (x2 + 0.3 * unit, beside),
+        (x1 - 0.3 * unit - width, beside),
+        (along, y2 + 0.3 * unit),
+        (along, y1 - 1.6 * unit - height),
+        (along, min(y2, size[1]) - height - 0.2 * unit),
+        (min(x2, size[0]) - width, min(y2, size[1]) - height - 0.2 * unit),
+    ]
+    for x, y in places:
+        inside = x >= 0 and y >= 0 and x + width <= size[0] and y + height <= size[1]
+        if inside and not any(_meet((x, y, x + width, y + height), other) for other in (*taken, *others)):
+            return x, y
+    return None
+
+
+def _meet(one: Rectangle, other: Rectangle) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 @cache

@@ -19,7 +19,8 @@ from ..files import write_text
 from ..labels import class_colours
 
 TEMPLATES = Path(__file__).with_name('templates')
-THUMBNAILS, THUMBNAIL_HEIGHT = 14, 72
+THUMBNAIL_HEIGHT = 72
+STRIP_WIDTH, STRIP_HEIGHT = 1000, 64  # pixels of the film strip, about, as the page shows it
 
 
 def write_page(
@@ -37,8 +38,17 @@ def write_page(
     # "</" would end the script that holds the data.
     data = json.dumps(_data(result)).replace('</', '<\\/')
     source = None if video is None else quote(os.fsencode(video))
-    strip = [(round(time, 2), _uri(image)) for time, image in thumbnails]
+    strip = [(round(time, 2), _uri(image)) for time, image in fitting(thumbnails)]
     write_text(environment.get_template('video.html').render(result=result, data=data, strip=strip, video=source), path)
+
+
+def fitting(thumbnails: Sequence[tuple[float, np.ndarray]]) -> list[tuple[float, np.ndarray]]:
+    """As many of the pictures, from first to last, as are seen whole side by side: of wide ones fewer."""
+    if not thumbnails:
+        return []
+    height, width = thumbnails[0][1].shape[:2]
+    count = min(max(int(STRIP_WIDTH / (STRIP_HEIGHT * width / height)), 3), len(thumbnails))
+    return [thumbnails[place] for place in np.linspace(0, len(thumbnails) - 1, count).round().astype(int)]
 
 
 def _data(result: Mapping[str, Any]) -> dict[str, Any]:

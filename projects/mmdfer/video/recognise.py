@@ -78,12 +78,13 @@ class Opened:
     def some(self, count: int) -> list[tuple[float, np.ndarray]]:
         """A few frames spread over the source, as (seconds, (H, W, 3))."""
         places = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int)).tolist()
-        frames = (
-            self.reader.frames(places)
-            if isinstance(self.reader, VideoReader)
-            else [self.reader(place) for place in places]
-        )
-        return [(float(self.times[place]), frame) for place, frame in zip(places, frames, strict=True)]
+        return [(float(self.times[place]), frame) for place, frame in zip(places, self.read(places), strict=True)]
+
+    def read(self, places: Sequence[int]) -> list[np.ndarray]:
+        """RGB frames (H, W, 3) by their place."""
+        if isinstance(self.reader, VideoReader):
+            return self.reader.frames(places)
+        return [self.reader(place) for place in places]
 
     @property
     def sound(self) -> str | None:

@@ -143,7 +143,8 @@ def run(args: argparse.Namespace) -> int | None:
         )
     try:
         if args.list:
-            return _run_list(args, inferencer)
+            _run_list(args, inferencer)
+            return None
         leave = {*PICTURES} - {*args.pictures} | (set() if args.video else {'mp4'})
         what = [one for one in WHAT if one not in leave]
         infer_all(

@@ -73,6 +73,9 @@ def _join(track: dict[str, Any], other: dict[str, Any], classes: list[str]) -> N
     track['joined'] = sorted({*track['joined'], *other['joined'], max(track['start'], other['start'])})
     frames = {frame[0]: frame for frame in (*other['frames'], *track['frames'])}
     track['frames'] = [frames[time] for time in sorted(frames)]
+    if 'geometry' in track or 'geometry' in other:
+        rows = {row[0]: row for row in (*other.get('geometry', ()), *track.get('geometry', ()))}
+        track['geometry'] = [rows[time] for time in sorted(rows)]
     windows = [*track['windows'], *(dict(window, track=track['id']) for window in other['windows'])]
     track['windows'] = sorted(windows, key=lambda window: (window['start'], window['end']))
     track['start'], track['end'] = min(track['start'], other['start']), max(track['end'], other['end'])

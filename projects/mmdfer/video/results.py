@@ -18,6 +18,8 @@ The mapping (:data:`SCHEMA`):
 ``no_face``     [start, end] spans in which nobody is seen
 ``complete``    whether the video was read to its end, and ``read_until`` how far, in seconds
 ``notes``       sentences that a reader must know
+``geometry``    where it was asked for, the names of what was measured (:mod:`mmdfer.face.geometry`); each track then
+                has ``geometry`` too: [time, value, ...] of each of its frames, values ``null`` where no mesh fits
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..face.geometry import NAMES as GEOMETRY
 from ..files import write_json, write_text
 from .stream import Track
 
@@ -97,6 +100,16 @@ def table(result: Mapping[str, Any]) -> str:
     return text.getvalue()
 
 
+def geometry_table(result: Mapping[str, Any]) -> str:
+    """A row a person and frame: track, person, time, and what was measured; empty where no mesh fits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['track', PERSON, 'time', *result['geometry']])
+    for track in result['tracks']:
+        writer.writerows([track['id'], track['label'], *row] for row in track.get('geometry', ()))
+    return text.getvalue()
+
+
 def judged(probabilities: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
     """Probabilities (K,) with the label of the greatest."""
     return dict(
@@ -128,7 +141,7 @@ def track_entry(track: Track, classes: Sequence[str]) -> dict[str, Any]:
         for window, scores in track.windows
     ]
     mean = np.mean([scores for _, scores in track.windows], axis=0) if track.windows else None
-    return dict(
+    entry = dict(
         id=track.number,
         label=default_label(track.number) if person is not None else FRAME_LABEL,
         start=round(track.frames[0][0], 3),
@@ -142,11 +155,21 @@ def track_entry(track: Track, classes: Sequence[str]) -> dict[str, Any]:
         windows=windows,
         clip=None if mean is None else judged(mean, classes),
     )
+    if track.geometry:
+        empty = [None] * len(GEOMETRY)
+        entry['geometry'] = [
+            [round(time, 3), *(empty if values is None else [round(float(value), 4) for value in values])]
+            for time, values in track.geometry
+        ]
+    return entry
 
 
 def write_result(result: Mapping[str, Any], stem: Path) -> list[Path]:
-    """Write ``<stem>.json`` and ``<stem>.csv``, each whole or not at all."""
+    """Write ``<stem>.json`` and ``<stem>.csv``, and ``<stem>.geometry.csv`` where there is any, each whole or not."""
     files = [stem.with_name(f'{stem.name}{suffix}') for suffix in ('.json', '.csv')]
     write_json(dict(result), files[0])
     write_text(table(result), files[1])
+    if result.get('geometry'):
+        files.append(stem.with_name(f'{stem.name}.geometry.csv'))
+        write_text(geometry_table(result), files[2])
     return files

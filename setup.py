@@ -31,6 +31,7 @@ EXTRAS = {
     'captions': ['transformers>=4.49', 'nltk', 'open_clip_torch>=2.24'],
     'text': ['open_clip_torch>=2.24'],
     'fast': ['simplejpeg'],
+    'app': [f'mediapipe==0.10.21; {MEDIAPIPE}', 'h5py', 'werkzeug>=3'],
     'export': ['onnx>=1.17', 'onnxruntime>=1.20'],
     'test': ['pytest', 'pytest-xdist', 'timm', 'ruff', 'mypy'],
 }
@@ -89,7 +90,8 @@ setup(
     package_dir={'': 'projects'},
     packages=find_packages('projects', include=['mmdfer', 'mmdfer.*']),
     package_data={
-        '': ['*.yaml', 'py.typed'], 'mmdfer.visualization.report': ['templates/*'], 'mmdfer.video': ['templates/*']
+        '': ['*.yaml', 'py.typed'], 'mmdfer.visualization.report': ['templates/*'], 'mmdfer.video': ['templates/*'],
+        'mmdfer.apis.local_page': ['templates/*'],
     },
     entry_points={'console_scripts': ['mmdfer = mmdfer.apis.cli:main']},
     install_requires=REQUIRES,

@@ -6,11 +6,13 @@ import io
 import multiprocessing
 import os
 import runpy
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 from unittest import mock
 
 import torch
@@ -42,6 +44,31 @@ def started(name: str, *words: object) -> BaseProcess:
     process = multiprocessing.get_context('fork').Process(target=command, args=(name, *words))
     process.start()
     return process
+
+
+def together(count: int, name: str, *words: object) -> None:
+    """``mmdfer NAME WORDS --launcher pytorch`` in ``count`` processes as ``torchrun`` starts them, to a good end."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    context = multiprocessing.get_context('fork')
+    said: Any = context.SimpleQueue()
+
+    def rank_of(rank: int) -> None:
+        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count), LOCAL_WORLD_SIZE=str(count),
+                          MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+        done = command(name, *words, '--launcher', 'pytorch')
+        said.put(f'process {rank} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-3000:]}')
+        sys.exit(done.returncode)
+
+    processes = [context.Process(target=rank_of, args=(rank, )) for rank in range(count)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(300)
+        process.kill()
+    ends = [process.exitcode for process in processes]
+    assert ends == [0] * count, [ends, *(said.get() for _ in iter(said.empty, True))]
 
 
 def _ended(run: Callable[[], None], argv: list, cwd: Path) -> CompletedProcess:

@@ -79,5 +79,5 @@ def path_parts(path: str) -> list[str]:
 
 
 def clip_path_key(path: str) -> str:
-    """:func:`clip_key` of each part of a clip's path below its set, such as ``Action/Happy/0267``."""
-    return '/'.join(clip_key(part) for part in path.strip('/').split('/'))
+    """:func:`clip_key` of each part of a clip's path below its set, such as ``Action/Happy/0267``, on any system."""
+    return '/'.join(clip_key(part) for part in path.replace('\\', '/').strip('/').split('/'))

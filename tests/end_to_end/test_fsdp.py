@@ -1,8 +1,5 @@
 """Sharded training on two CPU processes: the numbers of DDP, whole checkpoints, exact resuming."""
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -12,6 +9,7 @@ from mmdfer import run_config as config
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import load_weights, read_checkpoint
 
+from ..commands import together
 from ..conftest import ROOT
 
 CONFIG = 'configs/demo/fe_adapter.py'
@@ -21,12 +19,9 @@ OPTIONS = ['model.backbone.init_cfg=None', 'train_cfg.max_epochs=2', 'train_cfg.
            'val_dataloader.persistent_workers=False']
 
 
-def train(dfew, work_dir, *more, port):
-    done = subprocess.run(
-        ['bash', 'tools/dist_train.sh', CONFIG, '2', '--data-root', str(dfew), '--work-dir', str(work_dir),
-         *map(str, more), '--cfg-options', *OPTIONS], cwd=ROOT, capture_output=True, text=True, timeout=300,
-        env=dict(os.environ, PYTHON=sys.executable, OMP_NUM_THREADS='1', PORT=str(port)))
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+def train(dfew, work_dir, *more):
+    together(2, 'train', CONFIG, '--no-report', '--data-root', dfew, '--work-dir', work_dir, *more, '--cfg-options',
+             *OPTIONS)
     return json.loads((work_dir / 'result.json').read_text())
 
 
@@ -43,7 +38,7 @@ def close(ours, theirs):
 
 @pytest.mark.slow
 def test_sharded_training_is_ddps(dfew, tmp_path):
-    plain, sharded = train(dfew, tmp_path / 'ddp', port=29631), train(dfew, tmp_path / 'fsdp', '--fsdp', port=29632)
+    plain, sharded = train(dfew, tmp_path / 'ddp'), train(dfew, tmp_path / 'fsdp', '--fsdp')
     for key in ('tunable', 'total', 'uar', 'war'):
         assert sharded[key] == plain[key], key
     ours, theirs = scalars(tmp_path / 'fsdp'), scalars(tmp_path / 'ddp')
@@ -58,7 +53,7 @@ def test_sharded_training_is_ddps(dfew, tmp_path):
     model = MODELS.build(config.load_config(ROOT / CONFIG, {'model.backbone.init_cfg': None}).model)
     load_weights(model, tmp_path / 'fsdp' / 'best.pth')
 
-    train(dfew, tmp_path / 'resumed', '--fsdp', '--resume', tmp_path / 'fsdp' / 'epoch_1.pth', port=29633)
+    train(dfew, tmp_path / 'resumed', '--fsdp', '--resume', tmp_path / 'fsdp' / 'epoch_1.pth')
     close(read_checkpoint(tmp_path / 'resumed' / 'epoch_2.pth')['state_dict'],
           read_checkpoint(tmp_path / 'fsdp' / 'epoch_2.pth')['state_dict'])
     assert scalars(tmp_path / 'resumed') == {step: values for step, values in scalars(tmp_path / 'fsdp').items()

@@ -138,6 +138,7 @@ def _is_done(
     )
     return (
         all(found.get(key) == value for key, value in same.items())
+        and (not settings.geometry or 'geometry' in found)
         and found.get('model', {}).get('name') == inferencer.model.name
         and found['model'].get('checkpoints') == [str(path) for path in inferencer.checkpoints]
     )

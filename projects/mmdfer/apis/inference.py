@@ -80,6 +80,7 @@ class DFERInferencer:
         region: str = 'faces',
         smoothing: float | None = None,
         progress: Callable[[float], None] | None = None,
+        geometry: bool = False,
     ) -> Result:
         """Recognise one video, picture or folder of frames.
 
@@ -92,6 +93,7 @@ class DFERInferencer:
                 videos that are face crops already.
             smoothing: seconds over which windows' probabilities are averaged; told in the result.
             progress: called with the time reached, in seconds.
+            geometry: measure each person's mesh in each frame, see :mod:`mmdfer.face.geometry`.
 
         Returns:
             The mapping that :mod:`mmdfer.video.results` describes: ``tracks``, and all their ``windows`` flat beside
@@ -103,7 +105,10 @@ class DFERInferencer:
         """
         (source,) = find_sources([path])[:1] if not Path(path).is_dir() else [_folder(path)]
         return self.recognise(
-            open_source(source, fps), Settings(window, stride, region, self.batch_size), smoothing, progress
+            open_source(source, fps),
+            Settings(window, stride, region, self.batch_size, geometry=geometry),
+            smoothing,
+            progress,
         )
 
     def recognise(

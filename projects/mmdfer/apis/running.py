@@ -39,7 +39,7 @@ from ..runs.folder import run_records
 from ..runs.layout import BEST_CHECKPOINT, CHOSEN, CONFUSION, CURVES, TEST, TEST_METRICS, predictions_file
 from ..runs.loading import load_into
 from ..runs.lock import locked
-from ..runs.marks import marked
+from ..runs.marks import marked, picture_title
 from ..runs.metrics import read_evaluations, result_figures, to_evaluation
 from ..runs.recording import MetricsHook, PredictionsHook
 from ..runs.result import forget_outcome, write_result
@@ -147,7 +147,7 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
                   settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
                   seconds=round(time.time() - start, 1), processes=get_world_size(), work_dir=cfg.work_dir,
                   rss_mib=peak_rss(), **seen, **figures)
-    _draw(cfg.work_dir, evaluator, marked(name, seen['seen_clips']))
+    _draw(cfg.work_dir, evaluator, picture_title(marked(name, seen['seen_clips']), result['title']))
     write_result(cfg.work_dir, result)
     print_log(f'curves, confusion matrix and result.json are in {cfg.work_dir}', logger='current')
     return result
@@ -196,10 +196,12 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
     metrics = runner.test()
     if is_main_process():
         seen = seen_clips_of(runner).result(runner, 'test')
-        write_json(dict(metrics, checkpoint=checkpoint and str(checkpoint), fold=current_fold(cfg), **seen,
-                        settings=digest_of(settings_of(cfg))), os.path.join(folder, TEST_METRICS))
-        _draw_confusion(runner.test_evaluator, folder,
-                        marked(Path(checkpoint or cfg.filename or 'untrained').stem, seen['seen_clips']))
+        title = set_title(cfg)
+        write_json(dict(metrics, checkpoint=checkpoint and str(checkpoint), dataset=set_name(cfg), title=title,
+                        fold=current_fold(cfg), **seen, settings=digest_of(settings_of(cfg))),
+                   os.path.join(folder, TEST_METRICS))
+        name = marked(Path(checkpoint or cfg.filename or 'untrained').stem, seen['seen_clips'])
+        _draw_confusion(runner.test_evaluator, folder, picture_title(name, title))
         print_log(f'metrics.json, predictions and confusion.png are in {folder}', logger='current')
     return metrics
 

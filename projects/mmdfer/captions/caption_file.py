@@ -13,6 +13,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..clip_names import clip_path_key
 from ..files import whole_file
@@ -113,8 +114,10 @@ def _lines(path: str | Path) -> Iterator[str]:
 
 def _parse(line: str, place: str, last: bool = False) -> Caption:
     try:
-        entry = json.loads(line)
-    except ValueError:
+        entry = json.loads(line, object_pairs_hook=lambda pairs: _once(pairs, place))
+    except CaptionFileError:
+        raise
+    except (ValueError, RecursionError):
         remedy = ('the file was cut short: start the tool that wrote it again' if last else
                   'expected one {"id": ..., "caption": ...} a line')
         raise CaptionFileError(f'{place}: is no JSON object ({line.strip()[:60]!r}); {remedy}') from None
@@ -129,14 +132,27 @@ def _parse(line: str, place: str, last: bool = False) -> Caption:
     for name in ('id', 'caption'):
         if not isinstance(entry[name], str):
             raise CaptionFileError(f'{place}: {name}={entry[name]!r} is no text')
+    if any('\ud800' <= letter <= '\udfff' for letter in entry['caption']):
+        raise CaptionFileError(f'{place}: the caption of {entry["id"]!a} holds half of a character; write it again')
     if not entry['id'].strip():
         raise CaptionFileError(f"{place}: 'id' is empty; expected a clip's name")
     return Caption(entry.pop('id'), entry.pop('caption'), entry)
 
 
+def _once(pairs: list[tuple[str, Any]], place: str) -> dict:
+    """An object of these entries, none of which is there twice."""
+    entry = dict(pairs)
+    if len(entry) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise CaptionFileError(f'{place}: {twice!r} is there twice in a line; keep one')
+    return entry
+
+
 def write_captions(captions: Iterable[Caption], path: str | Path) -> None:
-    """Write a file of captions whole or not at all."""
-    with whole_file(path) as partial, open(partial, 'w', encoding='utf-8', newline='\n') as file:
+    """Write a file of captions whole or not at all; of a file's name that is no Unicode stand JSON's own escapes."""
+    with whole_file(path) as partial, open(partial, 'w', encoding='utf-8', errors='backslashreplace',
+                                           newline='\n') as file:
         file.writelines(json.dumps(caption.entry(), ensure_ascii=False) + '\n' for caption in captions)
 
 

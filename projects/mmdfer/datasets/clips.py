@@ -234,8 +234,19 @@ def list_frames(folder: str) -> list[str]:
 
 
 def natural_key(name: str) -> list:
-    """Sort key under which ``2.jpg`` comes before ``10.jpg``."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r'(\d+)', name)]
+    """Sort key under which ``2.jpg`` comes before ``10.jpg``; numbers may have any number of digits."""
+    parts = re.split(r'([0-9]+)', name)                                        # texts and numbers take turns
+    return [_number_key(part) if turn % 2 else part for turn, part in enumerate(parts)]
+
+
+def _number_key(digits: str) -> tuple[int, str]:
+    digits = digits.lstrip('0')
+    return len(digits), digits
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """A pipe named like a frame is empty, instead of waited for."""
+    return os.open(path, flags | getattr(os, 'O_NONBLOCK', 0))
 
 
 def read_frame(path: str, min_size: int | None = None) -> np.ndarray:
@@ -245,7 +256,7 @@ def read_frame(path: str, min_size: int | None = None) -> np.ndarray:
         BadClipError: if it is missing, cut short or does not decode.
     """
     try:
-        with open(path, 'rb') as file:
+        with open(path, 'rb', opener=_open_at_once) as file:
             data = file.read()
     except OSError as error:
         raise BadClipError(f'{path}: cannot be read ({error.strerror})') from None

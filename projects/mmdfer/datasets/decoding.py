@@ -12,7 +12,17 @@ import numpy as np
 from mmengine.logging import print_log
 
 from .errors import BadClipError
-from .image_files import HOLE, JPEG, JPEG_END, check_whole, has_hole, jpeg_end, jpeg_size, without_oddities
+from .image_files import (
+    HOLE,
+    JPEG,
+    JPEG_END,
+    check_whole,
+    claims_too_much,
+    has_hole,
+    jpeg_end,
+    jpeg_size,
+    without_oddities,
+)
 
 _REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 _REMEDY = 'extract the clip again, or leave it out by --skip-bad-clips'
@@ -41,7 +51,9 @@ def decode_image(data: bytes, name: str, min_size: int | None = None) -> np.ndar
     Raises:
         BadClipError: if the file is cut short, damaged or does not decode.
     """
-    if data[:2] != JPEG:
+    if claims_too_much(data):
+        fault, image = 'the image is damaged (its header claims more pixels than there are)', None
+    elif data[:2] != JPEG:
         fault = check_whole(data)
         image = None if fault else _decode_by_opencv(data, 1)
     else:

@@ -13,6 +13,7 @@ JPEG, JPEG_END, PNG = b'\xff\xd8', b'\xff\xd9', b'\x89PNG\r\n\x1a\n'
 HOLE = bytes(12)
 _FRAMES = (*range(0xc0, 0xc4), *range(0xc5, 0xc8), *range(0xc9, 0xcc), *range(0xcd, 0xd0))     # starts of its frame
 _BARE = (0x01, *range(0xd0, 0xd9))                              # markers without a length
+MOST_PIXELS = 1 << 28
 _TABLES, _SCAN, _END = 0xc4, 0xda, 0xd9
 # In coded data 0xff is followed by 0, or by the number of a restart; else a marker follows, behind any more of 0xff.
 _MARKER = re.compile(rb'\xff[^\x00\xd0-\xd7\xff]')
@@ -68,6 +69,35 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
         if marker in (_SCAN, _END) or marker == 0xe1 and data[place + 4:place + 8] == b'Exif':
             return None
     return None
+
+
+def claimed_size(data: bytes) -> tuple[int, int] | None:
+    """Height and width that the header of a JPEG or a PNG claims, of any kind of them."""
+    if data[:8] == PNG and len(data) >= 24:
+        width, height = struct.unpack('>II', data[16:24])
+        return height, width
+    if data[:2] == JPEG:
+        for marker, place, _ in _segments(data):
+            if marker in _FRAMES and len(data) >= place + 9:
+                height, width = struct.unpack('>HH', data[place + 5:place + 9])
+                return height, width
+            if marker == _SCAN:
+                break
+    return None
+
+
+def claims_too_much(data: bytes) -> bool:
+    """Whether a JPEG's or a PNG's header claims more pixels than its bytes can hold, or than any frame has.
+
+    A JPEG spends a bit at least on each block of 64 pixels; what PNG packs, an eighth of a byte a pixel at least, is
+    packed to a thousandth at most.
+    """
+    size = claimed_size(data)
+    if size is None:
+        return False
+    pixels = size[0] * size[1]
+    most = 8 * 64 * len(data) if data[:2] == JPEG else 8 * 1032 * len(data)
+    return pixels > min(most, MOST_PIXELS)
 
 
 def without_oddities(data: bytes) -> bytes:

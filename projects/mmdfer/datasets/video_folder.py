@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import logging
 import os
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,15 +29,20 @@ class VideoFolderDataset(DFERDataset):
         kwargs: of :class:`DFERDataset`, such as ``metainfo`` and ``skip_bad_clips``.
 
     Raises:
-        DatasetError: for a split that does not exist, a class folder that is no class, a clip that is there twice, or a
-            split without clips.
+        DatasetError: for a split that does not exist, a class folder that is no class or leads nowhere, two folders of
+            one class, a clip that is there twice, or a split without clips.
     """
     METAINFO = dict(dataset='folder')
 
     def __init__(self, pipeline: Sequence[dict], data_root: str = '', split: str = 'train', **kwargs) -> None:
         self.split = split
         super().__init__('', pipeline, data_root=data_root, data_prefix=dict(clip=split), **kwargs)
-        self._metainfo.setdefault('classes', find_classes(self.data_root))  # not loaded yet with lazy_init
+        self._own_classes()                                                 # not loaded yet with lazy_init
+
+    def _own_classes(self) -> Sequence[str]:
+        if 'classes' not in self._metainfo:
+            self._metainfo['classes'] = find_classes(self.data_root)
+        return self._metainfo['classes']
 
     @staticmethod
     def classes_on_disk(data_root: str) -> tuple[str, ...] | None:
@@ -65,7 +71,7 @@ class VideoFolderDataset(DFERDataset):
         if not folder.is_dir():
             splits = _folders(Path(self.data_root or '.'))
             raise DatasetError(f'{folder}: no such split; data_root has the folders {", ".join(splits) or "(none)"}')
-        classes = self._metainfo.setdefault('classes', find_classes(self.data_root))
+        classes = self._own_classes()
         places = {name.lower(): label for label, name in enumerate(classes)}
         items = []
         for name in _folders(folder):
@@ -98,8 +104,19 @@ def one_clip_twice(items: Sequence[dict]) -> dict[str, list[str]]:
 def find_classes(data_root: str) -> tuple[str, ...]:
     """Names of the class folders of all splits, in alphabetical order."""
     root = Path(data_root or '.')
-    return tuple(sorted({name for split in _folders(root) for name in _folders(root / split)}))
+    names = sorted({name for split in _folders(root) for name in _folders(root / split)})
+    alike: dict[str, str] = {}
+    for name in names:
+        other = alike.setdefault(unicodedata.normalize('NFC', name).strip().casefold(), name)
+        if other != name:
+            raise DatasetError(f'{root}: the class folders {other!r} and {name!r} differ by their case or by spaces '
+                               'alone; give them one name')
+    return tuple(names)
 
 
 def _folders(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in entries_of(folder) if is_folder(entry))
+    entries = list(entries_of(folder))
+    nowhere = sorted(entry.path for entry in entries if entry.is_symlink() and not os.path.exists(entry.path))
+    if nowhere:
+        raise DatasetError(f'{nowhere[0]}: is a link that leads nowhere; mend or remove it')
+    return sorted(entry.name for entry in entries if is_folder(entry))

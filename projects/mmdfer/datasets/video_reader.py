@@ -158,22 +158,36 @@ class VideoReader:
                 except av().FFmpegError:
                     return None
                 for frame in frames:
+                    if frame.is_corrupt:  # and what is predicted from it, up to the next keyframe
+                        return None
                     if frame.pts in places and frame.pts in pending:
                         found[places[frame.pts]] = self._picture(frame)
                         pending.remove(frame.pts)
-                        if frame.is_corrupt:
-                            return None
                 if packet is None or packet.size == 0 and not frames:
                     return found if not pending else None
         return found
 
     def _in_sequence(self, wanted: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-        """Place and picture of the frames wanted, which are sorted, by decoding from the start."""
+        """Place and picture of the frames wanted, which are sorted, by decoding from the start.
+
+        Raises:
+            BadClipError: (``strict``) for a damaged frame, or one that is predicted from such a one.
+        """
         if self._kept is not None:
             yield from ((index, self._picture(self._kept[index])) for index in wanted)
             return
         last, chosen = (wanted[-1] if len(wanted) else -1), set(wanted)
-        for place, frame in enumerate(self._decode_all([])):
+        damage: list[str] = []  # since the last keyframe
+        for place, frame in enumerate(self._decode_all(damage)):
+            if frame.key_frame and not frame.is_corrupt:
+                damage.clear()
+            if place in chosen and damage and self.strict:
+                raise BadClipError(
+                    f'{self.path}: frame {place} does not decode ({damage[0]}); encode the video again, or leave it '
+                    'out by --skip-bad-clips'
+                )
+            if damage:
+                note(self._index.damage, damage[0])
             if place in chosen:
                 yield place, self._picture(frame)
             if place >= last:

@@ -41,10 +41,13 @@ class MediaPipeFaces(FaceFinder):
         faces = self.detector.find_alone(frame)
         return np.stack([face.box for face in faces]) if faces else np.empty((0, 4))
 
-    def mesh(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray | None:
-        """The mesh (478, 3) of the face in a box of :meth:`detect`, in pixels of the frame; ``None`` for no face."""
+    def mesh(self, frame: np.ndarray, box: np.ndarray, turn: int | None = None) -> np.ndarray | None:
+        """The mesh (478, 3) of the face in a box of :meth:`detect`, in pixels of the frame; ``None`` for no face.
+
+        ``turn`` are the quarters by which it stands upright, where they are known.
+        """
         crop, shown = cut(frame, square(box, MESH_MARGIN), MESH_CROP)
-        turn = self._turn_of(frame, box)
+        turn = self._turn_of(frame, box) if turn is None else turn
         found = self._meshes(np.ascontiguousarray(np.rot90(crop, turn)))
         scale = (shown[2:] - shown[:2]) / crop.shape[1::-1]
         best, best_overlap = None, LEAST_OVERLAP

@@ -10,13 +10,16 @@ import json
 import os
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..clip_names import clip_stem, entries_of, is_clip
 from ..files import write_arrays
 
 FORMAT = 'mmdfer-face-maps'
@@ -29,6 +32,8 @@ FOUND, INTERPOLATED, MISSING = range(3)
 STATES = ('found', 'interpolated', 'missing')
 NOTES = dict(several=1, border=2, tiny=4)
 """Bits of a frame's notes: several faces in it, a face that the frame's border cuts, a tiny face."""
+SHAPES: dict[str, tuple[int, ...]] = dict(state=(), notes=(), boxes=(4, ), landmarks=(68, 2), map_boxes=(4, ))
+"""What is kept of each frame, besides its mesh and its label map."""
 
 
 class FaceMapsError(ValueError):
@@ -81,7 +86,26 @@ def maps_path(clip: str | Path, below: str | Path, out: str | Path | None = None
     clip, below = Path(os.path.abspath(clip)), Path(os.path.abspath(below))
     folder = below.with_name(below.name + SUFFIX) if out is None else Path(out)
     inside = clip.relative_to(below)
-    return folder / inside.with_name(f'{inside.name if clip.is_dir() else inside.stem}.npz')
+    whole = clip.is_dir() or _stem(clip.name) in _shared_stems(clip.parent)
+    return folder / inside.with_name(f'{inside.name if whole else inside.stem}.npz')
+
+
+def _stem(name: str) -> str:
+    return clip_stem(name).casefold()
+
+
+def _shared_stems(folder: Path) -> frozenset[str]:
+    """Stems that several clips of a folder have, as ``a.mp4`` and ``a.mov``: their maps go by their whole names."""
+    try:
+        return _stems_of(str(folder), folder.stat().st_mtime_ns)
+    except OSError:                                             # packed clips, whose folder may be gone
+        return frozenset()
+
+
+@lru_cache(maxsize=256)
+def _stems_of(folder: str, _changed: int) -> frozenset[str]:
+    counts = Counter(_stem(entry.name) for entry in entries_of(folder) if is_clip(entry))
+    return frozenset(stem for stem, count in counts.items() if count > 1)
 
 
 def find_maps(clip: str, root: str | None = None) -> Path | None:
@@ -92,9 +116,12 @@ def find_maps(clip: str, root: str | None = None) -> Path | None:
         root: folder of the maps, if it is not beside the clips.
     """
     path = Path(os.path.abspath(clip))
-    names = dict.fromkeys((path.name, path.stem, path.stem.zfill(5)))       # a list of DFEW writes 00001 as 1
+    stem = clip_stem(path.name)
+    alone = _stem(path.name) not in _shared_stems(path.parent)
+    # A list of DFEW writes 00001 as 1.
+    names = dict.fromkeys((path.name, *((stem, stem.zfill(5)) if alone else ())))
     inside = Path()
-    for parent in list(path.parents)[:5]:
+    for parent in [parent for parent in path.parents if parent.name][:5]:
         folder = parent.with_name(parent.name + SUFFIX) if root is None else Path(root)
         for name in names:
             if (folder / inside / f'{name}.npz').is_file():
@@ -151,18 +178,47 @@ def load_faces(path: str | Path, frames: Sequence[int] | None = None, what: Sequ
         if total is not None and total != length:
             raise FaceMapsError(f'{path}: has maps of {length} frames, the clip has {total}; the clip was changed: '
                                 'delete the file and run mmdfer faces again')
+        whole = {name: file[name] for name in (*SHAPES, 'mesh') if name != 'mesh' or name in what}
+        _check_arrays(whole, length, path)
         index = np.arange(length) if frames is None else np.asarray(frames)
-        arrays = {name: file[name][index] for name in ('state', 'notes', 'boxes', 'landmarks', 'map_boxes')}
-        arrays['mesh'] = file['mesh'][index] if 'mesh' in what else None
-        arrays['parsing'] = _decode(file, index) if 'parsing' in what else None
-    return ClipFaces(size=tuple(meta['size']), source=meta['source'], **arrays)
+        if len(index) and not 0 <= index.min() <= index.max() < length:
+            raise FaceMapsError(f'{path}: has maps of {length} frames, frame {index.max()} is wanted; the clip was '
+                                'changed: delete the file and run mmdfer faces again')
+        arrays = {name: array[index] for name, array in whole.items()}
+        arrays['parsing'] = _decode(file, index, length, path) if 'parsing' in what else None
+    return ClipFaces(size=tuple(meta['size']), source=meta['source'], **{'mesh': None, **arrays})
 
 
-def _decode(file: np.lib.npyio.NpzFile, index: np.ndarray) -> np.ndarray:
+def _check_arrays(arrays: dict[str, np.ndarray], length: int, path: str | Path) -> None:
+    """Refuse arrays that are not of the clip's frames, and faces that were found and are nowhere."""
+    for name, array in arrays.items():
+        shape = (length, *dict(SHAPES, mesh=(478, 3))[name])
+        if array.shape != shape or array.dtype.kind not in 'fui':
+            raise _damaged(path, f'{name} is {array.dtype} {array.shape}, expected numbers {shape}')
+    there = arrays['state'] != MISSING
+    if (arrays['state'] > MISSING).any():
+        raise _damaged(path, f'states of frames up to {arrays["state"].max()}')
+    for name in ('boxes', 'landmarks', 'map_boxes'):
+        if not np.isfinite(arrays[name][there]).all():
+            raise _damaged(path, f'{name} of a found face are no numbers')
+
+
+def _decode(file: np.lib.npyio.NpzFile, index: np.ndarray, length: int, path: str | Path) -> np.ndarray:
     data, ends = file['parsing'], file['parsing_ends']
+    if data.dtype != np.uint8 or ends.dtype.kind not in 'ui' or ends.shape != (length, ):
+        raise _damaged(path, f'parsing of {len(ends)} frames, expected {length}')
     starts = ends - np.diff(ends, prepend=0)
-    decoded = {i: cv2.imdecode(data[starts[i]:ends[i]], cv2.IMREAD_UNCHANGED) for i in set(index.tolist())}
+    decoded = {}
+    for i in set(index.tolist()):
+        part = data[starts[i]:ends[i]]
+        decoded[i] = cv2.imdecode(part, cv2.IMREAD_UNCHANGED) if len(part) else None
+        if decoded[i] is None or decoded[i].ndim != 2:
+            raise _damaged(path, f'the parsing of frame {i} does not decode')
     return np.stack([decoded[i] for i in index.tolist()])
+
+
+def _damaged(path: str | Path, what: str) -> FaceMapsError:
+    return FaceMapsError(f'{path}: is damaged ({what}); delete it and run mmdfer faces again')
 
 
 class _open:
@@ -185,19 +241,24 @@ class _open:
 
     def __exit__(self, kind, error, trace) -> None:
         self.file.close()
-        if isinstance(error, (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError)):
-            raise FaceMapsError(f'{self.path}: is damaged ({error}); delete it and run mmdfer faces '
-                                'again') from None
+        kinds = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError)
+        if isinstance(error, kinds) or type(error) is ValueError:
+            raise _damaged(self.path, str(error)) from None
 
 
 def _meta(file: np.lib.npyio.NpzFile, path: str | Path) -> dict:
     try:
         meta = json.loads(file['meta'].tobytes())
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         meta = None
     if not isinstance(meta, dict) or meta.get('format') != FORMAT:
         raise FaceMapsError(f'{path}: is no file of face maps; expected one written by mmdfer faces')
     if meta.get('version') != VERSION:
         raise FaceMapsError(f'{path}: has version {meta.get("version")} of the maps, this mmdfer reads {VERSION}; run '
                             'mmdfer faces with --overwrite')
+    size, counts = meta.get('size'), meta.get('counts')
+    whole = [*(size if isinstance(size, list) else ()), counts.get('frames') if isinstance(counts, dict) else None]
+    if len(whole) != 3 or not all(isinstance(number, int) and number > 0 for number in whole) or not isinstance(
+            meta.get('source'), dict):
+        raise _damaged(path, 'it does not tell its size, its counts and its source')
     return meta

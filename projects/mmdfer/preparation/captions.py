@@ -55,6 +55,7 @@ def _caption_clips(clips: Sequence[SetClip], out: str | Path, model: VideoLlava,
     if overwrite and any(not _is_of(caption, about) for caption in done.values()):
         journal.restart()
         done = {}
+    _check_names(clips)
     _check_done(done, clips, about, out)
     open_clip = Compose([ClipInit(), SampleSegments(NUM_FRAMES, test_mode=True), ClipDecode()])
     todo = [clip for clip in clips if clip_path_key(clip.name) not in done]
@@ -138,6 +139,16 @@ def captions_path(root: str, out: str | None = None) -> Path:
     if out is not None:
         return Path(out)
     return (Path(root) if Path(root).is_dir() else Path(root).parent) / RAW_NAME
+
+
+def _check_names(clips: Sequence[SetClip]) -> None:
+    """Refuse clips that a file of captions cannot tell apart."""
+    found: dict[str, SetClip] = {}
+    for clip in clips:
+        other = found.setdefault(clip_path_key(clip.name), clip)
+        if other is not clip:
+            raise CaptionFileError(f'{other.path} and {clip.path} have one name in a file of captions; rename one of '
+                                   'them')
 
 
 def _check_done(done: dict[str, Caption], clips: Sequence[SetClip], about: dict, out: str | Path) -> None:

@@ -22,7 +22,7 @@ from ..visualization.report.folds import render_folds
 from .folder import RunFolder
 from .groups import check_alike, notes_on
 from .layout import FOLDS, LAST_CHECKPOINT, SETTINGS, fold_folder
-from .marks import marked
+from .marks import marked, picture_title, set_told
 from .result import figures_of, is_finished
 from .settings import differences, read_settings
 
@@ -96,12 +96,15 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
         summary.update(classes=list(classes[finished[0]]))
         summary[kind] = summarize([fold_row(fold, figures_of(run.result, kind)['epoch'], found[fold])
                                    for fold, run in zip(finished, runs)])
+    clips = [row['clips'] for row in summary[select]['folds']]
+    summary['title'] = set_told(runs[0].title, runs[0].dataset, clips)
     summary['notes'] = notes_on(runs, summary[select]['folds'], missing, shared_clips(found))
     write_json(summary, os.path.join(out, FOLDS))
     write_text(render_folds(summary), os.path.join(out, 'folds.md'))
     if not unfinished:
         plot_confusion_matrix(np.array(summary[select]['pooled']['confusion']), summary['classes'],
-                              os.path.join(out, 'folds.png'), title=f'{summary["name"]}, folds pooled')
+                              os.path.join(out, 'folds.png'),
+                              title=f'{picture_title(name, runs[0].title)}, folds pooled')
     return summary
 
 

@@ -1,10 +1,11 @@
 """What must stand wherever a run's figures do."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..trained_on import UNKNOWN
+from .published import comparable, read_papers
 
 
 def marked(name: str, seen: int | None) -> str:
@@ -15,6 +16,31 @@ def marked(name: str, seen: int | None) -> str:
         seen: the number; ``None`` where it is not known.
     """
     return f'{name} ({seen} test clips trained on)' if seen else name
+
+
+def picture_title(name: str, title: str | None) -> str:
+    """What a picture of a run is headed by: its name, and its set where that is a synthetic one.
+
+    Args:
+        name: the run's.
+        title: what reports call its set.
+    """
+    return f'{name}, {title}' if title and 'synthetic' in title else name
+
+
+def set_told(title: str | None, dataset: str | None, clips: Sequence[int | None]) -> str | None:
+    """What tables call a run's set: of a known one with other test clips than the published ones, with their number.
+
+    Args:
+        title: what reports call the set.
+        dataset: its short name.
+        clips: test clips of each fold, ``None`` where they are not known.
+    """
+    known = read_papers()['test_clips'].get(dataset)
+    if not title or known is None or comparable(dataset, clips):
+        return title
+    counts = ' and '.join(str(count) for count in dict.fromkeys(clips) if count not in (None, *known))
+    return f'{title}, {counts} test clips'
 
 
 def note_on_seen(result: Mapping[str, Any], whose: str) -> str:

@@ -14,7 +14,7 @@ from ..visualization.report import draw_pictures, render_html, render_markdown, 
 from .folder import RunFolder
 from .groups import find_runs, summarize_runs, total_cost
 from .layout import LOCK, REPORT
-from .marks import marked
+from .marks import marked, picture_title, set_told
 from .mistakes import clip_strips, confident_mistakes
 from .published import comparable, paper_row, published
 from .samples import class_counts
@@ -52,7 +52,8 @@ def write_report(path: str, out: str | None = None, data_root: str | None = None
     out = out or str(path)
     report = gather(runs, data_root, mistakes)
     strips = _strips(runs, report, data_root)            # may add to what is missing
-    pictures = draw_pictures(report, {_title(run): run.records for run in runs if run.records})
+    named = {picture_title(_title(run), run.title): run.records for run in runs if run.records}
+    pictures = draw_pictures(report, named)
     write_json(report, os.path.join(out, 'report.json'))
     write_text(render_markdown(report), os.path.join(out, 'report.md'))
     write_text(render_html(report, pictures, strips), os.path.join(out, 'report.html'))
@@ -103,6 +104,7 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
     report['cost'] = total_cost(report['runs'])
     report['data'] = _data_summary(runs, data_root, missing)
     clips = test_clips(report)
+    report['title'] = set_told(first.title, first.dataset, clips)
     beside = comparable(first.dataset, clips)
     report['paper'] = paper_row(first.config_name, first.dataset) if beside else None
     report['published'] = published(first.dataset) if beside else []

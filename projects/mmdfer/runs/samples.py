@@ -10,21 +10,37 @@ import numpy as np
 if TYPE_CHECKING:
     from mmengine.config import Config
 
+SYNTHETIC = 'synthetic'
+
 
 def set_name(cfg: Config) -> str | None:
-    """The short name of a config's data set, if its class gives one."""
+    """The short name of a config's data set, if its class gives one; drawn clips read as a real set get another."""
     from ..registry import DATASETS
     from ..run_config import dataset_configs
     named = (getattr(DATASETS.get(dataset.type), 'METAINFO', {}).get('dataset') for dataset in dataset_configs(cfg))
-    return next((name for name in named if name), None)
+    name = next((name for name in named if name), None)
+    return f'{name}-synthetic' if name and _is_disguised(cfg) else name
 
 
 def set_title(cfg: Config) -> str | None:
-    """What reports call a config's data set, if its class says so."""
+    """What reports call a config's data set, if its class says so; drawn clips are called synthetic."""
+    title = _class_title(cfg)
+    return f'{title} ({SYNTHETIC})' if title and _is_disguised(cfg) else title
+
+
+def _class_title(cfg: Config) -> str | None:
     from ..registry import DATASETS
     from ..run_config import dataset_configs
     kinds = (DATASETS.get(dataset.type) for dataset in dataset_configs(cfg))
     return next((kind.title() for kind in kinds if getattr(kind, 'METAINFO', None) and hasattr(kind, 'title')), None)
+
+
+def _is_disguised(cfg: Config) -> bool:
+    """Whether a config reads drawn clips by a class that does not call them so."""
+    from ..datasets.drawn import is_drawn
+    from ..run_config import dataset_configs
+    roots = [dataset.get('data_root') for dataset in dataset_configs(cfg)]
+    return SYNTHETIC not in (_class_title(cfg) or '') and any(is_drawn(root) for root in roots if root)
 
 
 def set_classes(cfg: Config) -> list[str] | None:

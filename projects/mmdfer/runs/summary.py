@@ -9,7 +9,7 @@ from ..visualization.curves import plot_curves
 from ..visualization.report import Table, latex_rows, published_table, render_summary, summary_table, svg_uri
 from .folder import RunFolder
 from .groups import find_runs, summarize_runs, total_cost
-from .marks import marked
+from .marks import marked, picture_title, set_told
 from .published import comparable, paper_row, published
 from .result import read_result
 
@@ -46,7 +46,8 @@ def _row(runs: Sequence[RunFolder]) -> dict:
     clips = [row['clips'] for row in chosen['folds']] if chosen else [None]
     same_set, seen = comparable(first.dataset, clips), sum(run.result.get('seen_clips') or 0 for run in runs)
     return dict(
-        name=marked(first.result['name'], seen), dataset=first.dataset, title=first.title, folds=summary['folds'],
+        name=marked(first.result['name'], seen), dataset=first.dataset,
+        title=set_told(first.title, first.dataset, clips), folds=summary['folds'],
         select=select, seen_clips=seen,
         **{key: chosen and chosen[key]['mean'] for key in ('uar', 'war')},
         **{f'{key}_std': chosen and chosen[key]['std'] for key in ('uar', 'war')},
@@ -98,7 +99,7 @@ def summarize(paths: Sequence[str], out: str | None = None, curves: str | None =
 
 def _names(rows: Sequence[dict]) -> list[str]:
     """A name for each row's first run, told apart by its folder where two rows are called the same."""
-    names = [row['name'] for row in rows]
+    names = [picture_title(row['name'], row['title']) for row in rows]
     return [name if names.count(name) == 1 else f'{name} ({row["work_dirs"][0]})' for name, row in zip(names, rows)]
 
 

@@ -24,6 +24,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..datasets.drawn import FORMAT
 from ..files import remove_partials, whole_folder
 from ..workers import in_processes
 from .action_units import ACTION_UNITS, CLASSES
@@ -31,7 +32,6 @@ from .drawing import draw_clip, draw_sitting
 from .performance import Performance
 from .plan import N_FOLDS, RAFDB_LABEL, Item, Options, fold_lists, plan_clips, plan_static, plan_videos, sittings
 
-FORMAT = 'mmdfer-synthetic-dfer'
 VERSION = 1
 """To be raised with every change that changes the bytes of a set."""
 

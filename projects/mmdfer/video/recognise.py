@@ -12,6 +12,7 @@ import numpy as np
 from ..datasets import BadClipError
 from ..datasets.clips import Clip, read_frame
 from ..datasets.video_reader import VideoReader
+from ..face.geometry import NAMES as GEOMETRY
 from .models import WindowModel
 from .results import SCHEMA, Result, judged, smooth, track_entry
 from .sources import Source
@@ -208,7 +209,7 @@ def told(
     if brief:
         notes.append(f'Seen too little in any window to be judged: {", ".join(brief)}.')
     empty = spans_without(list(tracks), float(opened.times[0]), read_until) if faces else []
-    return Result(
+    result = Result(
         schema=SCHEMA,
         video=str(opened.source.path),
         name=opened.source.name,
@@ -228,3 +229,6 @@ def told(
         read_until=round(read_until, 3),
         notes=notes,
     )
+    if settings.geometry:
+        result['geometry'] = list(GEOMETRY)
+    return result

@@ -18,6 +18,8 @@ The mapping (:data:`SCHEMA`):
 ``no_face``     [start, end] spans in which nobody is seen
 ``complete``    whether the video was read to its end, and ``read_until`` how far, in seconds
 ``notes``       sentences that a reader must know
+``geometry``    where it was asked for, the names of what was measured (:mod:`mmdfer.face.geometry`); each track then
+                has ``geometry`` too: [time, value, ...] of each of its frames, values ``null`` where no mesh fits
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..face.geometry import NAMES as GEOMETRY
 from ..files import write_json, write_text
 from .stream import Track
 
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 'mmdfer-video-1'
 COLUMNS = ('track', 'start', 'end', 'seen', 'label')
+PERSON, FRAME_LABEL = 'person', 'frame'
 
 
 class Result(dict):
@@ -57,13 +61,34 @@ class Result(dict):
 
 
 def header(result: Mapping[str, Any]) -> list[str]:
-    """Columns of the table; a class that is called like another column is marked as a class."""
-    return [*COLUMNS, *(f'class {name}' if name in COLUMNS else name for name in result['classes'])]
+    """Columns of the table; a class that is called like another column is marked as a class.
+
+    Where people were given names, ``person`` tells them behind ``track``.
+    """
+    columns = columns_of(result)
+    return [*columns, *(f'class {name}' if name in columns else name for name in result['classes'])]
+
+
+def columns_of(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns ahead of the classes'."""
+    return (COLUMNS[0], PERSON, *COLUMNS[1:]) if has_names(result) else COLUMNS
+
+
+def has_names(result: Mapping[str, Any]) -> bool:
+    """Whether somebody is called otherwise than they were found."""
+    return any(track['label'] not in (default_label(track['id']), FRAME_LABEL) for track in result['tracks'])
+
+
+def default_label(number: int) -> str:
+    """What a person is called who was given no name."""
+    return f'person {number + 1}'
 
 
 def rows(result: Mapping[str, Any]) -> list[list[Any]]:
     """A row a window, in the order of tracks and times."""
-    return [[*(window[key] for key in COLUMNS), *window['probabilities']] for window in result['windows']]
+    names = {track['id']: track['label'] for track in result['tracks']}
+    told = [dict(window, **{PERSON: names[window['track']]}) for window in result['windows']]
+    return [[*(window[key] for key in columns_of(result)), *window['probabilities']] for window in told]
 
 
 def table(result: Mapping[str, Any]) -> str:
@@ -72,6 +97,16 @@ def table(result: Mapping[str, Any]) -> str:
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(header(result))
     writer.writerows(rows(result))
+    return text.getvalue()
+
+
+def geometry_table(result: Mapping[str, Any]) -> str:
+    """A row a person and frame: track, person, time, and what was measured; empty where no mesh fits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['track', PERSON, 'time', *result['geometry']])
+    for track in result['tracks']:
+        writer.writerows([track['id'], track['label'], *row] for row in track.get('geometry', ()))
     return text.getvalue()
 
 
@@ -106,9 +141,9 @@ def track_entry(track: Track, classes: Sequence[str]) -> dict[str, Any]:
         for window, scores in track.windows
     ]
     mean = np.mean([scores for _, scores in track.windows], axis=0) if track.windows else None
-    return dict(
+    entry = dict(
         id=track.number,
-        label=f'person {track.number + 1}' if person is not None else 'frame',
+        label=default_label(track.number) if person is not None else FRAME_LABEL,
         start=round(track.frames[0][0], 3),
         end=round(track.end, 3),
         joined=[] if person is None else [round(time, 3) for time in person.joined],
@@ -120,11 +155,21 @@ def track_entry(track: Track, classes: Sequence[str]) -> dict[str, Any]:
         windows=windows,
         clip=None if mean is None else judged(mean, classes),
     )
+    if track.geometry:
+        empty = [None] * len(GEOMETRY)
+        entry['geometry'] = [
+            [round(time, 3), *(empty if values is None else [round(float(value), 4) for value in values])]
+            for time, values in track.geometry
+        ]
+    return entry
 
 
 def write_result(result: Mapping[str, Any], stem: Path) -> list[Path]:
-    """Write ``<stem>.json`` and ``<stem>.csv``, each whole or not at all."""
+    """Write ``<stem>.json`` and ``<stem>.csv``, and ``<stem>.geometry.csv`` where there is any, each whole or not."""
     files = [stem.with_name(f'{stem.name}{suffix}') for suffix in ('.json', '.csv')]
     write_json(dict(result), files[0])
     write_text(table(result), files[1])
+    if result.get('geometry'):
+        files.append(stem.with_name(f'{stem.name}.geometry.csv'))
+        write_text(geometry_table(result), files[2])
     return files

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..clip_names import FRAME_SUFFIXES, VIDEO_SUFFIXES, entries_of
+from ..clip_names import FRAME_SUFFIXES, VIDEO_SUFFIXES, entries_of, is_folder
 from ..datasets import BadClipError
 
 CAMERA = 'camera:'
@@ -62,16 +62,17 @@ def _file(path: str, asked: bool = False) -> Source:
     return Source(path, 'picture' if path.lower().endswith(FRAME_SUFFIXES) else 'video')
 
 
-def _below(folder: str) -> Iterator[Source]:
-    """Videos and folders of frames at or below a folder, in order."""
+def _below(folder: str, above: tuple[str, ...] = ()) -> Iterator[Source]:
+    """Videos and folders of frames at or below a folder, in order; links back to those ``above`` are not followed."""
+    above = (*above, os.path.realpath(folder))
     listed = sorted(entries_of(folder), key=lambda entry: entry.name)
-    files = [entry.path for entry in listed if entry.is_file()]
+    files = [entry.path for entry in listed if not is_folder(entry)]
     if any(path.lower().endswith(FRAME_SUFFIXES) for path in files):
         yield Source(os.path.normpath(folder), 'frames')
     yield from (Source(path, 'video') for path in files if path.lower().endswith(VIDEO_SUFFIXES))
     for entry in listed:
-        if entry.is_dir():
-            yield from _below(entry.path)
+        if is_folder(entry) and os.path.realpath(entry.path) not in above:
+            yield from _below(entry.path, above)
 
 
 def _is_media(path: str) -> bool:

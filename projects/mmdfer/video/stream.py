@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from ..face.alignment import aligned_by_points
 from ..face.detection import FaceDetector
 from ..face.finding import Face, between
+from ..face.geometry import geometry_of
 from .models import WindowModel
 from .people import People, Person
 from .windows import Lane, Window
@@ -33,6 +35,7 @@ class Settings:
         region: ``'faces'``, every person by themselves, or ``'frame'``, the whole frame as it is.
         batch_size: windows a step of the model.
         reidentify: take a new person for one who had been away, by their looks.
+        geometry: measure each person's mesh in each frame, see :mod:`mmdfer.face.geometry`.
 
     Raises:
         ValueError: for lengths that are not positive, or an unknown region.
@@ -43,6 +46,7 @@ class Settings:
     region: str = 'faces'
     batch_size: int = 8
     reidentify: bool = True
+    geometry: bool = False
 
     def __post_init__(self) -> None:
         if not (self.window > 0 and self.stride > 0) or self.batch_size < 1:
@@ -51,6 +55,8 @@ class Settings:
             )
         if self.region not in ('faces', 'frame'):
             raise ValueError(f"region={self.region!r} is not known: choose 'faces' or 'frame'")
+        if self.geometry and self.region != 'faces':
+            raise ValueError("geometry is measured of faces: it wants region='faces'")
 
 
 @dataclass
@@ -58,7 +64,7 @@ class Track:
     """What is known of one lane when the video ends: its frames' times and boxes, and its scored windows.
 
     ``frames`` holds (time, end, box) of every frame in which the person is seen, detected or between two detections;
-    the box is ``None`` for the whole frame.
+    the box is ``None`` for the whole frame. ``geometry`` holds (time, measures) of each, where they are asked for.
     """
 
     number: int
@@ -66,6 +72,7 @@ class Track:
     frames: list[tuple[float, float, np.ndarray | None]] = field(default_factory=list)
     windows: list[tuple[Window, np.ndarray]] = field(default_factory=list)
     end: float = 0.0
+    geometry: list[tuple[float, np.ndarray | None]] = field(default_factory=list)
 
 
 class VideoStream:
@@ -80,6 +87,7 @@ class VideoStream:
     def __init__(self, model: WindowModel, settings: Settings, detector: FaceDetector | None = None) -> None:
         self.model, self.settings = model, settings
         self._detector = detector
+        self._mesher: Any = None
         self.tracks: list[Track] = []
 
     def run(
@@ -118,6 +126,15 @@ class VideoStream:
         if self._detector is None:
             self._detector = FaceDetector()
         return self._detector
+
+    def measures(self, frame: np.ndarray, face: Face) -> np.ndarray | None:
+        """What the mesh of a face measures; ``None`` where no mesh fits."""
+        if self._mesher is None:
+            from ..face.mediapipe_faces import MediaPipeFaces
+
+            self._mesher = MediaPipeFaces()
+        mesh = self._mesher.mesh(frame, face.box, face.turn)
+        return None if mesh is None else geometry_of(mesh)
 
 
 class _Run:
@@ -185,6 +202,7 @@ class _Run:
                 own_lane, own_track = self._lane(person)
                 own_track.frames += track.frames
                 own_track.windows += track.windows
+                own_track.geometry += track.geometry
                 self.queue = [(own_track if one is track else one, window) for one, window in self.queue]
                 if key in self.before:
                     self.before[id(person)] = self.before.pop(key)
@@ -202,6 +220,8 @@ class _Run:
         lane, track = self._lane(person)
         track.frames.append((time, end, None if face is None else face.box))
         track.end = end
+        if face is not None and self.settings.geometry:
+            track.geometry.append((time, self.stream.measures(frame, face)))
         kept = self.model.keep(frame, face, len(track.frames) - 1)
         self._put(track, lane.add(time, end, kept, self.fps))
 

@@ -39,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--smooth', type=float, metavar='SECONDS', help='average windows over so long; told in the results'
     )
     parser.add_argument('--fps', type=float, default=25.0, help='frames a second of a folder of frames [25]')
+    parser.add_argument(
+        '--geometry',
+        action='store_true',
+        help='write <name>.geometry.csv too: mouth, eyes, brows and pose of the head in each frame, by a mesh',
+    )
     parser.add_argument('--video', action='store_true', help='write the annotated video too')
     parser.add_argument(
         '--more-checkpoints',
@@ -122,6 +127,7 @@ def run(args: argparse.Namespace) -> int | None:
             window=args.window,
             stride=args.stride,
             region=args.region,
+            geometry=args.geometry,
         )
     except KeyboardInterrupt:
         print(f'interrupted: what was read is in {args.out}; --skip-done goes on with the rest')

@@ -85,9 +85,33 @@ def read_index(path: str, mapped: np.ndarray) -> tuple[dict, np.ndarray, np.ndar
     if hashlib.sha256(index).digest()[:16] != digest:
         raise PackError(f"{path}: the index does not match its checksum: the pack is damaged; {how_to_build()}")
     start = 8 + int.from_bytes(index[:8].tobytes(), 'little')
-    text = json.loads(index[8:start].tobytes())
-    middle = start + len(text['clips']) * CLIPS.itemsize
-    return text, index[start:middle].view(CLIPS), index[middle:].view(FRAMES)
+    try:
+        text = json.loads(index[8:start].tobytes())
+        middle = start + len(text['clips']) * CLIPS.itemsize
+        clips, frames = index[start:middle].view(CLIPS), index[middle:].view(FRAMES)
+        wrong = _contradiction(text, clips, frames, place)
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        wrong = str(error)
+    if wrong:
+        raise PackError(f'{path}: its index contradicts itself ({wrong}); {how_to_build()}')
+    return text, clips, frames
+
+
+def _contradiction(text: dict, clips: np.ndarray, frames: np.ndarray, end: int) -> str:
+    """What in an index is not of one pack whose frames end at a place; '' if nothing is."""
+    names = text['clips']
+    if text['store'] not in STORES or not all(key in text for key in ('size', 'command', 'bad', 'missing')):
+        return f'store {text["store"]!r}'
+    if len(names) != len(clips) or len(set(names)) < len(names):
+        return 'a clip is there twice'
+    if (clips['first'] + clips['count'] > len(frames)).any():
+        return f'a clip has frames beyond the {len(frames)} that there are'
+    if (frames['place'] + frames['length'] > end).any():
+        return 'a frame lies beyond the end'
+    pixels = 3 * frames['height'].astype(np.int64) * frames['width']
+    if text['store'] == 'raw' and (pixels != frames['length']).any():
+        return 'a raw frame has other bytes than its size tells'
+    return ''
 
 
 def how_to_build(command: str | None = None) -> str:

@@ -14,7 +14,8 @@ def render_folds(summary: Mapping[str, Any]) -> str:
     """The content of ``folds.json`` (:mod:`mmdfer.runs.fold_results`): the figure to quote, a table a kind of epoch."""
     kind = summary['select']
     quoted, folds = summary[kind], ', '.join(map(str, summary['folds']))
-    lines = [f'# {escape_markdown(summary["name"])}', '',
+    title = [f'Set: {escape_markdown(summary["title"])}', ''] if summary.get('title') else []
+    lines = [f'# {escape_markdown(summary["name"])}', '', *title,
              f'UAR {spread(quoted["uar"])}, WAR {spread(quoted["war"])} (per cent): mean'
              f'{"" if quoted["uar"]["std"] is None else " ± standard deviation"} of '
              f'fold{"s"[:len(summary["folds"]) > 1]} {folds}, {MEANINGS[kind]}.']

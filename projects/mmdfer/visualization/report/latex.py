@@ -26,12 +26,12 @@ def latex_rows(rows: Sequence[Mapping[str, Any]]) -> str:
         rows: of :func:`mmdfer.runs.summary.summary_rows`; figures of the last epoch are written.
     """
     lines, before = [HEADER], None
-    for row in sorted(rows, key=lambda row: row['dataset'] or ''):
-        if row['dataset'] != before and row['dataset'] is not None:
+    for row in sorted(rows, key=lambda row: (row['dataset'] or '', row.get('title') or '')):
+        title = row['dataset'] and (row.get('title') or row['dataset'].upper())
+        if title != before and title is not None:
             rule = '\\midrule\n' if before is not None else ''
-            title = escape_latex(row.get('title') or row['dataset'].upper())
-            lines.append(f'{rule}\\multicolumn{{6}}{{l}}{{{title}}} \\\\\n')
-        before = row['dataset']
+            lines.append(f'{rule}\\multicolumn{{6}}{{l}}{{{escape_latex(title)}}} \\\\\n')
+        before = title
         paper = row['paper'] or {}
         cells = [escape_latex(row['name']), _millions(row['tunable']), _cell(row['uar'], row['uar_std']),
                  _cell(row['war'], row['war_std']), _cell(paper.get('uar')), _cell(paper.get('war'))]

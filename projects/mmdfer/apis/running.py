@@ -31,7 +31,7 @@ from ..engine import (
 )
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric, load_predictions
-from ..files import make_folder, write_json
+from ..files import full_disk_errors, make_folder, write_json
 from ..recognizers.auxiliary import check_auxiliary_losses
 from ..run_config import allow_seen_clips, current_fold, flow_classes, inner_share, set_folds
 from ..run_towers import towers
@@ -126,7 +126,7 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     stop = StopHook()
     runner.register_hook(stop)
     start = time.time()
-    with stop.listening():
+    with stop.listening(), full_disk_errors(cfg.work_dir):
         runner.train()
     tunable, total = count_parameters(bare_model(runner))
     if is_sharded(runner.model):

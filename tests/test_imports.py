@@ -13,7 +13,8 @@ from mmdfer import imports
 from .conftest import ROOT
 
 HEAVY = ('torch', 'mmengine', 'mmcv', 'mmaction', 'mmpretrain', 'torchvision', 'numpy', 'cv2', 'decord')
-NOT_EVERYWHERE = {'fcntl', 'resource', 'decord', 'mediapipe', 'transformers', 'open_clip', 'nltk', 'simplejpeg'}
+NOT_EVERYWHERE = {'fcntl', 'resource', 'decord', 'mediapipe', 'transformers', 'open_clip', 'nltk', 'simplejpeg', 'onnx',
+                  'onnxruntime', 'h5py'}
 
 
 def run_python(code, cwd):

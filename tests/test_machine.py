@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from mmdfer.apis.cli import run_tool
-from mmdfer.files import WriteError, append_line, make_folder, write_text
+from mmdfer.files import WriteError, append_line, full_disk_errors, make_folder, write_text
 from mmdfer.machine import in_words
 from mmdfer.runs.lock import locked
 
@@ -66,6 +66,16 @@ def test_a_training_may_fail_under_the_lock_in_its_own_words(tmp_path):
     with pytest.raises(OSError) as told, locked(tmp_path):
         raise system_error(errno.EPIPE)
     assert not isinstance(told.value, WriteError)
+
+
+@pytest.mark.parametrize('error, told', [
+    (system_error(errno.ENOSPC), r'run/\*: cannot be written \(No space left on device\); \d+ MB .* there: make room'),
+    (system_error(errno.ENOSPC, '/x/other'), r"No space left on device: '/x/other'"),
+    (system_error(errno.EPIPE), 'Broken pipe'),
+])
+def test_a_log_that_finds_no_room_names_the_folder_of_the_run(tmp_path, error, told):
+    with pytest.raises(OSError, match=told), full_disk_errors(tmp_path / 'run'):
+        raise error
 
 
 def test_a_line_goes_beneath_one_that_was_cut(tmp_path):

@@ -173,6 +173,18 @@ def write_errors(path: Path, partial: Path | None = None) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def full_disk_errors(folder: str | os.PathLike) -> Iterator[None]:
+    """Let an error of a full disk that names no file, such as a log's, name the folder that was written to."""
+    try:
+        yield
+    except OSError as error:
+        from .machine import FULL
+        if isinstance(error, WriteError) or error.filename is not None or error.errno not in FULL:
+            raise
+        raise _write_error(Path(folder) / '*', error.errno, error.strerror or str(error)) from error
+
+
 def write_all(file: IO[bytes], data: bytes | memoryview) -> None:
     """Write to a file opened without a buffer, which may take a part at a time."""
     while len(data):

@@ -27,12 +27,12 @@ PREPROCESSOR = dict(type='ActionDataPreprocessor', mean=[123.675, 116.28, 103.53
 SHAPE = (3, 4, 32, 32)
 
 
-def of_vit(**adapters) -> nn.Module:
+def of_vit(temporal_embedding: int = 0, **adapters) -> nn.Module:
     torch.manual_seed(0)
     model = MODELS.build(dict(
         type='Recognizer3D', data_preprocessor=PREPROCESSOR,
         backbone=dict(type='AdapterViT', arch=dict(embed_dims=32, num_layers=2, num_heads=4, feedforward_channels=64),
-                      img_size=32, patch_size=8, adapters=adapters),
+                      img_size=32, patch_size=8, adapters=adapters, temporal_embedding=temporal_embedding),
         cls_head=dict(type='LinearVideoHead', num_classes=7, in_channels=32)))
     model.init_weights()
     return off_zero(model)
@@ -53,6 +53,7 @@ MODELS_OF = {
     'fe_adapter_depthwise': lambda: of_vit(fe=dict(type='FEAdapter', slot='before_attn', width=8, groups=8,
                                                    size_map='x', modulation=True)),
     'tma': lambda: of_vit(tma=dict(type='TemporalModelingAdapter', slot='before_attn', reduction=4, num_heads=2)),
+    'aim': lambda: of_vit(4, aim=dict(type='BottleneckAdapter', slot='temporal_attn', width=8)),
     'linear_probe': of_vit,
     'pe_clip': lambda: pe_clip.build(data_preprocessor=PREPROCESSOR).eval(),
     'finecliper_frames': lambda: off_zero(finecliper.build(data_preprocessor=PREPROCESSOR)),
@@ -67,7 +68,11 @@ def written(name: str, tmp_path, kind: str = 'onnx', clips: int = 20):
     return model, path, write_checked(model, str(path), WRITERS[kind][1], SHAPE, told, clips)
 
 
-@pytest.mark.parametrize('name', MODELS_OF)
+SELDOM = ('fe_adapter_depthwise', 'aim')
+
+
+@pytest.mark.parametrize('name', [pytest.param(name, marks=pytest.mark.slow) if name in SELDOM else name
+                                  for name in MODELS_OF])
 def test_onnx_is_the_model_on_clips_of_any_number_and_length(name, tmp_path):
     model, path, told = written(name, tmp_path)
     assert told['check']['clips'] == 20 and told['check']['probabilities'] < 1e-5
@@ -85,6 +90,19 @@ def test_onnx_is_the_model_on_clips_of_any_number_and_length(name, tmp_path):
     alone = session.run(None, dict(clips=clips[1:2].numpy()))[0]
     np.testing.assert_allclose(alone[0], expected[1], atol=1e-4 * scale)
     assert expected.std(axis=0).max() > 1e-4
+
+
+def test_a_model_of_one_length_gives_a_file_of_that_length(tmp_path):
+    torch.manual_seed(0)
+    model = MODELS.build(dict(
+        type='Recognizer3D', data_preprocessor=PREPROCESSOR,
+        backbone=dict(type='VisionTransformer', img_size=32, patch_size=8, embed_dims=32, depth=1, num_heads=2,
+                      num_frames=4, use_mean_pooling=True),
+        cls_head=dict(type='TimeSformerHead', num_classes=7, in_channels=32, average_clips='prob'))).eval()
+    told = dict(classes=[], input={}, frames=4, pipeline=[], config='', notes=[], mmdfer='1')
+    told = write_checked(model, str(tmp_path / 'a.onnx'), WRITERS['onnx'][1], SHAPE, told, 4)
+    assert told['lengths'] == dict(tried=[4], any=False)
+    assert onnxruntime.InferenceSession(str(tmp_path / 'a.onnx')).get_inputs()[0].shape == ['batch', 3, 4, 32, 32]
 
 
 @pytest.mark.parametrize('name', [

@@ -18,6 +18,7 @@ from ..names import nearest
 from ..run_config import complete_config, load_config
 from ..runs.fold_results import check_settings
 from ..runs.marks import marked
+from ..runs.report import leave_missing_report
 from ..runs.result import is_finished, read_result
 from ..runs.settings import settings_of
 from . import options
@@ -229,6 +230,8 @@ def run_trials(plan: Plan, launch: Launch = ALONE) -> list[dict]:
         for seed in plan.seeds:
             if not is_finished(plan.folder(trial, seed)):
                 _train(plan, trial, seed, launch)
+            elif '--no-report' not in plan.rest:
+                leave_missing_report(plan.folder(trial, seed))
         results = [read_result(plan.folder(trial, seed)) for seed in plan.seeds]
         done.append(
             dict(group=trial.group, name=trial.title, row=trial.row, config=trial.config, paper=dict(trial.published),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SCHEMA = 'mmdfer-export-1'
 OPSET = 17
 TOLERANCE = 1e-4                        # of probabilities, and of logits by their greatest
-BATCHES, LENGTHS = (1, 2, 3, 5), (1, 2, 5, 8, 16, 24)
+BATCHES, LENGTHS = (1, 2, 3, 5), (1, 2, 4, 9, 16, 24)
 OUTPUTS = ('logits', 'probabilities')
 Runner = Callable[[np.ndarray], Sequence[np.ndarray]]
 
@@ -79,9 +79,11 @@ def write_checked(recognizer: nn.Module, path: str, write: Callable[[nn.Module, 
     with whole_file(path) as partial, torch.no_grad():
         # Of the last name alone is known what it is a file of.
         target = partial.with_name(partial.name + Path(path).suffix)
+        lengths = lengths_of(recognizer, pixels, shape)
+        told['lengths'] = dict(tried=sorted(lengths), any=lengths != [shape[1]])
         try:
-            run = write(pixels, example(shape), target, told)
-            told['check'] = compare(recognizer, pixels, run, shape, clips)
+            run = write(pixels, example(shape, frames=4 if 4 in lengths else shape[1]), target, told)
+            told['check'] = compare(recognizer, pixels, run, shape, clips, lengths)
             _refuse_other(path, told['check'])
             target.replace(partial)
         finally:
@@ -109,6 +111,20 @@ def description(cfg: Config, checkpoint: str, shape: Sequence[int], kind: str) -
         config=Path(cfg.filename).stem if cfg.filename else None, checkpoint=str(checkpoint), notes=[])
 
 
+def lengths_of(recognizer: nn.Module, pixels: PixelModel, shape: Sequence[int]) -> list[int]:
+    """Which of :data:`LENGTHS` the model takes, and its own: some have positions for one length, or up to one."""
+    taken = []
+    for frames in dict.fromkeys((*LENGTHS, shape[1])):
+        try:
+            reference(recognizer, pixels, example(shape, 1, frames))
+        except (RuntimeError, ValueError, AssertionError):
+            if frames == shape[1]:
+                raise                           # it takes nothing, which is another fault
+            continue
+        taken.append(frames)
+    return taken
+
+
 def example(shape: Sequence[int], batch: int = 2, frames: int = 4, seed: int = 0) -> Tensor:
     """Clips (B, 3, T, H, W) of coarse random patterns in pixels, as pictures are and noise is not."""
     generator = torch.Generator().manual_seed(seed)
@@ -128,7 +144,8 @@ def write_onnx(model: nn.Module, clips: Tensor, path: Path, told: dict) -> Runne
         import onnxruntime
     except ImportError as error:
         raise ImportError(f'{error.name} is not there: pip install "mmdfer[export]"') from None
-    axes = dict(clips={0: 'batch', 2: 'frames'}, **{name: {0: 'batch'} for name in OUTPUTS})
+    frames = {2: 'frames'} if told['lengths']['any'] else {}
+    axes = dict(clips={0: 'batch', **frames}, **{name: {0: 'batch'} for name in OUTPUTS})
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')         # of a tracer that warns of every number; the check below tells
         # This exporter, not the newer one: it knows recurrences of any length, and takes seconds where that takes
@@ -136,7 +153,7 @@ def write_onnx(model: nn.Module, clips: Tensor, path: Path, told: dict) -> Runne
         torch.onnx.export(model, (clips, ), str(path), dynamo=False, opset_version=OPSET, input_names=['clips'],
                           output_names=list(OUTPUTS), dynamic_axes=axes)
     content = onnx.load(str(path))
-    for name in ('classes', 'input', 'frames', 'pipeline', 'config', 'notes', 'mmdfer'):
+    for name in ('classes', 'input', 'frames', 'lengths', 'pipeline', 'config', 'notes', 'mmdfer'):
         entry = content.metadata_props.add()
         entry.key, entry.value = name, json.dumps(told[name])
     onnx.checker.check_model(content)
@@ -149,10 +166,12 @@ def write_onnx(model: nn.Module, clips: Tensor, path: Path, told: dict) -> Runne
 
 def write_program(model: nn.Module, clips: Tensor, path: Path, told: dict) -> Runner:
     """A program of ``torch.export``, the description beside it in the archive, and that program read again."""
-    batch, frames = torch.export.Dim('batch', min=1), torch.export.Dim('frames', min=1)
+    axes = {0: torch.export.Dim('batch', min=1)}
+    if told['lengths']['any']:
+        axes[2] = torch.export.Dim('frames', min=1)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        program = torch.export.export(model, (clips, ), dynamic_shapes=dict(clips={0: batch, 2: frames}), strict=False)
+        program = torch.export.export(model, (clips, ), dynamic_shapes=dict(clips=axes), strict=False)
     text = json.dumps({key: value for key, value in told.items() if key != 'check'})
     torch.export.save(program, path, extra_files={'mmdfer.json': text})
     module = torch.export.load(path).module()
@@ -164,8 +183,9 @@ WRITERS: dict[str, tuple[str, Callable[[nn.Module, Tensor, Path, dict], Runner]]
 """Suffix and writer of each format."""
 
 
-def compare(recognizer: nn.Module, pixels: PixelModel, run: Runner, shape: Sequence[int], clips: int) -> dict[str, Any]:
-    """Hold a file against the model that it came from, on random clips of several lengths and batches.
+def compare(recognizer: nn.Module, pixels: PixelModel, run: Runner, shape: Sequence[int], clips: int,
+            lengths: Sequence[int]) -> dict[str, Any]:
+    """Hold a file against the model that it came from, on random clips of the lengths and of several batches.
 
     Returns:
         ``clips``; the greatest difference of ``probabilities`` and of ``logits``, and the greatest logit; ``seconds``
@@ -175,7 +195,7 @@ def compare(recognizer: nn.Module, pixels: PixelModel, run: Runner, shape: Seque
     done = turn = 0
     while done < clips:
         batch = min(BATCHES[turn % len(BATCHES)], clips - done)
-        frames = LENGTHS[turn % len(LENGTHS)]
+        frames = lengths[turn % len(lengths)]
         inputs = example(shape, batch, frames, seed=turn + 1)
         expected = reference(recognizer, pixels, inputs)
         found = run(inputs.numpy())

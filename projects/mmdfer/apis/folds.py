@@ -17,6 +17,7 @@ from .. import run_config as config
 from ..engine import check_start
 from ..runs.fold_results import check_settings, read_fold, summarize_folds
 from ..runs.layout import fold_folder
+from ..runs.report import leave_missing_report
 from ..runs.result import figures_of, is_finished
 from ..runs.settings import settings_of
 from . import options
@@ -159,6 +160,8 @@ def run_folds(plan: FoldPlan, places: Places) -> dict:
     waiting: list[int] = []
     for fold in plan.folds:
         if is_finished(plan.folder(fold)):
+            if '--no-report' not in plan.rest:
+                leave_missing_report(plan.folder(fold))
             print(f'fold {fold}: done before; {_outcome(plan, fold)}', flush=True)
         else:
             waiting.append(fold)

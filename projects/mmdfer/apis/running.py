@@ -30,13 +30,13 @@ from ..engine import (
     shield_workers,
 )
 from ..engine.sharding import is_sharded
-from ..evaluation import RecallMetric
-from ..files import make_folder, write_json
+from ..evaluation import RecallMetric, load_predictions
+from ..files import full_disk_errors, make_folder, write_json
 from ..recognizers.auxiliary import check_auxiliary_losses
 from ..run_config import allow_seen_clips, current_fold, flow_classes, inner_share, set_folds
 from ..run_towers import towers
 from ..runs.folder import run_records
-from ..runs.layout import BEST_CHECKPOINT, CHOSEN, CONFUSION, CURVES, TEST, TEST_METRICS
+from ..runs.layout import BEST_CHECKPOINT, CHOSEN, CONFUSION, CURVES, TEST, TEST_METRICS, predictions_file
 from ..runs.loading import load_into
 from ..runs.lock import locked
 from ..runs.marks import marked, picture_title
@@ -126,7 +126,7 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     stop = StopHook()
     runner.register_hook(stop)
     start = time.time()
-    with stop.listening():
+    with stop.listening(), full_disk_errors(cfg.work_dir):
         runner.train()
     tunable, total = count_parameters(bare_model(runner))
     if is_sharded(runner.model):
@@ -233,13 +233,26 @@ def _draw(work_dir: str, evaluator, name: str) -> None:
         records = run_records(work_dir)
         if records:
             plot_curves(records, os.path.join(work_dir, CURVES), title=name)
-        _draw_confusion(evaluator, work_dir, name)
+        if not _draw_confusion(evaluator, work_dir, name):          # of a resumed run with nothing left to validate
+            _draw_kept_confusion(work_dir, name)
     except (ValueError, OSError, RuntimeError) as error:
         print_log(f'no picture of the run: {error}', logger='current', level=logging.WARNING)
 
 
-def _draw_confusion(evaluator, folder: str, title: str) -> None:
+def _draw_confusion(evaluator, folder: str, title: str) -> bool:
+    """Draw the matrix of the last evaluation; ``False`` where there was none, or no metric that knows one."""
     for metric in evaluator.metrics if evaluator is not None else ():
         if isinstance(metric, RecallMetric) and metric.confusion_matrix is not None:
             plot_confusion_matrix(metric.confusion_matrix, metric.dataset_meta['classes'],
                                   os.path.join(folder, CONFUSION), title=title)
+            return True
+    return False
+
+
+def _draw_kept_confusion(work_dir: str, title: str) -> None:
+    """The same of the predictions that the last validation of a run left, if it left any."""
+    for last in read_evaluations(work_dir)[-1:]:
+        path = os.path.join(work_dir, predictions_file(last.unit, last.step))
+        if os.path.isfile(path):
+            kept = load_predictions(path)
+            plot_confusion_matrix(kept.confusion, kept.classes, os.path.join(work_dir, CONFUSION), title=title)

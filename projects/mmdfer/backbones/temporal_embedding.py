@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from ..ops.exporting import is_exporting
+
 
 def new_temporal_embedding(frames: int, dim: int) -> nn.Parameter | None:
     """Zeros (1, T, D) to be learned, or None for 0 frames.
@@ -22,11 +24,14 @@ def new_temporal_embedding(frames: int, dim: int) -> nn.Parameter | None:
 
 def embed_time(tokens: Tensor, embedding: Tensor, frames: int) -> Tensor:
     """Tokens (B·T, L, D) plus the embedding (1, T', D) of their frame, resized linearly if T' is not T."""
-    if embedding.shape[1] != frames:
-        _say_resized(embedding.shape[1], frames)
+    exporting = is_exporting()                  # where a clip of the embedding's own length is resized to it, too
+    if exporting or embedding.shape[1] != frames:
+        if not exporting:
+            _say_resized(embedding.shape[1], frames)
         embedding = F.interpolate(embedding.transpose(1, 2), size=frames, mode='linear').transpose(1, 2)
     # (B·T, L, D) -> (B, T, L, D) + (1, T, 1, D) -> (B·T, L, D)
-    return (tokens.unflatten(0, (-1, frames)) + embedding.unsqueeze(2)).flatten(0, 1)
+    clips = tokens.reshape(-1, frames, *tokens.shape[1:])
+    return (clips + embedding.unsqueeze(2)).flatten(0, 1)
 
 
 @cache

@@ -111,19 +111,15 @@ class VideoReader:
         """
         wanted = sorted({int(index) for index in indices})
         if wanted and not 0 <= wanted[0] <= wanted[-1] < len(self):
-            raise IndexError(
-                f'{self.path}: has {len(self)} frames; frame {wanted[-1] if wanted[0] >= 0 else wanted[0]} was '
-                'asked for'
-            )
+            asked = wanted[-1] if wanted[0] >= 0 else wanted[0]
+            raise IndexError(f'{self.path}: has {len(self)} frames; frame {asked} was asked for')
         found = None if self._index.reason else self._read_by_time(wanted)
         if found is None:
             found = {place: frame for place, frame in self._in_sequence(wanted)}
         missing = [index for index in wanted if index not in found]
         if missing:
-            raise BadClipError(
-                f'{self.path}: frame {missing[0]} does not decode; encode the video again, or leave it out by '
-                '--skip-bad-clips'
-            )
+            raise BadClipError(f'{self.path}: frame {missing[0]} does not decode; encode the video again, or leave it '
+                               'out by --skip-bad-clips')
         return [found[int(index)] for index in indices]
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -182,10 +178,8 @@ class VideoReader:
             if frame.key_frame and not frame.is_corrupt:
                 damage.clear()
             if place in chosen and damage and self.strict:
-                raise BadClipError(
-                    f'{self.path}: frame {place} does not decode ({damage[0]}); encode the video again, or leave it '
-                    'out by --skip-bad-clips'
-                )
+                raise BadClipError(f'{self.path}: frame {place} does not decode ({damage[0]}); encode the video '
+                                   'again, or leave it out by --skip-bad-clips')
             if damage:
                 note(self._index.damage, damage[0])
             if place in chosen:
@@ -213,11 +207,8 @@ class VideoReader:
             ticks = [place * step for place in range(len(times))]
         self._index.ticks = ticks
         if ticks:
-            step = (
-                (ticks[-1] - ticks[0]) // (len(ticks) - 1)
-                if len(ticks) > 1
-                else round(1 / (self.rate * self._index.time_base))
-            )
+            step = (ticks[-1] - ticks[0]) // (len(ticks) - 1) if len(ticks) > 1 else (
+                round(1 / (self.rate * self._index.time_base)))
             self._index.end = ticks[-1] + max(step, 1)
 
     def _decode_all(self, damage: list[str]) -> Iterator[Any]:

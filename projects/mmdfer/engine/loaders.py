@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from mmengine.config import Config
 
@@ -46,24 +47,33 @@ def fit_loaders(cfg: Config) -> None:
 def shield_workers(runner) -> None:
     """Let the loaders that a runner builds keep their workers when SIGTERM is sent to all of its processes.
 
-    Schedulers and ``torch.distributed.run`` send it so. torch's workers end then, the batches that the training still
-    needs with them. Here a worker ends at a SIGTERM of its parent alone.
+    Schedulers and ``torch.distributed.run`` send it so. torch's workers end then, and with them the batches that the
+    training still needs. Here a worker ends at a SIGTERM of its parent alone.
     """
     build = runner.build_dataloader
 
     def build_shielded(*args, **kwargs):
         loader = build(*args, **kwargs)
-        if getattr(loader.worker_init_fn, 'func', None) is not _begin_worker:
+        if hasattr(signal, 'sigwaitinfo') and getattr(loader.worker_init_fn, 'func', None) is not _begin_worker:
             loader.worker_init_fn = partial(_begin_worker, loader.worker_init_fn)
+            loader._get_iterator = partial(_without_sigterm, loader._get_iterator)
         return loader
 
     runner.build_dataloader = build_shielded
 
 
+def _without_sigterm(start_workers: Callable) -> Any:
+    """Start workers while SIGTERM waits, so that it does in each of their threads from the beginning."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        return start_workers()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_worker(begin: Callable[[int], None] | None, worker: int) -> None:
-    if hasattr(signal, 'sigwaitinfo'):                      # not on Windows and macOS
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        threading.Thread(target=_end_with_parent, args=(os.getppid(), ), daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_end_with_parent, args=(os.getppid(), ), daemon=True).start()
     if begin is not None:
         begin(worker)
 

@@ -151,7 +151,7 @@ class CLIPTextHead(BaseHead):
             prompts: Prompts = learner(encoder, clips)
             features = unit(encoder(prompts.embeddings, prompts.ends, prompts.deep))
         owners = learner.owners
-        if len(features) != len(owners):
+        if features.shape[0] != len(owners):
             features = features.unflatten(0, (-1, len(owners)))                # (B·N, C) -> (B, N, C)
         return self.reduction.features(features, owners, self.num_classes)
 

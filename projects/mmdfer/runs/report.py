@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..datasets import BadClipError, DatasetError
@@ -12,6 +13,7 @@ from ..files import write_json, write_text
 from ..visualization.report import draw_pictures, render_html, render_markdown, strip_uri
 from .folder import RunFolder
 from .groups import find_runs, summarize_runs, total_cost
+from .layout import LOCK, REPORT
 from .marks import marked, picture_title, set_told
 from .mistakes import clip_strips, confident_mistakes
 from .published import comparable, paper_row, published
@@ -67,6 +69,13 @@ def leave_report(work_dir: str, folds: Sequence[int] | None = None) -> None:
         print_log(f'no report in {work_dir}: {error}', logger='current', level=logging.WARNING)
     else:
         print_log(f'report.html, report.md and report.json are in {work_dir}', logger='current')
+
+
+def leave_missing_report(work_dir: str) -> None:
+    """Write the report of a run that was killed when it had ended, before its report was whole."""
+    trained_here = (Path(work_dir) / LOCK).exists()
+    if trained_here and not all((Path(work_dir) / name).is_file() for name in REPORT):
+        leave_report(work_dir)
 
 
 def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: int = 12) -> dict:

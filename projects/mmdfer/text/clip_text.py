@@ -144,7 +144,7 @@ class CLIPTextEncoder(AdapterTower, BaseModule):
                              "prompts, and use the encoder's own width")
         x = embeddings + self.pos_embed[:, :length]
         x = self.run_blocks(x, TokenGrid(frames=1, height=0, width=0, leading=length), deep_prompts, start=1)
-        x = x[torch.arange(len(x), device=x.device), ends]         # (N, L, C) -> (N, C)
+        x = x[torch.arange(x.shape[0], device=x.device), ends]     # (N, L, C) -> (N, C)
         return self.out_proj(self.ln_final(x))
 
     def encode_text(self, tokens: Tensor) -> Tensor:

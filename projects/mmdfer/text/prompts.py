@@ -188,12 +188,12 @@ class PromptLearner(FixedPrompts):
         if self.ctx is None:
             return super().forward(tower)
         words = tower.embed(self.tokens)                                           # (N, M, C)
-        context = self.ctx[self.owners] if self.ctx.ndim == 3 else self.ctx.expand(len(words), -1, -1)
+        context = self.ctx[self.owners] if self.ctx.ndim == 3 else self.ctx.expand(words.shape[0], -1, -1)
         ends, order = self.ends, self.order
         if self.condition is not None:
             shift = self.condition(features)[:, None, None]                        # (B, 1, 1, C)
             context = (context + shift).flatten(0, 1)                              # (B, N, n, C) -> (B·N, n, C)
-            clips = len(features)
+            clips = features.shape[0]
             words, ends, order = words.repeat(clips, 1, 1), ends.repeat(clips), order.repeat(clips, 1)
         joined = torch.cat([words, context.to(words.dtype)], dim=1)                # (N, M + n, C)
         embeddings = joined.gather(1, order[..., None].expand(-1, -1, joined.shape[2]))

@@ -34,9 +34,11 @@ def run(args: argparse.Namespace) -> None:
     out = args.out or f'{Path(args.config).stem}{WRITERS[kind][0]}'
     cfg = options.model_config(args)
     found = export(cfg, args.checkpoint, out, kind, args.clips)
-    check = found['check']
+    check, lengths = found['check'], found['lengths']
     for note in found['notes']:
         print(note)
+    if not lengths['any']:
+        print(f'The model takes clips of {found["frames"]} frames alone, and so does the file.')
     print(f'{out}: agrees with the model on {check["clips"]} random clips of several lengths and batches: greatest '
           f'difference {check["probabilities"]:.1e} of probabilities, {check["logits"]:.1e} of logits up to '
           f'{check["greatest_logit"]:.1f}')

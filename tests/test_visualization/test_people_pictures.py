@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from mmdfer.apis.inference import DFERInferencer
 from mmdfer.face.finding import Face
 from mmdfer.synthetic.pair import ACTED, draw_pair, write_pair
 from mmdfer.video.annotate import Lane, _free_place, _meet, drawn
-from mmdfer.video.page import fitting
+from mmdfer.video.page import fitting, write_page
 from mmdfer.video.stream import Settings, VideoStream
 from mmdfer.visualization.lanes import plot_lanes
 
@@ -43,6 +44,20 @@ def test_clips_of_one_window_are_bars_and_no_course_over_time(windows, bars):
     for axes in lanes if bars else ():
         assert sorted(bar.get_width() for bar in axes.patches) == pytest.approx([0.1, 0.3, 0.6])
     assert figure.get_suptitle().startswith('a $1$ b') and not figure._suptitle.get_parse_math()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('windows, bars, lanes', [((1, 1), 6, 0), ((3, 1), 0, 2)])
+def test_the_page_draws_clips_of_one_window_as_bars_too(tmp_path, windows, bars, lanes):
+    browser = next(filter(None, map(shutil.which, guide.BROWSERS)), None)
+    if browser is None:
+        pytest.skip('there is no Chromium here')
+    told = result(*(track(number, count) for number, count in enumerate(windows)))
+    told |= dict(video='v.mp4', region='faces', no_face=[], notes=[], settings=dict(window=2, stride=1, smoothing=None))
+    write_page(told, [], tmp_path / 'page.html')
+    done = subprocess.run([browser, '--headless', '--no-sandbox', '--disable-gpu', f'--user-data-dir={tmp_path}/user',
+                           '--dump-dom', (tmp_path / 'page.html').as_uri()], capture_output=True, text=True, timeout=60)
+    assert done.stdout.count('class="rail"') == bars and done.stdout.count('class="plot"') == lanes
 
 
 @pytest.mark.parametrize('boxes', [

@@ -226,6 +226,16 @@ def test_results_never_lie_over_what_was_given_and_are_not_taken_for_it(tmp_path
         assert done.returncode == 0 and done.stdout.count(' -> ') == 1, done.stdout + done.stderr
 
 
+def test_frames_of_several_sizes_are_each_seen_as_they_are(tmp_path):
+    (tmp_path / 'frames').mkdir()
+    for number, size in enumerate([(40, 60), (80, 50), (33, 47)]):
+        cv2.imwrite(str(tmp_path / 'frames' / f'{number}.png'), np.full((*size, 3), 100, np.uint8))
+    found = result_of(tmp_path / 'frames', tmp_path / 'out', '--video', '--pictures', '--fps', '10')
+    assert found['duration'] == pytest.approx(0.3) and found['clip']['probabilities'][1] == pytest.approx(100 / 255)
+    with av.open(str(tmp_path / 'out' / 'frames.mp4')) as drawn:
+        assert [(frame.width, frame.height) for frame in drawn.decode(video=0)] == [(60, 40)] * 3
+
+
 def test_a_folder_of_frames_takes_no_results(tmp_path):
     write_clip(tmp_path / 'frames', 3)
     assert 'give another folder' in error_of(infer(tmp_path / 'frames', tmp_path / 'frames'))
@@ -305,7 +315,10 @@ def test_a_model_without_its_base_weights_is_one_line(tmp_path, plain):
     (['--more-checkpoints', 'b.pth'], '--more-checkpoints is for a trained model'),
     (['--image-checkpoint', 'b.pth'], '--image-checkpoint is for a trained model'),
     (['--list', 'list.txt'], '--list is given too'), (['--window', '0'], 'must be positive'),
-    (['--fps', '0'], 'fps=0.0 must be positive'), (['--region', 'frame', '--geometry'], "wants region='faces'")])
+    (['--window', 'inf'], 'must be positive'), (['--stride', 'nan'], 'must be positive'),
+    (['--fps', '0'], 'fps=0.0 must be positive'), (['--fps', 'nan'], 'fps=nan must be positive'),
+    (['--smooth', '-1'], 'smoothing=-1.0 must be positive'), (['--smooth', 'nan'], 'smoothing=nan'),
+    (['--region', 'frame', '--geometry'], "wants region='faces'")])
 def test_options_that_mean_nothing_together_are_refused(tmp_path, plain, words, told):
     assert told in error_of(command('infer', plain, '--out', tmp_path / 'out', *words))
 

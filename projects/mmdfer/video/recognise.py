@@ -102,7 +102,7 @@ def open_source(source: Source, fps: float = 25.0) -> Opened:
         BadClipError: for what cannot be read at all; what is damaged in part is noted.
         ValueError: for frames a second that are not positive.
     """
-    if fps <= 0:
+    if not 0 < fps < np.inf:
         raise ValueError(f'fps={fps} must be positive')
     try:
         return _open(source, fps)
@@ -172,7 +172,10 @@ def recognise(
 
     Raises:
         BadClipError: for a frame that does not decode.
+        ValueError: for a smoothing that is not positive.
     """
+    if smoothing is not None and not 0 < smoothing < np.inf:
+        raise ValueError(f'smoothing={smoothing} must be positive seconds, or left out')
     stream = stream or VideoStream(model, settings)
     stream.settings = settings
     reached, began = [0.0], clock.perf_counter()

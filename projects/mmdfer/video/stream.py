@@ -49,7 +49,7 @@ class Settings:
     geometry: bool = False
 
     def __post_init__(self) -> None:
-        if not (self.window > 0 and self.stride > 0) or self.batch_size < 1:
+        if not (0 < self.window < np.inf and 0 < self.stride < np.inf) or self.batch_size < 1:
             raise ValueError(
                 f'window={self.window}, stride={self.stride} and batch_size={self.batch_size} must be positive'
             )

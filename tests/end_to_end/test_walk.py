@@ -102,7 +102,7 @@ def test_killed_and_resumed_is_as_never_stopped(place):
     process = subprocess.Popen(argv, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                start_new_session=True)
     deadline = time.time() + 300
-    while not (place / 'killed' / 'epoch_1.pth').exists() and time.time() < deadline:
+    while not (place / 'killed' / 'last_checkpoint').exists() and time.time() < deadline:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -30,15 +30,17 @@ def test_a_configs_text_is_formatted_once_and_stays_the_same(monkeypatch):
     assert 'a = 3' in cfg.pretty_text and len(calls) == 3
 
 
-def test_nltk_is_loaded_when_it_is_used_and_left_alone_where_it_is(monkeypatch):
+def test_what_is_seldom_used_is_loaded_when_it_is_and_left_alone_where_it_is(monkeypatch):
     out = run_python('''
         import sys
         import mmdfer
         import mmaction.datasets, mmaction.models
-        print([name in sys.modules for name in ('nltk', 'sklearn', 'transformers.modeling_utils')])
+        print([name in sys.modules for name in ('nltk', 'sklearn', 'scipy.stats', 'transformers.modeling_utils')])
         from mmaction.datasets import charades_sta_dataset as module
         print(module.nltk_imported, callable(module.nltk.word_tokenize), 'nltk' in sys.modules)
+        from mmaction.datasets.transforms.pose_transforms import mode
+        print(mode([3, 1, 3, 2]).mode.item(), 'scipy.stats' in sys.modules)
     ''')
-    assert out.split('\n') == ['[False, False, False]', 'True True True']
+    assert out.split('\n') == ['[False, False, False, False]', 'True True True', '3 True']
     monkeypatch.setitem(sys.modules, 'nltk', SimpleNamespace())
     assert not startup.put_off_nltk(None, lambda: None)

@@ -6,11 +6,11 @@ import importlib.util
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from types import ModuleType
 from typing import Any
 
-from .imports import after_import, around_import
+from .imports import Around, after_import, around_import
 
 CONFIGS = 32
 """How many configs' texts are kept."""
@@ -44,23 +44,46 @@ class Later(ModuleType):
     """Stands for a module of its name that is imported when something of it is asked for."""
 
     def __getattr__(self, name: str):
+        if sys.modules.get(self.__name__) is self:          # it stands there, and is asked what kind of module it is
+            raise AttributeError(name)
         return getattr(importlib.import_module(self.__name__), name)
 
 
-def put_off_nltk(module: Any, execute: Callable[[], None]) -> bool:
-    """Load NLTK, and scikit-learn with it, when MMAction2's one data set of sentences asks for it."""
-    if 'nltk' in sys.modules or importlib.util.find_spec('nltk') is None:
-        execute()
-        return False
-    sys.modules['nltk'] = Later('nltk')
-    try:
-        execute()                                   # the module keeps what stands for NLTK
-    finally:
-        del sys.modules['nltk']
-    return True
+def put_off(name: str, *functions: str) -> Around:
+    """Let a module be imported with a stand-in for module ``name``, which is loaded when something of it is used.
+
+    Args:
+        name: the module that costs time.
+        functions: what is taken from it by name as the other is imported.
+    """
+    def call(module: Any, execute: Callable[[], None]) -> bool:
+        if name in sys.modules or importlib.util.find_spec(name) is None:
+            execute()
+            return False
+        later = Later(name)
+        for function in functions:
+            setattr(later, function, partial(_call, name, function))
+        sys.modules[name] = later
+        try:
+            execute()                               # the module keeps what stands for the other
+        finally:
+            del sys.modules[name]
+        return True
+
+    return call
+
+
+def _call(name: str, function: str, *args, **kwargs):
+    return getattr(importlib.import_module(name), function)(*args, **kwargs)
+
+
+# One data set of MMAction2 asks for NLTK, which brings scikit-learn; one transform of skeletons for SciPy's statistics.
+put_off_nltk = put_off('nltk')
+put_off_statistics = put_off('scipy.stats', 'mode')
 
 
 def install() -> None:
     """Have it done as soon as what it is about is imported; safe to call again."""
     after_import('mmengine', format_configs_once)
     around_import('mmaction.datasets.charades_sta_dataset', put_off_nltk)
+    around_import('mmaction.datasets.transforms.pose_transforms', put_off_statistics)

@@ -51,10 +51,10 @@ def undisturbed(data, out, folds, *more):
     return summarize_folds(str(out), folds, (1, 2, 3, 4, 5))
 
 
-def start(data, out):
+def start(data, out, *more):
     return subprocess.Popen(
         [sys.executable, 'tools/train_folds.py', CONFIG, '--folds', '1-3', '--work-dir', str(out), '--data-root',
-         str(data), '--cfg-options', *SMALL], cwd=ROOT, env=dict(os.environ, OMP_NUM_THREADS='1'),
+         str(data), *more, '--cfg-options', *SMALL], cwd=ROOT, env=dict(os.environ, OMP_NUM_THREADS='1'),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 
@@ -77,12 +77,13 @@ def scores(out, fold):
 def test_killed_in_training_and_in_evaluation_is_as_undisturbed(data, tmp_path):
     expected, out = undisturbed(data, tmp_path / 'calm', (1, 2, 3)), tmp_path / 'killed'
     first, second = (out / f'fold_{fold}' for fold in (1, 2))
-    kill_when(start(data, out), (first / 'predictions' / 'epoch_1.npz').exists)
+    kill_when(start(data, out, '--no-report'), (first / 'predictions' / 'epoch_1.npz').exists)
     assert not (first / 'epoch_2.pth').exists()                                 # in training, after the first epoch
-    kill_when(start(data, out), lambda: names_epoch_2(second / 'last_checkpoint'))
+    kill_when(start(data, out, '--no-report'), lambda: names_epoch_2(second / 'last_checkpoint'))
     assert not (second / 'predictions' / 'epoch_2.npz').exists()            # in the second fold's last evaluation
     assert (first / 'result.json').exists() and not (second / 'result.json').exists()
     output, _ = start(data, out).communicate(timeout=300)
+    assert all((folder / 'report.html').is_file() for folder in (out, *(out / f'fold_{fold}' for fold in (1, 2, 3))))
     assert 'fold 1: done before' in output and 'fold 3: training' in output, output
     assert 'resumed epoch: 2' in (second / 'console.log').read_text()
     assert json.loads((out / 'folds.json').read_text()) == expected

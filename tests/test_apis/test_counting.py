@@ -214,3 +214,12 @@ def test_the_tools_last_line_is_json_and_logs_go_elsewhere():
     assert {'tunable', 'tunable_adapters', 'total', 'modules', 'flops', 'activation_bytes'} <= set(found)
     assert found['tunable_adapters'] == 12 * (27 * 24 ** 2 + 1619 * 24 + 771)
     assert lines[0].startswith('module') and 'INFO' not in done.stdout and 'INFO' in done.stderr
+
+
+def test_a_model_that_is_built_twice_is_built_of_the_same_config(monkeypatch):
+    """A prompt learner reads its texts' tokens, which ends the first try after MMAction2's mixing added to its list."""
+    monkeypatch.setattr(torch.distributions.Distribution, '_validate_args', False)      # else it ends there already
+    cfg = load_config('pe_clip_vitb16_dfew', {'model.backbone.init_cfg': None})
+    probs = list(cfg.model.data_preprocessor.blending.probs)
+    assert count_config(cfg)['tunable'] == 9_399_564
+    assert cfg.model.data_preprocessor.blending.probs == probs

@@ -1,6 +1,7 @@
 """What a config's model costs: its parameters, and for one clip the FLOPs and what a training step keeps."""
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -72,10 +73,10 @@ def build_shapes(model_cfg: dict) -> nn.Module:
     """
     try:
         with torch.device('meta'), no_initialisers():           # which take most of the time there
-            return MODELS.build(model_cfg)
+            return MODELS.build(copy.deepcopy(model_cfg))       # MMAction2's RandomBatchAugment adds to its config
     except (RuntimeError, NotImplementedError):
         with no_initialisers():
-            return MODELS.build(model_cfg)
+            return MODELS.build(copy.deepcopy(model_cfg))
 
 
 @contextmanager

@@ -71,6 +71,16 @@ def together(count: int, name: str, *words: object) -> None:
     assert ends == [0] * count, [ends, *(said.get() for _ in iter(said.empty, True))]
 
 
+def in_copies(function: Callable, args: tuple, count: int) -> None:
+    """``function(rank, *args)`` in ``count`` copies of this process, where ``spawn`` would start new ones."""
+    torch.multiprocessing.start_processes(_one_thread, (function, args), nprocs=count, start_method='fork')
+
+
+def _one_thread(rank: int, function: Callable, args: tuple) -> None:
+    torch.set_num_threads(1)                    # the threads of before are not in a copy
+    function(rank, *args)
+
+
 def _ended(run: Callable[[], None], argv: list, cwd: Path) -> CompletedProcess:
     out, err, status = io.StringIO(), io.StringIO(), 0
     with (_settings_kept(), contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)):

@@ -8,7 +8,7 @@ import pytest
 
 from ..conftest import ROOT, write_clip
 
-CLIPS, FEW, EPOCHS = 40_000, 200, 3
+CLIPS, FEW, EPOCHS = 40_000, 200, 2
 
 # Runs alone, so that nothing of the tests is in its memory. Private pages are those of no other process; the loader's
 # own process shares most of its pages with the workers, so there all anonymous ones count.

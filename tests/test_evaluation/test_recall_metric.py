@@ -17,6 +17,8 @@ from sklearn import metrics as sklearn_metrics
 
 from mmdfer.evaluation import RecallMetric, confusion_matrix, per_class_recall, uar_war
 
+from ..commands import in_copies
+
 CLASSES = ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
 SAMPLES = (mmaction.structures.ActionDataSample, mmpretrain.structures.DataSample)
 
@@ -213,7 +215,7 @@ def test_two_processes_equal_one(tmp_path):
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
-    torch.multiprocessing.spawn(evaluate_share, (2, port, str(tmp_path)), nprocs=2)
+    in_copies(evaluate_share, (2, port, str(tmp_path)), 2)
     first, second = (json.loads((tmp_path / f'{rank}.json').read_text()) for rank in (0, 1))
 
     metric = RecallMetric()

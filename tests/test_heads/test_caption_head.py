@@ -1,7 +1,6 @@
 """Contrastive training on captions: open_clip's loss, equal captions, and the same with one process or two."""
 import pytest
 import torch
-import torch.multiprocessing as mp
 from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
 from torch.nn import functional as F
@@ -9,6 +8,7 @@ from torch.nn import functional as F
 from mmdfer.heads.caption_head import contrastive_loss, gather_with_gradient
 from mmdfer.registry import MODELS
 
+from ..commands import in_copies
 from ..test_text.clip_models import TEXT
 
 CAPTIONS = ['the mouth opens', 'brows are drawn together', 'a smile', 'eyes widen slowly']
@@ -91,7 +91,7 @@ def _one_process(rank, world, folder):
 def test_two_processes_give_the_loss_and_gradients_of_one(tmp_path):
     found = []
     for world in (1, 2):
-        mp.spawn(_one_process, args=(world, str(tmp_path)), nprocs=world)
+        in_copies(_one_process, (world, str(tmp_path)), world)
         found.append(torch.load(tmp_path / f'found{world}.pt'))
     (loss, grads), (loss2, grads2) = found
     assert loss2 == pytest.approx(loss, rel=1e-5) and grads.keys() == grads2.keys()

@@ -3,7 +3,6 @@ import copy
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
 from safetensors import safe_open
@@ -15,6 +14,7 @@ from mmdfer.registry import MODELS
 from mmdfer.run_config import load_config
 from mmdfer.weights import CheckpointError, frozen_digest, load_weights, save_tunable, tunable_names
 
+from ..commands import in_copies
 from ..conftest import ROOT
 from .test_video_text_recognizer import build, clips, samples
 
@@ -62,7 +62,7 @@ class Loss(torch.nn.Module):
 def test_two_processes_give_the_loss_gradients_and_metric_of_one(tmp_path):
     found = []
     for world in (1, 2):
-        mp.spawn(_part_of_a_step, args=(world, str(tmp_path)), nprocs=world)
+        in_copies(_part_of_a_step, (world, str(tmp_path)), world)
         found.append(torch.load(tmp_path / f'found{world}.pt'))
     (loss, grads, figures), (loss2, grads2, figures2) = found
     assert loss2 == pytest.approx(loss, rel=1e-5) and figures2 == figures

@@ -14,6 +14,8 @@ from mmdfer.evaluation import load_predictions
 from mmdfer.runs.metrics import Evaluation, add_evaluation, read_evaluations
 from mmdfer.runs.recording import MetricsHook, PredictionsHook
 
+from ..commands import in_copies
+
 METRICS = {'uar': 0.25, 'war': 0.5, 'recall/a': 1.0, 'recall/b': 0.0, 'acc/top1': 0.5}
 
 
@@ -76,7 +78,7 @@ def test_two_processes_and_a_number_of_clips_that_they_do_not_share_evenly(tmp_p
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
-    torch.multiprocessing.spawn(share, (port, tmp_path), nprocs=2)
+    in_copies(share, (port, tmp_path), 2)
     assert_kept(tmp_path / 'predictions' / 'epoch_4.npz', clips())
 
 

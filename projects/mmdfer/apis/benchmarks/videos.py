@@ -34,17 +34,21 @@ def run(args: argparse.Namespace) -> None:
                 raise ValueError(f'{args.video}: the measurement of {minutes:g} minutes ended with {child.exitcode}')
             rows.append(dict(minutes=minutes, **queue.get()))
             path.unlink()
-    head = ('minutes', 'frames', 'seconds', 'x real time', 'peak MiB', *(f'{part} %' for part in PARTS), 'rest %')
+    head = ('minutes', 'frames', 'seconds', 'CPU s', 'x real time', 'peak MiB', *(f'{part} %' for part in PARTS),
+            'rest %')
     print(f'{" ".join(args.model or ["frame_fer"])} on {args.video}, repeated; {args.region}, {args.device}')
     for cells in (head, *map(_cells, rows)):
         print(''.join(f'{cell:>12}' for cell in cells))
     first, last = rows[0], rows[-1]
     found = dict(rows=rows)
     if len(rows) > 1:
-        found['time_over_length'] = (last['seconds'] / first['seconds']) / (last['duration'] / first['duration'])
+        longer = last['duration'] / first['duration']
+        found['time_over_length'] = last['seconds'] / first['seconds'] / longer
+        found['cpu_over_length'] = last['cpu_seconds'] / first['cpu_seconds'] / longer
         found['more_mib'] = last['peak_mib'] - first['peak_mib']
         print(f'\nfrom {first["minutes"]:g} to {last["minutes"]:g} minutes: time grows {found["time_over_length"]:.3f} '
-              f'times as fast as length, memory by {found["more_mib"]} MiB')
+              f'times as fast as length, CPU time {found["cpu_over_length"]:.3f} times; memory by '
+              f'{found["more_mib"]} MiB')
     if args.json:
         print(json.dumps(found))
 
@@ -92,13 +96,14 @@ def _measure(path: str, options: dict, queue) -> None:
             _timed(stream.detector, name, seconds, 'faces')
     _timed(inferencer.model, 'keep', seconds, 'crops')
     _timed(inferencer.model, 'score', seconds, 'model')
-    began = time.perf_counter()
+    began, computed = time.perf_counter(), time.process_time()
     opened = open_source(find_sources([path])[0])
     opened.shown = _timed_frames(opened.shown, seconds)                                 # type: ignore[method-assign]
     result = recognise(opened, inferencer.model, settings, stream)
     total = time.perf_counter() - began
-    queue.put(dict(frames=len(opened), duration=opened.duration, seconds=total, windows=len(result['windows']),
-                   peak_mib=peak_rss(), parts={part: seconds[part] for part in PARTS}))
+    queue.put(dict(frames=len(opened), duration=opened.duration, seconds=total,
+                   cpu_seconds=time.process_time() - computed, windows=len(result['windows']), peak_mib=peak_rss(),
+                   parts={part: seconds[part] for part in PARTS}))
 
 
 def _timed(owner: object, name: str, seconds: dict[str, float], part: str) -> None:
@@ -130,6 +135,6 @@ def _timed_frames(shown, seconds: dict[str, float]):
 
 def _cells(row: dict) -> list[str]:
     shares = [100 * row['parts'][part] / row['seconds'] for part in PARTS]
-    return [f'{row["minutes"]:g}', str(row['frames']), f'{row["seconds"]:.1f}',
+    return [f'{row["minutes"]:g}', str(row['frames']), f'{row["seconds"]:.1f}', f'{row["cpu_seconds"]:.1f}',
             f'{row["duration"] / row["seconds"]:.2f}', str(row['peak_mib']), *(f'{share:.0f}' for share in shares),
             f'{100 - sum(shares):.0f}']

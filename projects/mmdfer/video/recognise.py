@@ -18,7 +18,7 @@ from .results import SCHEMA, Result, judged, smooth, track_entry
 from .sources import Source, printable
 from .stream import Settings, Track, VideoStream, spans_without
 
-KEPT_BYTES = 256 * 2**20  # of frames of one window that are read at once
+KEPT_BYTES = 64 * 2**20  # of frames that are read at once, since each reading opens the file
 ONE_PICTURE = 'One picture: no course over time.'
 PICTURE_SECONDS = 1.0  # a picture is a video of one frame, shown so long
 
@@ -67,13 +67,9 @@ class Opened:
             wanted |= (self.times >= start - 1e-6) & (self.times < start + settings.window - 1e-6)
         places = np.flatnonzero(wanted)
         at_once = max(KEPT_BYTES // (3 * self.size[0] * self.size[1]), 1)
-        runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
-        for run in runs:
-            for first in range(0, len(run), at_once):
-                part = run[first : first + at_once].tolist()
-                yield from zip(
-                    self.reader.frames(part), self.times[part].tolist(), self.ends[part].tolist(), strict=True
-                )
+        for first in range(0, len(places), at_once):
+            part = places[first : first + at_once].tolist()
+            yield from zip(self.reader.frames(part), self.times[part].tolist(), self.ends[part].tolist(), strict=True)
 
     def some(self, count: int) -> list[tuple[float, np.ndarray]]:
         """A few frames spread over the source, as (seconds, (H, W, 3))."""

@@ -17,8 +17,8 @@ import struct
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,28 +79,35 @@ class Events:
         shutil.copytree(self.folder, self.kept / str(count), symlinks=True)
 
 
+@contextmanager
+def _last_of_its_process() -> Iterator[None]:
+    """End this process behind the block, with the block's exit status and nothing that an interpreter does then."""
+    status = 1
+    try:
+        yield
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
 def run_forked(job: Callable[[], None], events: Events, log: Path) -> int:
     """The exit status of a process that does a job, minus the signal that killed it; no process of it is left."""
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        status = 1
-        try:
+        with _last_of_its_process():
             os.setsid()                                 # so that nothing of it can be left
             out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(out, 1)
             os.dup2(out, 2)
             events.watch()
             job()
-            status = 0
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
     number = os.waitpid(child, 0)[1]
     with suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
@@ -117,21 +124,11 @@ class ForkedProcess:
         sys.stdout.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            status = 1
-            try:
+            with _last_of_its_process():
                 os.environ.update(env or {})
                 os.dup2(stdout.fileno(), 1)
                 os.dup2(stdout.fileno(), 2)
                 main(list(command)[list(command).index('mmdfer') + 1:])
-                status = 0
-            except SystemExit as end:
-                status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(status)
 
     def poll(self) -> int | None:
         return self.wait(flags=os.WNOHANG)

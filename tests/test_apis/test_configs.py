@@ -41,8 +41,8 @@ def test_a_config_is_listed_with_its_papers_figures():
 
 def test_words_select_and_an_unknown_one_is_told_with_the_nearest():
     assert {config.name for config in list_configs('PE-CLIP', rows=False)} == {
-        'pe_clip_vitb16_dfew', 'pe_clip_vitb16_ferv39k', 'pe_clip_vitb16_mafw', 'demo/pe_clip'}
-    assert len(list_configs('pe_clip/')) == 27
+        'pe_clip_vitb16_dfew', 'pe_clip_vitb16_ferv39k', 'pe_clip_vitb16_mafw', 'pe_clip_vitb16_afew', 'demo/pe_clip'}
+    assert len(list_configs('pe_clip/')) == 29
     with pytest.raises(ValueError, match="fe_adaptor_vitb_dfew: no such config; did you mean 'fe_adapter_vitb_dfew'"):
         list_configs('fe_adaptor_vitb_dfew')
 

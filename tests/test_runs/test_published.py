@@ -149,7 +149,7 @@ def test_no_config_of_the_papers_is_left_without_a_row():
     starts = ('fe_adapter_', 'pe_clip_', 'finecliper_')
     ours = {name for name in config_files() if name.startswith(starts)}
     assert {name for name in ours - linked if 'zeroshot' not in name} == {
-        'pe_clip_vitb16_mafw', 'fe_adapter_vitb_mafw_compound', 'fe_adapter_vitb_afew'}
+        'pe_clip_vitb16_mafw', 'pe_clip_vitb16_afew', 'fe_adapter_vitb_mafw_compound', 'fe_adapter_vitb_afew'}
     assert {'dfer_clip_vitb32_dfew', 'dfer_clip_vitb32_mafw', 'c3d_dfew'} <= linked
 
 

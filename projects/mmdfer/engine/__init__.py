@@ -13,10 +13,11 @@ from .stopping import StopHook
 from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
 from .tunable_swa import TunableSWAHook
+from .warm_up import WarmUpCosineLR
 
 __all__ = [
     'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'ClassesHook',
     'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'SeenClipsHook', 'StartHook', 'StopHook',
-    'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook', 'allow_random_towers', 'check_start',
-    'fit_loaders', 'seen_clips_of', 'set_workers', 'shield_workers'
+    'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook', 'WarmUpCosineLR', 'allow_random_towers',
+    'check_start', 'fit_loaders', 'seen_clips_of', 'set_workers', 'shield_workers'
 ]

@@ -56,7 +56,7 @@ def test_under_no_difference_a_twentieth_of_bootstraps_is_below_the_level():
     labels = np.repeat(np.arange(4), [120, 60, 90, 40])
     for _ in range(trials):
         hard = rng.random((len(labels), 1))
-        right = (rng.random((len(labels), 2)) < 0.3 + 0.6 * hard).astype(float)         # of models alike in all but luck
+        right = (rng.random((len(labels), 2)) < 0.3 + 0.6 * hard).astype(float)         # alike in all but luck
         found = resample([(labels, right)], 4, 299, seed=int(rng.integers(1e9)))
         below += bootstrap_difference(found.uar[:, 0] - found.uar[:, 1])['p'] < 0.05
     assert 0.02 <= below / trials <= 0.08

@@ -4,14 +4,7 @@ import pytest
 from scipy import stats
 
 from mmdfer.evaluation import Predictions, fold_row, summarize
-from mmdfer.evaluation.statistics import (
-    fold_spread,
-    interval,
-    intervals,
-    resample,
-    resample_confusions,
-    wilson,
-)
+from mmdfer.evaluation.statistics import fold_spread, interval, intervals, resample, resample_confusions, wilson
 
 SIZES = np.array([489, 379, 534, 435, 294, 29, 181])            # a fold of the order of DFEW's
 RECALLS = np.array([0.9, 0.7, 0.7, 0.75, 0.6, 0.15, 0.4])

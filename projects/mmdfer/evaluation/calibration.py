@@ -3,9 +3,9 @@
 **Expected calibration error** (C. Guo et al., ICML 2017, Eq. 3): clips are put into bins of equal width by the
 probability of their predicted class; the gaps between mean confidence and share right are averaged, weighted by the
 clips. **Brier score** (G. W. Brier, 1950): the squared distance of the probabilities from the true class, summed over
-classes, mean over clips; 0 is best, 2 worst. **Temperature** (the same paper, Sec. 4.2): one number by which logits are
-divided, so that a validation part is the likeliest. It changes no prediction. It must not be fitted on test clips: a run
-without a validation part has none.
+classes, mean over clips; 0 is best, 2 worst. **Temperature** (Guo et al., Sec. 4.2): one number by which logits are
+divided, so that the classes of a validation part are the likeliest. It changes no prediction. It must not be fitted on
+test clips: a run without a validation part has none.
 """
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def calibration(scores: np.ndarray, labels: np.ndarray, bins: int = BINS) -> dic
     """How well scores (N, K) tell how often they are right.
 
     Returns:
-        ``clips``; ``ece``, in [0, 1]; ``brier``, in [0, 2]; ``nll``, the mean negative log probability of the true class;
-        ``confidence`` and ``right``, means over the clips; and ``bins``, one each with ``low`` and ``high`` edge,
-        ``clips``, and mean ``confidence`` and share ``right`` (``None`` in an empty one).
+        ``clips``; ``ece``, in [0, 1]; ``brier``, in [0, 2]; ``nll``, the mean negative log probability of the true
+        class; ``confidence`` and ``right``, means over the clips; and ``bins``, one each with ``low`` and ``high``
+        edge, ``clips``, and mean ``confidence`` and share ``right`` (``None`` in an empty one).
 
     Raises:
         ValueError: for no clip, or scores that are not finite.

@@ -6,9 +6,9 @@ list's and not the model's. A plain resample would let it vary, and with it lose
 would count as 0 and pull the whole interval down. With the counts held, nothing is lost, and UAR and WAR are of the
 same set in every resample. The interval is between the percentiles of the resampled figures.
 
-**What it tells.** What other clips of the same kinds would change, for these trained models. It knows nothing of another
-training; clips are taken as independent, though a person may be in several, which makes it somewhat narrow. Of a
-class of which every clip is right, or none, the bootstrap knows no spread: its recall has Wilson's score interval
+**What it tells.** What other clips of the same kinds would change, for these trained models. It knows nothing of
+another training; clips are taken as independent, though a person may be in several, which makes it somewhat narrow. Of
+a class of which every clip is right, or none, the bootstrap knows no spread: its recall has Wilson's score interval
 (E. B. Wilson, JASA 1927) in place of the bootstrap's.
 
 **Folds.** The mean of several folds is resampled within each fold. What the folds themselves tell, which are trainings
@@ -128,8 +128,8 @@ def intervals(rows: Sequence[Mapping[str, Any]], resamples: int = RESAMPLES, see
         seed: of the draws.
 
     Returns:
-        ``method``, ``level``, ``resamples`` and ``seed``; ``uar`` and ``war`` with ``low`` and ``high``; ``recall``, one
-        a class, with ``by`` (``'bootstrap'`` or ``'wilson'``), ``None`` for a class without a clip; ``pooled`` with
+        ``method``, ``level``, ``resamples`` and ``seed``; ``uar`` and ``war`` with ``low`` and ``high``; ``recall``,
+        one a class, with ``by`` (``'bootstrap'`` or ``'wilson'``), ``None`` for a class without a clip; ``pooled`` with
         ``uar`` and ``war`` of the pooled clips; and ``folds``, of :func:`fold_spread` for ``uar`` and ``war``, ``None``
         for a single fold.
     """
@@ -165,9 +165,9 @@ def fold_spread(values: Sequence[float], variances: Sequence[float], level: floa
 
     Returns:
         ``std`` over the folds, ``min``, ``max``; ``low`` and ``high`` of Student's interval of their mean;
-        ``std_of_clips``, which folds would have that differ by their clips alone; ``q``, Cochran's sum of squares about
-        the weighted mean, and its ``p`` (small: the folds differ by more than their clips). ``q`` and ``p`` are ``None``
-        where a fold's clips tell no variance.
+        ``std_of_clips``, which folds would have that differ by their clips alone; ``q``, Cochran's sum of squares
+        about the weighted mean, and its ``p`` (small: the folds differ by more than their clips). ``q`` and ``p`` are
+        ``None`` where a fold's clips tell no variance.
     """
     from scipy.special import chdtrc, stdtrit
     count, spread = len(values), stdev(values)

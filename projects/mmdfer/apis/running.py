@@ -19,6 +19,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..backbones.freezing import count_parameters
+from ..datasets.leaving_out import left_out_of
 from ..engine import (
     ClassesHook,
     SeenClipsHook,
@@ -146,7 +147,8 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
                   classes=set_classes(cfg), fold=current_fold(cfg), folds=list(set_folds(cfg)),
                   settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
                   seconds=round(time.time() - start, 1), processes=get_world_size(), work_dir=cfg.work_dir,
-                  rss_mib=peak_rss(), **seen, **figures)
+                  rss_mib=peak_rss(), left_out=left_out_of(getattr(runner.train_dataloader, 'dataset', None)), **seen,
+                  **figures)
     _draw(cfg.work_dir, evaluator, picture_title(marked(name, seen['seen_clips']), result['title']))
     write_result(cfg.work_dir, result)
     print_log(f'curves, confusion matrix and result.json are in {cfg.work_dir}', logger='current')

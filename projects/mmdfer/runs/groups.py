@@ -119,6 +119,10 @@ def notes_on(runs: Sequence[RunFolder], rows: Sequence[dict], missing: Sequence[
         for change in run.settings.changes if run.settings is not None else ():
             notes.append(f'{_whose(run, "the run").capitalize()} went on with other settings than it began with: '
                          f'{change}.')
+    for run in runs:
+        for needs, count in (run.result.get('left_out') or {}).items():
+            whose = _whose(run, 'the run').capitalize()
+            notes.append(f'{whose} was trained without {count} clips that have no {needs}.')
     notes += filter(None, (note_on_seen(run.result, _whose(run, 'the run')) for run in runs))
     for row in rows:
         if row['absent']:

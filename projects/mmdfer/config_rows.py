@@ -89,10 +89,11 @@ class Row:
 
 @dataclass(frozen=True)
 class RowFile:
-    """A file of rows: a paper's, or a user's own."""
+    """A file of rows: a paper's, or a user's own; ``demo`` is the config of their model on the demo's set."""
     path: Path
     title: str
     rows: tuple[Row, ...]
+    demo: str | None = None
 
 
 def row_files() -> dict[str, Path]:
@@ -121,7 +122,7 @@ def read_rows(path: str | Path) -> RowFile:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f'{path}: several rows are called {", ".join(twice)}; each needs a name of its own')
-    return RowFile(path, content.get('title', path.stem), tuple(rows))
+    return RowFile(path, content.get('title', path.stem), tuple(rows), content.get('demo'))
 
 
 def _groups(path: Path, content: Mapping) -> list[Mapping]:

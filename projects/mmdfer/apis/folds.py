@@ -4,9 +4,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import signal
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +18,9 @@ from ..runs.report import leave_missing_report
 from ..runs.result import figures_of, is_finished
 from ..runs.settings import settings_of
 from . import options
+from .job_queue import Job, run_jobs
 from .launching import ALONE, Launch
-from .processes import Places, Training
+from .processes import Places
 
 OURS = ('--fold', '--resume')
 
@@ -157,51 +155,24 @@ def run_folds(plan: FoldPlan, places: Places) -> dict:
     Raises:
         ValueError: if a fold fails; no further one is started, and it names the log.
     """
-    waiting: list[int] = []
+    jobs = []
     for fold in plan.folds:
         if is_finished(plan.folder(fold)):
             if '--no-report' not in plan.rest:
                 leave_missing_report(plan.folder(fold))
             print(f'fold {fold}: done before; {_outcome(plan, fold)}', flush=True)
         else:
-            waiting.append(fold)
-    running: dict[int, tuple[int, Training]] = {}
-    complaints: list[str] = []
-    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that the processes below are ended too
-    try:
-        while waiting or running:
-            for slot in range(places.parallel):
-                if slot not in running and waiting:
-                    fold = waiting.pop(0)
-                    running[slot] = fold, _start(plan, fold, places, slot)
-            time.sleep(0.2)
-            for slot, (fold, training) in list(running.items()):
-                if not training.ended():
-                    continue
-                del running[slot]
-                if training.failed():
-                    waiting.clear()
-                    complaints.append(f'fold {fold} failed: {training.complaint()}')
-                    print(complaints[-1], flush=True)
-                    continue
-                print(f'fold {fold}: {_outcome(plan, fold)}', flush=True)
-                if waiting or running:
-                    summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select, allow_missing=True)
-    finally:
-        for _, training in running.values():
-            training.end()
-        signal.signal(signal.SIGTERM, previous)
-    if complaints:
-        raise ValueError('; '.join(complaints))
+            folder = plan.folder(fold)
+            words = (plan.path, '--fold', str(fold), '--work-dir', folder, '--resume', *plan.rest)
+            jobs.append(Job(f'fold {fold}', words, folder))
+
+    def ended(job: Job, others: bool) -> None:
+        print(f'{job.name}: {_outcome(plan, int(job.name.split()[1]))}', flush=True)
+        if others:
+            summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select, allow_missing=True)
+
+    run_jobs(jobs, places, ended)
     return summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select)
-
-
-def _start(plan: FoldPlan, fold: int, places: Places, slot: int) -> Training:
-    folder = plan.folder(fold)
-    training = Training([plan.path, '--fold', str(fold), '--work-dir', folder, '--resume', *plan.rest], folder,
-                        places.launch, places.environment(slot))
-    print(f'fold {fold}: training; log in {training.log}', flush=True)
-    return training
 
 
 def _outcome(plan: FoldPlan, fold: int) -> str:

@@ -24,6 +24,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,15 @@ def read_rows(path: str | Path) -> RowFile:
     """
     path = Path(path)
     try:
-        content = yaml.load(path.read_text(encoding='utf-8'), getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+        return _read_text(path, path.read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise ValueError(f'{path}: no such file of rows') from None
+
+
+@lru_cache(32)
+def _read_text(path: Path, text: str) -> RowFile:
+    try:
+        content = yaml.load(text, getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
     except yaml.YAMLError as error:
         raise ValueError(f'{path}: not YAML: {error}') from None
     _check(content, 'file', ('base', 'groups'), str(path))

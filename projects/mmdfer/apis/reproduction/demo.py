@@ -4,7 +4,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from pprint import pformat
 
+from ...config_reading import files_read_once
 from ...config_rows import find_row, read_rows, row_files
 from ...files import write_text
 from ...run_config import load_config
@@ -30,9 +32,9 @@ def demo_entries(table: PublishedTable, wishes: Wishes) -> list[Entry]:
         ValueError: for a table none of whose rows has a model there.
     """
     found: dict[str, Entry] = {}
-    for entry in entries_of(table, wishes):
-        if entry.row not in found:
-            config = small_config(entry.config, os.path.join(wishes.out, 'configs'))
+    with files_read_once():
+        for entry in entries_of(table, wishes):
+            config = None if entry.row in found else small_config(entry.config, os.path.join(wishes.out, 'configs'))
             if config is not None:
                 found[entry.row] = replace(entry, dataset=DRAWN, config=config)
     if not found:
@@ -57,8 +59,9 @@ def small_config(name: str, folder: str) -> str | None:
         return None
     stem = name.replace('@', '_').replace('/', '_')
     path = os.path.join(folder, f'{stem}_demo.py')
-    cfg = demo_config(load_config(name), base, small)
-    write_text(f'# {name} on the drawn set.\n{cfg.pretty_text}', path)
+    entries = demo_config(load_config(name), base, small).to_dict().items()
+    text = '\n'.join(f'{key} = {pformat(value, width=110, sort_dicts=False)}' for key, value in entries)
+    write_text(f'# {name} on the drawn set.\n{text}\n', path)
     return path
 
 

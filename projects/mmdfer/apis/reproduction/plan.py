@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from ...config_reading import files_read_once
 from ...config_rows import find_row
 from ...engine import check_start
 from ...registry import DATASETS
@@ -94,12 +95,14 @@ class Plan:
         cells: the runs whose mean a row's figures on a set are; those that are trained for them alone are not in it.
         notes: what a reader must know of a row on a set.
         lacking: what must be given before it can be run, a sentence each.
+        places: the folder of the runs of some settings, by their digest.
     """
     wishes: Wishes
     runs: dict[str, Run] = field(default_factory=dict)
     cells: dict[tuple[str, str], list[Run]] = field(default_factory=dict)
     notes: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     lacking: list[str] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
 
     @property
     def waiting(self) -> list[Run]:
@@ -133,8 +136,9 @@ def make_plan(entries: Iterable[Entry], wishes: Wishes, lenient: bool = False) -
     """
     plan, every = Plan(wishes), list(entries)
     _check_data(plan, every, lenient)
-    for entry in every:
-        _add(plan, entry, lenient)
+    with files_read_once():
+        for entry in every:
+            _add(plan, entry, lenient)
     trainings = [run for run in plan.runs.values() if not run.is_test]
     tests = [run for run in plan.runs.values() if run.is_test]
     plan.runs.clear()
@@ -196,7 +200,8 @@ def _runs(plan: Plan, entry: Entry, lenient: bool, is_test: bool = False) -> lis
     cfg = read_entry(entry, words, wishes, lenient, is_test)
     settings = settings_of(cfg)
     settings.pop('randomness.seed', None)
-    base = _base_folder(wishes.out, entry, digest_of(settings)[:8])
+    digest = digest_of(settings)[:8]
+    base = plan.places.setdefault(digest, _base_folder(wishes.out, entry, digest))
     folds = _folds(cfg, entry, wishes)
     if not lenient or entry.dataset in wishes.data:
         _check_lists(cfg, entry, folds)
@@ -233,12 +238,12 @@ def _tests(plan: Plan, entry: Entry, training: Run, lenient: bool) -> list[Run]:
 
 def words_of(wishes: Wishes, entry: Entry) -> tuple[str, ...]:
     """Options of a config's training or test."""
-    cfg, words = load_config(entry.config), list(wishes.rest)
+    words = list(wishes.rest)
     image = wishes.images.get(entry.row, wishes.image)
     if image is not None:
         words += ['--image-checkpoint', image]
     if wishes.long_clip is not None and any(one.get('context_length', CLIP_CONTEXT) > CLIP_CONTEXT
-                                            for one in towers(cfg.model)):
+                                            for one in towers(load_config(entry.config).model)):
         words += ['--long-clip-checkpoint', wishes.long_clip]
     if entry.dataset in wishes.data:
         words += ['--data-root', wishes.data[entry.dataset]]

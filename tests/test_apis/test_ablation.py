@@ -5,8 +5,9 @@ from functools import cache
 import pytest
 
 from mmdfer.apis import ablation
-from mmdfer.apis.ablation import Plan, Trial, plan_trials, read_trials, run_trials, spread, write_table
+from mmdfer.apis.ablation import Plan, Trial, plan_trials, read_trials, run_trials
 from mmdfer.apis.ablation_demo import demo_config, shrink, width_scale
+from mmdfer.apis.ablation_table import spread, write_table
 from mmdfer.apis.counting import count_config
 from mmdfer.files import write_json
 from mmdfer.registry import MODELS

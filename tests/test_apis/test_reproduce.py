@@ -228,6 +228,19 @@ def test_a_missing_fold_is_told_before_anything_starts(drawn, tmp_path):
     assert without.returncode == 2 and 'would keep random weights' in without.stderr
 
 
+def test_one_image_model_is_not_taken_for_several(tmp_path):
+    model = tmp_path / 'vitb.pth'
+    model.touch()
+    words = ['fe_adapter', 'table1', '--sets', 'dfew', '--dry-run', '--out', tmp_path]
+    done = command('reproduce', *words, '--image-checkpoint', model)
+    assert done.returncode == 2 and 'different image sets' in done.stderr and 'choose rows by --rows' in done.stderr
+    single = [f'{row}={model}' for row in ('raf_db', 'ferplus', 'affectnet')]
+    assert command('reproduce', *words, '--image-checkpoint', *single).returncode == 0
+    # Without any, each row wants that of its own image set.
+    told = command('reproduce', *words, '--rows', 'ferplus').stdout
+    assert 'lacking: FERPlus: work_dirs/vitb_ferplus/best.pth is not there' in told
+
+
 class InProcess:
     """A training that runs where the tests do."""
 

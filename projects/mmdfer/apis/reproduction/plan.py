@@ -11,19 +11,17 @@ from mmengine.config import Config
 
 from ...config_reading import files_read_once
 from ...config_rows import find_row
-from ...engine import check_start
-from ...registry import DATASETS
-from ...run_config import dataset_configs, load_config, set_folds
-from ...run_towers import CLIP_CONTEXT, towers
+from ...run_config import load_config, set_folds
+from ...run_towers import CLIP_CONTEXT, check_image_sets, towers
 from ...runs.fold_results import check_settings
 from ...runs.layout import TEST_METRICS, fold_folder
 from ...runs.published import SETS, PublishedTable
 from ...runs.result import is_finished
 from ...runs.settings import digest_of, settings_of
-from ...weights.registry import is_name
 from .. import options
 from ..configs import read_tunable
 from ..folds import parse_folds
+from .checking import check_lists, check_weights, count_clips, lacking_weights
 from .wishes import DRAWN, Wishes
 
 RUNS = 'runs'
@@ -96,6 +94,7 @@ class Plan:
         notes: what a reader must know of a row on a set.
         lacking: what must be given before it can be run, a sentence each.
         places: the folder of the runs of some settings, by their digest.
+        image_sets: the image set whose model a row starts from, of rows that are given no model of their own.
     """
     wishes: Wishes
     runs: dict[str, Run] = field(default_factory=dict)
@@ -103,6 +102,7 @@ class Plan:
     notes: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     lacking: list[str] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)
+    image_sets: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def waiting(self) -> list[Run]:
@@ -139,6 +139,10 @@ def make_plan(entries: Iterable[Entry], wishes: Wishes, lenient: bool = False) -
     with files_read_once():
         for entry in every:
             _add(plan, entry, lenient)
+    try:
+        check_image_sets(wishes.image, plan.image_sets)
+    except ValueError as error:
+        raise ValueError(str(error).replace('--only', '--rows')) from None
     trainings = [run for run in plan.runs.values() if not run.is_test]
     tests = [run for run in plan.runs.values() if run.is_test]
     plan.runs.clear()
@@ -198,14 +202,22 @@ def _runs(plan: Plan, entry: Entry, lenient: bool, is_test: bool = False) -> lis
     """A config's runs over folds and seeds."""
     wishes, words = plan.wishes, words_of(plan.wishes, entry)
     cfg = read_entry(entry, words, wishes, lenient, is_test)
+    if entry.row not in wishes.images:
+        plan.image_sets[entry.row] = cfg.get('image_set')
     settings = settings_of(cfg)
     settings.pop('randomness.seed', None)
     digest = digest_of(settings)[:8]
     base = plan.places.setdefault(digest, _base_folder(wishes.out, entry, digest))
     folds = _folds(cfg, entry, wishes)
     if not lenient or entry.dataset in wishes.data:
-        _check_lists(cfg, entry, folds)
-    _check_weights(plan, cfg, entry, lenient)
+        check_lists(cfg, entry.title, SETS.get(entry.dataset, entry.dataset), folds)
+    lacking = lacking_weights(cfg) if entry.dataset != DRAWN else None
+    if lacking is not None:
+        told = (f'{entry.title}: {lacking} is not there, which {entry.config} starts from; train it, or give a file by '
+                f'--image-checkpoint {entry.row}=FILE')
+        if not lenient:
+            raise ValueError(told)
+        plan.lacking.append(told)
     runs = []
     for seed in wishes.seeds[:1] if is_test else wishes.seeds:
         for fold in folds:
@@ -213,11 +225,11 @@ def _runs(plan: Plan, entry: Entry, lenient: bool, is_test: bool = False) -> lis
             folder = os.path.join(*parts)
             if not is_test:
                 check_settings(folder, dict(settings, **{'randomness.seed': repr(seed)}), '--out')
-            runs.append(Run(entry.config, entry.dataset, fold, seed, folder, words,
-                            0 if is_test else cfg.train_cfg.max_epochs, _clips(cfg, fold, is_test), is_test=is_test))
+            epochs, clips = 0 if is_test else cfg.train_cfg.max_epochs, count_clips(cfg, fold, is_test)
+            runs.append(Run(entry.config, entry.dataset, fold, seed, folder, words, epochs, clips, is_test=is_test))
             if not lenient and not is_test and not is_finished(folder):
                 cfg.resume = True                                   # as it is started
-                _check_start(cfg, folder, entry)
+                check_weights(cfg, folder, entry.title)
     return runs
 
 
@@ -229,11 +241,11 @@ def _tests(plan: Plan, entry: Entry, training: Run, lenient: bool) -> list[Run]:
     if entry.dataset == training.dataset:
         folds = [training.fold]
     if not lenient or entry.dataset in wishes.data:
-        _check_lists(cfg, entry, folds)
+        check_lists(cfg, entry.title, SETS.get(entry.dataset, entry.dataset), folds)
     place = os.path.join(training.folder, f'on_{entry.dataset}')
-    return [Run(entry.config, entry.dataset, fold, training.seed,
-                place if fold is None else os.path.join(place, fold_folder(fold)), words, 0, _clips(cfg, fold, True),
-                training.folder, True) for fold in folds]
+    folders = [place if fold is None else os.path.join(place, fold_folder(fold)) for fold in folds]
+    return [Run(entry.config, entry.dataset, fold, training.seed, folder, words, 0, count_clips(cfg, fold, True),
+                training.folder, True) for fold, folder in zip(folds, folders)]
 
 
 def words_of(wishes: Wishes, entry: Entry) -> tuple[str, ...]:
@@ -275,45 +287,3 @@ def _folds(cfg: Config, entry: Entry, wishes: Wishes) -> list[int | None]:
     if wishes.folds is None:
         return list(known[:1]) if entry.folds == 'first' or entry.dataset == DRAWN else list(known)
     return list(parse_folds(wishes.folds, known))
-
-
-def _check_lists(cfg: Config, entry: Entry, folds: Sequence[int | None]) -> None:
-    """Refuse folds whose lists the set's copy does not have."""
-    for dataset in dataset_configs(cfg):
-        lists = getattr(DATASETS.get(dataset.type), 'LISTS', '')
-        if dataset.get('ann_file') or not lists or dataset.get('lists') or dataset.get('scene'):
-            continue
-        for fold in folds:
-            told = lists.format(split=dataset.get('split', 'train'), fold=fold, lists='no_caption')
-            path = os.path.join(dataset.get('data_root', ''), told)
-            if not os.path.isfile(path):
-                of = '' if fold is None else f'fold {fold} of '
-                raise ValueError(f'{entry.title}: {of}{SETS.get(entry.dataset, entry.dataset)} is missing: there is no '
-                                 f'{path}; complete the set' + ('' if fold is None else ', or choose folds by --folds'))
-
-
-def _check_weights(plan: Plan, cfg: Config, entry: Entry, lenient: bool) -> None:
-    """Refuse towers whose weight files are not there; without one they would be random."""
-    for tower in towers(cfg.model):
-        path = (tower.get('init_cfg') or {}).get('checkpoint')
-        if path and not is_name(path) and not os.path.exists(path) and entry.dataset != DRAWN:
-            told = (f'{entry.title}: {path} is not there, which {entry.config} starts from; train it, or give a file '
-                    f'by --image-checkpoint {entry.row}=FILE')
-            if not lenient:
-                raise ValueError(told)
-            plan.lacking.append(told)
-
-
-def _check_start(cfg: Config, folder: str, entry: Entry) -> None:
-    try:
-        check_start(cfg, folder)
-    except ValueError as error:
-        raise ValueError(f'{entry.title}: {error}') from None
-
-
-def _clips(cfg: Config, fold: int | None, is_test: bool) -> int | None:
-    """Clips of the training or the test list, as the set is published."""
-    dataset = next(dataset_configs(cfg, ('test_dataloader' if is_test else 'train_dataloader', )))
-    sizes = getattr(DATASETS.get(dataset.type), 'SIZES', {})
-    of_fold = sizes.get(f'fold {fold}') if fold is not None else next(iter(sizes.values()), None)
-    return (of_fold or {}).get('test' if is_test else 'train')

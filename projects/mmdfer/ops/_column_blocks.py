@@ -69,8 +69,8 @@ class Reads:
         self.columns_shape = groups, self.taps, x.shape[1] // groups                # without n
         self.clip = self.voxels // len(x)
         channels = [-1 if channel is None else channel for channel in AXIS_CHANNELS[size.shape[1]]]
-        self.places = (np.array(channels), np.array(x.shape[2:]), np.array(size.shape[2:]),
-                       np.array(geometry[:4]))
+        self.places = (np.array([*channels, x.shape[1]]), np.array(x.shape[2:]), np.array(size.shape[2:]),
+                       np.array(geometry[:4]), groups)
         self.where = (self.sizes.numpy(), NO_SCALES if self.scales is None else self.scales.numpy(), *self.places)
 
     def blocks(self) -> Iterator[tuple[int, int]]:
@@ -90,13 +90,13 @@ class Reads:
 
     def fill(self, columns: Tensor, start: int, stop: int) -> None:
         """Write the columns of the voxels from ``start`` to ``stop``."""
-        table, out = self.table.numpy(), columns.numpy()
+        table, out = _flat(self.table), _flat(columns)
         side_by_side(lambda begin, end: kernels().fill_columns(table, *self.where, start, begin, end, out),
                      pieces(start, stop))
 
     def spread(self, columns: Tensor, start: int, stop: int, table: Tensor) -> None:
         """Add columns to the cells they were read from: whole clips side by side, or some channels of each."""
-        given, out = columns.numpy(), table.numpy()
+        given, out = _flat(columns), _flat(table)
 
         def run(begin: int, end: int, low: int, high: int) -> None:
             kernels().spread_columns(given, *self.where, start, begin, end, low, high, out)
@@ -112,7 +112,7 @@ class Reads:
 
     def slopes(self, columns: Tensor, start: int, stop: int, of_sizes: Tensor, of_scales: Tensor | None) -> None:
         """Add the gradients of sizes (N, S) and modulation (N, K), from those of the columns."""
-        given, table, sizes = columns.numpy(), self.table.numpy(), of_sizes.numpy()
+        given, table, sizes = _flat(columns), _flat(self.table), of_sizes.numpy()
         scales = NO_SCALES if of_scales is None else of_scales.numpy()
         side_by_side(lambda begin, end: kernels().slopes_of_columns(given, table, *self.where, start, begin, end, sizes,
                                                                     scales), pieces(start, stop))
@@ -207,6 +207,10 @@ def _as_weight(matrix: Tensor, weight: Tensor) -> Tensor:
 def rows_of(image: Tensor) -> Tensor:
     """(B, C, T, H, W) -> (B·T·H·W, C), contiguous float32."""
     return image.detach().float().permute(0, 2, 3, 4, 1).reshape(-1, image.shape[1]).contiguous()
+
+
+def _flat(tensor: Tensor) -> np.ndarray:
+    return tensor.view(-1).numpy()
 
 
 def _as_image(rows: Tensor | None, like: Tensor | None) -> Tensor | None:

@@ -25,7 +25,7 @@ def test_selection():
         'temporal_aggregation', 'conv3d', 'dw_conv3d', 'd2conv3d']
     assert names(read_trials('fe_adapter', ['modulation', 'size_x'])) == ['size_x', 'modulation']
     trial, = read_trials('fe_adapter', ['d2conv3d'], 'mafw')
-    assert trial.config == 'fe_adapter/d2conv3d@mafw' and trial.published['mafw'] == [39.41, 55.02]
+    assert trial.config == 'fe_adapter/d2conv3d@mafw' and trial.published['mafw'] == (39.41, 55.02)
     assert names(read_trials('finecliper_zeroshot', dataset='ferv39k'))[:2] == ['ferv39k', 'mafw_own_to_ferv39k']
     # The folder that the rows were in.
     assert names(read_trials('configs/ablations/fe_adapter/')) == names(read_trials('fe_adapter'))

@@ -21,7 +21,6 @@ from mmdfer.recognizers.finecliper import modalities_of
 from mmdfer.registry import DATASETS, MODELS, TRANSFORMS
 from mmdfer.run_config import LOADERS, dataset_classes, dataset_configs, flow_classes, load_config
 from mmdfer.run_towers import towers
-from mmdfer.runs.published import read_papers
 from mmdfer.text import class_texts, tokenize
 
 from ..conftest import ROOT
@@ -286,23 +285,6 @@ def test_compound_classes_are_told_by_their_parts():
     compound = dict(zip(class_names('mafw_compound'), class_texts('mafw_compound', 'action_units')))
     assert compound['happiness_surprise'] == [f'{single["happiness"][0]}, {single["surprise"][0]}']
     assert all(compound[name] == single[name] for name in single)
-
-
-def test_the_papers_rows_name_configs_that_are_there():
-    """A stem may be of a config to come; those that are there must be found."""
-    rows = [find_row(name) for name in row_names(datasets=True)]
-    stems = {name.rpartition('/')[2] for name in FILES} | {row.stem(dataset) for row, dataset in rows}
-    named = {f'{stem}_{dataset}' for row in read_papers()['rows'] for stem in row.get('configs', ())
-             for dataset in row['results']}
-    assert {'fe_adapter_vitb_dfew', 'pe_clip_vitb16_ferv39k', 'finecliper_vitb16_mafw', 'dfer_clip_vitb32_dfew',
-            'finecliper_zeroshot_mafw_own_to_dfew'} <= named & stems
-    ours = {name for name in FILES for start in ('fe_adapter_', 'pe_clip_', 'finecliper_') if name.startswith(start)}
-    # Those without figures in the paper: two sets of PE-CLIP, compounds, and what is trained on captions and tested
-    # elsewhere.
-    assert {name for name in ours - named if 'zeroshot' not in name} == {
-        'pe_clip_vitb16_mafw', 'pe_clip_vitb16_afew', 'fe_adapter_vitb_mafw_compound', 'fe_adapter_vitb_afew'}
-    evaluated = {row.stem(dataset) for row, dataset in rows if row.paper == 'finecliper_zeroshot' and row.published}
-    assert len(evaluated) == 10 and evaluated <= named
 
 
 def test_a_head_of_another_number_of_classes_is_told():

@@ -19,6 +19,7 @@ from ..run_config import complete_config, load_config
 from ..run_towers import check_image_sets
 from ..runs.fold_results import check_settings
 from ..runs.marks import marked
+from ..runs.published import printed_pairs
 from ..runs.report import leave_missing_report
 from ..runs.result import is_finished, read_result
 from ..runs.settings import settings_of
@@ -91,7 +92,8 @@ def _of_file(table: str, dataset: str | None) -> list[Trial]:
             continue
         chosen = dataset or row.sets[0]
         trials.append(
-            Trial(row.row, row.group, row.title, '' if own else row.name(chosen), row.published, (row, chosen),
+            Trial(row.row, row.group, row.title, '' if own else row.name(chosen),
+                  row.published if own else printed_pairs(row.stem, row.sets), (row, chosen),
                   row.base(chosen) if row.demo else None, row.demo))
     return trials
 

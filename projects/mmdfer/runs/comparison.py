@@ -74,7 +74,8 @@ def gather(kind: str, models: Sequence[Contestant], all_pairs: bool, resamples: 
               if not any((one.labels == label).any() for one in kept.values())]
     return dict(
         set=set_of(models), classes=list(classes), folds=first.folds,
-        clips=sum(len(one.labels) for one in kept.values()), epoch=kind, bootstrap=dict(method=METHOD, level=LEVEL, resamples=resamples, seed=seed),
+        clips=sum(len(one.labels) for one in kept.values()),
+        epoch=kind, bootstrap=dict(method=METHOD, level=LEVEL, resamples=resamples, seed=seed),
         models=[_model(model, index, drawn, absent) for index, model in enumerate(models)], pairs=pairs,
         pairs_needed=pairs_needed(), notes=_notes(kind, models, absent))
 

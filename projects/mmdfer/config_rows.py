@@ -15,8 +15,9 @@ A file of ``configs/ablations`` is a paper. What a file holds:
 
 A row has ``row`` (its name in commands), ``name`` (in tables), and perhaps ``about``; ``change``, the entries that
 take the place of the base's, ``null`` leaving an adapter or part out; ``sets``; ``tunable``, its parameters on its
-first set; ``paper``, UAR and WAR in per cent by data set; ``of``, the row whose training it tests; ``demo: false``
-where the demo's set cannot tell it.
+first set; ``of``, the row whose training it tests; ``demo: false`` where the demo's set cannot tell it. What the three
+papers print of a row stands in :mod:`mmdfer.runs.published` and links to it; a user's own row may have ``paper``, UAR
+and WAR in per cent by data set.
 """
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ class Row:
         bases: its base config for each of its data sets.
         changes: what it changes there, by dotted key.
         about: a sentence, if the name does not tell.
-        published: the paper's UAR and WAR in per cent, by data set.
+        published: ``paper`` of a user's own row.
         tunable: parameters that train, on its first set.
         of: the row whose training it tests, where it trains nothing itself.
         demo: the config of its model on the demo's set, where that can tell it.

@@ -43,7 +43,8 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Options of every tool that builds a model from a config."""
     parser.add_argument('--image-checkpoint', '--clip-checkpoint', dest='image_checkpoint',
-                        help='image ViT or CLIP model to start from (file or folder)')
+                        help='image ViT or CLIP model to start from (file or folder); {image_set} in the path stands '
+                        "for the config's")
     parser.add_argument('--long-clip-checkpoint', help='Long-CLIP model for the text towers of long texts')
     _add_reading_options(parser)
     add_config_options(parser)

@@ -2,7 +2,7 @@
 
 The same function as :mod:`._autograd` in the other order, gather first and multiply then. It is faster where the reads
 are compiled, since a column is written once into the cache and never leaves it, and its cost besides the GEMMs of a
-plain convolution is 125 cells a voxel. Every sum is taken in an order that does not depend on the number of threads.
+plain convolution is 125 cells a voxel. The sums of the reads are taken in one order, however many threads there are.
 
 Symbols: N output voxels, K taps, G groups, C channels in, c = C/G, O channels out, o = O/G, n voxels of a block.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
@@ -225,7 +225,7 @@ def pieces(start: int, stop: int, least: int = 8) -> list[tuple[int, int]]:
     return list(zip(cuts, cuts[1:]))
 
 
-def side_by_side(run: Callable[..., None], arguments: list[tuple[int, ...]]) -> None:
+def side_by_side(run: Callable[..., None], arguments: Sequence[tuple[int, ...]]) -> None:
     """Call ``run`` with each of the arguments, in threads of one pool; the first in this one."""
     waiting = [_pool(os.getpid(), torch.get_num_threads()).submit(run, *given) for given in arguments[1:]]
     run(*arguments[0])

@@ -214,7 +214,8 @@ def add_rows(columns, row, cell, part, count, offset, table, inner):
 
 
 @compiled
-def spread_columns(columns, sizes, scales, channels, shape, grid, geometry, groups, start, begin, end, low, high, table):
+def spread_columns(columns, sizes, scales, channels, shape, grid, geometry, groups, start, begin, end, low, high,
+                   table):
     """The transpose: columns (G·n·K·c) added to the cells they were read from, (R·C), for channels low to high.
 
     Calls that share neither clip nor channel may run side by side. ``low`` and ``high`` count within a group.

@@ -84,7 +84,8 @@ class _SizePredictor(nn.Module):
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != 'cpu' or len(self.weight) > MOST_CHANNELS or is_exporting() or torch.is_autocast_enabled('cpu'):
+        elsewhere = x.device.type != 'cpu' or is_exporting() or torch.is_autocast_enabled('cpu')
+        if elsewhere or len(self.weight) > MOST_CHANNELS or not len(x):
             return F.conv3d(x, self.weight, self.bias, self.stride, self.padding, self.dilation)
         geometry = Geometry(tuple(self.weight.shape[2:]), self.stride, self.padding, self.dilation, 1)
         return FewChannelsConv3d.apply(x, self.weight, self.bias, geometry)

@@ -44,6 +44,12 @@ def _strong(cell: str) -> str:
     return f'**{escape_markdown(cell)}**' if cell else ''
 
 
+def bootstrap_told(found: Mapping[str, Any]) -> str:
+    """What the intervals of a table are, in words."""
+    return (f'{100 * found["level"]:.0f} % intervals: {found["method"]}, {found["resamples"]:,} resamples, '
+            f'seed {found["seed"]}')
+
+
 def fold_name(fold: int | None) -> str:
     """What a run of several is called."""
     return 'one split' if fold is None else f'fold {fold}'

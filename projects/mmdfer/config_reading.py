@@ -10,8 +10,10 @@ from mmengine.config import Config
 
 from .config_names import check_path, find_file
 from .config_rows import Row, change_config, find_row, row_names
+from .names import nearest
 
 BESIDE = 'beside_frames'
+RECIPE, RECIPES = 'recipe', 'recipes'
 # What of a clip is loaded beside its frames comes behind the steps that crop and flip them, before these.
 AFTER_CROPS = ('ColorJitter', 'ClipColorJitter', 'FormatShape')
 
@@ -52,6 +54,36 @@ def _read_file(path: str | os.PathLike) -> Config:
         return Config.fromfile(path)
     except (SyntaxError, AttributeError, FileNotFoundError) as error:
         raise ValueError(f'{path}: cannot be read as a config: {error}') from error
+
+
+def apply_recipe(cfg: Config) -> None:
+    """Change a config by the one of its ``recipes`` that ``recipe`` names; both entries are gone afterwards.
+
+    A config says so what another recipe of the same model changes in it, by dotted key as rows do:
+    ``recipe='paper', recipes=dict(release={'train_cfg.max_epochs': 25})``. ``'paper'`` is the config as it stands. What
+    a recipe changes in a part that a row leaves out, such as an adapter, is left out too.
+
+    Raises:
+        ValueError: for a recipe that the config does not have.
+    """
+    name, recipes = cfg.pop(RECIPE, None), cfg.pop(RECIPES, None) or {}
+    if name is None or name == 'paper':
+        return
+    if name not in recipes:
+        raise ValueError(f'recipe={name!r}: the config has no such recipe; {nearest(str(name), ["paper", *recipes])}')
+    content = cfg._cfg_dict
+    change_config(content, {key: value for key, value in recipes[name].items() if not _left_out(content, key, value)},
+                  f'recipe {name!r}')
+
+
+def _left_out(config: Any, key: str, value: Any) -> bool:
+    """Whether a change has no object: in a part that stands as ``None``, or leaving out what is not there."""
+    *parents, last = key.split('.')
+    for part in parents:
+        config = config.get(part, ...) if isinstance(config, Mapping) else ...
+        if config is None:
+            return True
+    return value is None and isinstance(config, Mapping) and last not in config
 
 
 def place_beside_frames(cfg: Config) -> None:

@@ -16,8 +16,10 @@ from ..engine import check_start
 from ..files import write_json, write_text
 from ..names import nearest
 from ..run_config import complete_config, load_config
+from ..run_towers import check_image_sets
 from ..runs.fold_results import check_settings
 from ..runs.marks import marked
+from ..runs.published import printed_pairs
 from ..runs.report import leave_missing_report
 from ..runs.result import is_finished, read_result
 from ..runs.settings import settings_of
@@ -90,7 +92,8 @@ def _of_file(table: str, dataset: str | None) -> list[Trial]:
             continue
         chosen = dataset or row.sets[0]
         trials.append(
-            Trial(row.row, row.group, row.title, '' if own else row.name(chosen), row.published, (row, chosen),
+            Trial(row.row, row.group, row.title, '' if own else row.name(chosen),
+                  row.published if own else printed_pairs(row.stem, row.sets), (row, chosen),
                   row.base(chosen) if row.demo else None, row.demo))
     return trials
 
@@ -139,7 +142,7 @@ def plan_trials(table: str, out: str, rest: Sequence[str] = (), only: Sequence[s
 
     Raises:
         ValueError: for an option that belongs to single runs, a change that hits nothing, rows none of which is part of
-            the demo, or a run that is there with other settings.
+            the demo, one image model for rows of different image sets, or a run that is there with other settings.
     """
     for option in OURS:
         if option in {word.split('=')[0] for word in rest}:
@@ -155,17 +158,26 @@ def plan_trials(table: str, out: str, rest: Sequence[str] = (), only: Sequence[s
         if left_out:
             print(f'not part of the demo: {", ".join(left_out)}')
         every, chosen = ([trial for trial in trials if trial.small] for trials in (every, chosen))
-    first: dict[frozenset, str] = {}
-    runs, trials = {}, []
+    names, first = {trial.row for trial in chosen}, dict[frozenset, str]()
+    runs, trials, image_sets = {}, [], {}
     for trial in every:
         trial = _written(trial, out, demo)
-        settings = settings_of(options.train_config(_train_args(trial, rest)))
+        args = _train_args(trial, rest)
+        try:
+            cfg = options.train_config(args)
+        except ValueError:
+            if trial.row in names:
+                raise
+            continue                                                # such as weights that this row alone needs
+        settings = settings_of(cfg)
         runs[trial.row] = first.setdefault(frozenset(settings.items()), trial.row)
-        if any(trial.row == one.row for one in chosen):
+        if trial.row in names:
             trials.append(trial)
+            image_sets[trial.row] = cfg.get('image_set')
             for seed in seeds:
                 check_settings(os.path.join(out, runs[trial.row], f'seed_{seed}'),
                                dict(settings, **{'randomness.seed': repr(seed)}), '--out')
+    check_image_sets(args.image_checkpoint, image_sets)
     return Plan(tuple(trials), runs, out, tuple(seeds), tuple(rest), demo)
 
 

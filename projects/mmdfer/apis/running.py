@@ -19,12 +19,15 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..backbones.freezing import count_parameters
+from ..datasets.leaving_out import left_out_of
 from ..engine import (
     ClassesHook,
     SeenClipsHook,
     StartHook,
     StopHook,
+    accumulate,
     check_start,
+    clips_a_step,
     fit_loaders,
     seen_clips_of,
     shield_workers,
@@ -56,6 +59,7 @@ def build_runner(cfg: Config) -> Runner:
     fit_loaders(cfg)
     join_processes(cfg)
     runner = RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
+    accumulate(runner)
     runner.register_hook(ClassesHook())
     runner.register_hook(SeenClipsHook(bool(cfg.get('allow_seen'))))
     runner.register_hook(StartHook())
@@ -145,8 +149,10 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), title=set_title(cfg),
                   classes=set_classes(cfg), fold=current_fold(cfg), folds=list(set_folds(cfg)),
                   settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
-                  seconds=round(time.time() - start, 1), processes=get_world_size(), work_dir=cfg.work_dir,
-                  rss_mib=peak_rss(), **seen, **figures)
+                  seconds=round(time.time() - start, 1), processes=get_world_size(),
+                  clips_a_step=clips_a_step(runner), work_dir=cfg.work_dir,
+                  rss_mib=peak_rss(), left_out=left_out_of(getattr(runner.train_dataloader, 'dataset', None)), **seen,
+                  **figures)
     _draw(cfg.work_dir, evaluator, picture_title(marked(name, seen['seen_clips']), result['title']))
     write_result(cfg.work_dir, result)
     print_log(f'curves, confusion matrix and result.json are in {cfg.work_dir}', logger='current')

@@ -14,13 +14,16 @@
 ``trained_on``, ``seen_clips``
     which clips the model was trained on, in words (``unknown`` where the weights that it began with do not say), and
     how many of those that the figures are of; 0 unless ``--allow-seen`` was given, null where nothing is known.
+``left_out``
+    how many training clips were left out, by what they lack, such as ``{"caption": 97}``; empty for none.
 ``tunable``, ``total``
     parameters that were trained, and all.
-``seconds``, ``processes``, ``rss_mib``, ``work_dir``
-    wall clock of the last start, the processes, peak memory of the main one, and the folder as the run knew it.
+``seconds``, ``processes``, ``clips_a_step``, ``rss_mib``, ``work_dir``
+    wall clock of the last start, the processes, the clips of an optimizer's step on all of them, peak memory of the
+    main process, and the folder as the run knew it.
 
-Runs from before lack ``config``, ``dataset``, ``title``, ``classes``, ``folds``, ``settings``, ``trained_on`` and
-``unit``.
+Runs from before lack ``config``, ``dataset``, ``title``, ``classes``, ``folds``, ``settings``, ``trained_on``,
+``left_out``, ``clips_a_step`` and ``unit``.
 """
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from ..files import whole_file
 from ..labels import class_colours
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 # Fonts of scripts that matplotlib's own font lacks, as systems have them.
@@ -25,6 +27,10 @@ FORMATS = ('png', 'pdf', 'svg')
 # Colours of series that are no classes (Okabe and Ito, 2008), told apart with any kind of sight.
 SERIES = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000')
 UNKNOWN = class_colours(('',))[0]      # what labels.py gives a class it does not know
+
+# What lies on the page itself, not on a coloured cell: texts and lines, lesser texts, grids. Reports show the three in
+# other shades on a dark page (report/pictures.py).
+INK, SOFT, GRID = '#000000', '#5b6472', '#e4e4e4'
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -117,6 +123,36 @@ def other_fonts() -> tuple[str, ...]:
 def legend_text(text: str) -> str | None:
     """A text for a legend, which leaves out one that begins with an underscore: a space of no width goes before."""
     return f'\u200b{text}' if text.startswith('_') else text or None
+
+
+def whole_ticks(axis: Axis) -> None:
+    """Ticks of an axis that counts: at whole numbers alone."""
+    from matplotlib.ticker import MaxNLocator
+    axis.set_major_locator(MaxNLocator('auto', integer=True, min_n_ticks=1))
+
+
+def legend_below(figure: Figure, entries: Sequence[tuple[dict, str]], fontsize: float = 9) -> None:
+    """A legend below all axes, over no line of theirs and within the figure, which grows by its height.
+
+    Args:
+        figure: of :func:`new_figure`.
+        entries: for each line its look, as matplotlib's ``Line2D`` takes it, and its name. Long names are broken.
+        fontsize: in points.
+    """
+    if not entries:
+        return
+    from matplotlib.lines import Line2D
+    width, height = figure.get_size_inches()
+    letter, handle = 0.62 * fontsize / 72, 5.5 * fontsize / 72              # inches
+    most = int((width - 0.2 - handle) / letter)
+    names = ['\n'.join(textwrap.wrap(name, most, drop_whitespace=False)) or name for _, name in entries]
+    longest = max(len(line) for name in names for line in name.split('\n'))
+    columns = min(max(int((width - 0.2) / (longest * letter + handle)), 1), len(names))
+    rows, deepest = -(-len(names) // columns), max(name.count('\n') + 1 for name in names)
+    figure.set_size_inches(width, height + 1.45 * fontsize / 72 * rows * deepest)
+    figure.legend([Line2D([], [], **look) for look, _ in entries], [legend_text(name) for name in names],
+                  loc='outside lower center', ncols=columns, frameon=False, fontsize=fontsize,
+                  handlelength=2.8)
 
 
 def distinct_colours(names: Sequence[str]) -> list:

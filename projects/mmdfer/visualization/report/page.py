@@ -21,7 +21,8 @@ def environment() -> Environment:
     made = Environment(loader=FileSystemLoader(Path(__file__).parent / 'templates'), trim_blocks=True,
                        lstrip_blocks=True, undefined=StrictUndefined,
                        autoescape=lambda name: not (name or '').endswith('.md'), keep_trailing_newline=True)
-    made.filters.update(percent=cells.percent, millions=cells.millions, duration=cells.duration, plain=escape_markdown,
+    made.filters.update(percent=cells.percent, millions=cells.millions, duration=cells.duration, points=cells.points,
+                        points_range=cells.points_range, ranged=cells.ranged, plain=escape_markdown,
                         code=code_span)
     return made
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...footnotes import Footnotes
 from .cells import NOT_MEASURED, Cell, count, duration, mebibytes, memory, millions, percent, spread
 from .markdown import escape_markdown
 
@@ -18,13 +19,14 @@ class Table:
     """Column names, and rows of texts with figures as :class:`Cell`.
 
     ``strong`` numbers the rows to be set off, ``words`` the columns that are text; ``foot`` holds rows that stay last
-    however the others are sorted.
+    however the others are sorted, ``notes`` what raised numbers in cells refer to.
     """
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     strong: frozenset[int] = frozenset()
     words: frozenset[int] = frozenset({0})
     foot: Sequence[Sequence[str]] = ()
+    notes: Sequence[str] = ()
 
     def markdown(self) -> str:
         """A Markdown table, columns of figures to the right."""
@@ -33,11 +35,19 @@ class Table:
         for number, row in enumerate(self.rows):
             lines.append([_strong(cell) if number in self.strong else escape_markdown(cell) for cell in row])
         lines += [list(map(_strong, row)) for row in self.foot]
-        return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+        notes = [f'{number}. {escape_markdown(note)}' for number, note in enumerate(self.notes, 1)]
+        return '\n'.join([f'| {" | ".join(line)} |' for line in lines] + ([''] + notes if notes else []))
+
 
 
 def _strong(cell: str) -> str:
     return f'**{escape_markdown(cell)}**' if cell else ''
+
+
+def bootstrap_told(found: Mapping[str, Any]) -> str:
+    """What the intervals of a table are, in words."""
+    return (f'{100 * found["level"]:.0f} % intervals: {found["method"]}, {found["resamples"]:,} resamples, '
+            f'seed {found["seed"]}')
 
 
 def fold_name(fold: int | None) -> str:
@@ -55,7 +65,7 @@ def titles(report: Mapping[str, Any]) -> dict[str, str]:
 
 def result_table(report: Mapping[str, Any]) -> Table:
     """UAR and WAR of each kind of epoch: mean of the folds, and pooled; the paper's row below."""
-    folds, rows = report['folds'], []
+    folds, rows, notes = report['folds'], [], Footnotes()
     for kind in report['kinds']:
         part = report[kind]
         epochs = sorted({row['epoch'] for row in part['folds']})
@@ -67,10 +77,12 @@ def result_table(report: Mapping[str, Any]) -> Table:
             rows.append([f'{NAMES[kind]}, folds pooled', told, percent(pooled['uar']), percent(pooled['war'])])
     if report['paper'] is not None:
         paper = report['paper']
-        rows.append([f'the paper: {label(paper)}', '', *(percent(paper[key], 'not given') for key in ('uar', 'war'))])
+        rows.append([f'the paper: {label(paper)}' + notes.mark(paper['remarks']), '',
+                     *(percent(paper[key], 'not given') for key in ('uar', 'war'))])
     strong = {index for index, row in enumerate(rows) if report['select'] and row[0].startswith(NAMES[report['select']])
               and 'pooled' not in row[0]}
-    return Table(('figures', 'of', 'UAR', 'WAR'), rows, frozenset(strong), frozenset({0, 1}))
+    return Table(('figures', 'of', 'UAR', 'WAR'), rows, frozenset(strong), frozenset({0, 1}),
+                 notes=notes)
 
 
 def label(paper: Mapping[str, Any]) -> str:
@@ -81,15 +93,18 @@ def label(paper: Mapping[str, Any]) -> str:
 
 def published_table(published: Sequence[Mapping[str, Any]], ours: Mapping[str, Any] | None = None) -> Table:
     """What papers print for a set, highest WAR first, with a report's own figures among them."""
-    rows = [(row['war'], [label(row), millions(row['tunable']), percent(row['uar'], 'not given'),
+    notes = Footnotes()
+    rows = [(row['war'], [label(row) + notes.mark(row['remarks']),
+                          ', '.join(row['printed']), millions(row['tunable']), percent(row['uar'], 'not given'),
                           percent(row['war'], 'not given')]) for row in published]
     if ours is not None and ours['select']:
         part = ours[ours['select']]
-        rows.append((part['war']['mean'], [f'{ours["name"]} (measured here, {folds_told(ours["folds"])})',
+        rows.append((part['war']['mean'], [f'{ours["name"]} (measured here, {folds_told(ours["folds"])})', '',
                                            millions(ours['tunable']), spread(part['uar']), spread(part['war'])]))
     rows.sort(key=lambda row: -(row[0] or 0))
     strong = frozenset(index for index, (_, row) in enumerate(rows) if 'measured here' in row[0])
-    return Table(('method', 'tunable', 'UAR', 'WAR'), [row for _, row in rows], strong)
+    return Table(('method', 'printed in', 'tunable', 'UAR', 'WAR'), [row for _, row in rows], strong, frozenset({0, 1}),
+                 notes=notes)
 
 
 def summary_table(rows: Sequence[Mapping[str, Any]]) -> Table:

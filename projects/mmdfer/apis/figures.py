@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -141,16 +141,21 @@ def _bubbles(paper: str, out: Path_, formats: Sequence[str], dataset: str, runs:
 
 
 def published_bubbles(paper: str, dataset: str) -> list[Bubble]:
-    """Models of a paper's comparison that have both a number of parameters and a WAR."""
-    from ..runs.published import published
+    """Models of a paper's comparison on a set that have both a number of parameters and a WAR there.
+
+    Raises:
+        ValueError: for another paper.
+    """
+    from ..runs.published import find_paper
     from ..visualization.bubbles import Bubble
-    own = PAPERS[paper]
-    return [Bubble(_told(row), row['tunable'], row['war'], 'paper' if row['model'] == own else 'other')
-            for row in published(dataset) if row['tunable'] and row['war'] is not None]
-
-
-def _told(row: dict[str, Any]) -> str:
-    return f'{row["model"]} ({row["note"]})' if row['note'] else row['model']
+    found: dict[str, Bubble] = {}
+    for table in find_paper(paper).tables.values():
+        for row in table.rows if table.compares else ():
+            war = row.figures.get(dataset, (None, None))[1]
+            if row.tunable and war is not None:
+                name = f'{row.title} ({row.about})' if row.own and row.about else row.title
+                found.setdefault(row.row, Bubble(name, 1e6 * row.tunable, war / 100, 'paper' if row.own else 'other'))
+    return list(found.values())
 
 
 def _own_bubbles(runs: Sequence[Path_], dataset: str, quoted: bool) -> list[Bubble]:

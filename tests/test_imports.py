@@ -13,7 +13,7 @@ from mmdfer import imports
 from .conftest import ROOT
 
 HEAVY = ('torch', 'mmengine', 'mmcv', 'mmaction', 'mmpretrain', 'torchvision', 'numpy', 'cv2', 'decord')
-NOT_EVERYWHERE = {'fcntl', 'resource', 'decord', 'mediapipe', 'transformers', 'open_clip', 'nltk', 'simplejpeg', 'numba', 'onnx',
+NOT_EVERYWHERE = {'fcntl', 'resource', 'decord', 'mediapipe', 'transformers', 'open_clip', 'nltk', 'simplejpeg', 'onnx',
                   'onnxruntime', 'h5py'}
 
 

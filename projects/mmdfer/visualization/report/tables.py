@@ -11,7 +11,7 @@ from ...footnotes import Footnotes
 from .cells import NOT_MEASURED, Cell, count, duration, mebibytes, memory, millions, percent, spread
 from .markdown import escape_markdown
 
-NAMES = dict(last='last epoch', best='best epoch', inner='chosen epoch')
+NAMES = dict(last='last epoch', best='best epoch', inner='chosen epoch', tested='tested alone')
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def result_table(report: Mapping[str, Any]) -> Table:
     folds, rows, notes = report['folds'], [], Footnotes()
     for kind in report['kinds']:
         part = report[kind]
-        epochs = sorted({row['epoch'] for row in part['folds']})
-        told = f'epoch {epochs[0]}' if len(epochs) == 1 else f'epochs {epochs[0]} to {epochs[-1]}'
+        epochs = sorted({row['epoch'] for row in part['folds'] if row['epoch'] is not None})
+        told = '' if not epochs else f'epoch {epochs[0]}' if len(epochs) == 1 else f'epochs {epochs[0]} to {epochs[-1]}'
         what = f'{NAMES[kind]}, mean of {len(folds)} folds' if len(folds) > 1 else NAMES[kind]
         rows.append([what, told, spread(part['uar']), spread(part['war'])])
         if len(folds) > 1:
@@ -145,7 +145,8 @@ def fold_table(report: Mapping[str, Any]) -> Table:
         cells, clips = [fold_name(run['fold'])], None
         for kind in report['kinds']:
             row = report[kind]['folds'][index]
-            cells += [Cell(str(row['epoch']), row['epoch']), percent(row['uar']), percent(row['war'])]
+            epoch = row['epoch']
+            cells += [Cell('' if epoch is None else str(epoch), epoch or 0), percent(row['uar']), percent(row['war'])]
             clips = row['clips']
         rows.append([*cells, count(clips), duration(run['seconds']), memory(run['cuda_mib'], run['rss_mib'])])
     return Table(head, rows)

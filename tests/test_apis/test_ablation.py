@@ -162,7 +162,8 @@ def test_rows_of_the_same_settings_are_one_run(table, dfew, tmp_path):
     (['--data-root', str(ROOT), '--image-checkpoint', __file__], {},
      r'one model for rows .* \(temporal_aggregation of affectnet, image_ferplus of ferplus, image_rafdb of rafdb\)'),
     ([], dict(table='finecliper_zeroshot', only=['clip_b32', 'mafw_to_dfew']),
-     'none of these rows trains anything; only tested: mafw_to_dfew, clip_b32; the mean over the folds: mmdfer folds finecliper_zeroshot/mafw_to_dfew --test'),
+     'none of these rows trains anything; only tested: mafw_to_dfew, clip_b32; the mean over the folds: mmdfer folds '
+     'finecliper_zeroshot/mafw_to_dfew --test CHECKPOINT'),
     ([], dict(demo=True, only=['image set']), 'none of these rows can run on the demo set'),
     (['--data-root', '/no/such'], {}, "data_root='/no/such'"),
 ])

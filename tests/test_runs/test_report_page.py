@@ -13,8 +13,8 @@ from mmdfer.evaluation.calibration import calibration, fit_temperature
 from mmdfer.runs.report import write_report
 from mmdfer.visualization import figure as house
 from mmdfer.visualization.class_rows import plot_class_rows
-from mmdfer.visualization.report.pictures import svg_uri
 from mmdfer.visualization.reliability import plot_reliability
+from mmdfer.visualization.report.pictures import svg_uri
 
 from .fake_runs import CLASSES, fake_run
 
@@ -70,7 +70,7 @@ def test_pictures_have_no_ground_and_change_with_the_page(folds):
         ground = next(picture.iter(f'{SVG}path'))
         assert 'fill: none' in ground.get('style') or 'opacity: 0' in ground.get('style')
         texts = [''.join(one.itertext()) for one in picture.iter(f'{SVG}text')]
-        assert texts and float(picture.get('width').removesuffix('pt')) < 460         # letters stay legible at 360 pixels
+        assert texts and float(picture.get('width').removesuffix('pt')) < 460         # legible at 360 pixels
     assert '#ffffff: #' not in folds[1]
 
 
@@ -84,7 +84,7 @@ def test_what_is_the_same_is_told_once(tmp_path):
     report = write_report(str(run))
     page, text = (run / 'report.html').read_text(), (run / 'report.md').read_text()
     assert report['kinds'] == ['last', 'best'] and 'recall, best epoch' not in page and len(svgs(page)) == 6
-    assert text.count('which is the best') == 1 and 'best epoch, ' not in text
+    assert text.count('which is the best') == 1 and '| best epoch' not in text
 
 
 def test_temperature_is_of_the_validation_part(tmp_path):
@@ -97,7 +97,8 @@ def test_temperature_is_of_the_validation_part(tmp_path):
     recalls = [(inner.argmax(axis=1) == inner_labels)[inner_labels == label].mean() for label in range(7)]
     save_predictions(run / 'predictions' / 'epoch_2.npz', [f'i{index}' for index in range(70)], inner_labels, inner,
                      CLASSES)
-    save_predictions(run / 'chosen' / 'predictions.npz', [f'{index:05d}' for index in range(35)], labels, scores, CLASSES)
+    ids = [f'{index:05d}' for index in range(35)]
+    save_predictions(run / 'chosen' / 'predictions.npz', ids, labels, scores, CLASSES)
     result = json.loads((run / 'result.json').read_text())
     result.update(chosen, best=chosen, inner=dict(share=0.1, uar=float(np.mean(recalls)), war=0.5, epoch=2))
     (run / 'result.json').write_text(json.dumps(result))

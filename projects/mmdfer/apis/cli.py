@@ -21,7 +21,7 @@ GROUPS = {
     'runs': ('train', 'folds', 'ablation', 'test', 'infer', 'app'),
     'data sets': ('check', 'pack', 'faces', 'captions', 'refine', 'demo-clips'),
     'models and weights': ('configs', 'count', 'convert', 'weights', 'export', 'benchmark'),
-    'results': ('report', 'summarize', 'compare', 'similarity', 'guide-pictures'),
+    'results': ('report', 'summarize', 'compare', 'similarity', 'explain', 'guide-pictures'),
 }
 """The commands, by what they are for."""
 

@@ -30,7 +30,8 @@ def render_folds(summary: Mapping[str, Any]) -> str:
 
 def _table(part: Mapping[str, Any], classes: Sequence[str]) -> Table:
     """A row a fold, blank for a class without clips; mean and pooled figures below."""
-    rows = [[str(row['fold']), str(row['epoch']), count(row['clips']), percent(row['uar']), percent(row['war']),
+    rows = [[str(row['fold']), '' if row['epoch'] is None else str(row['epoch']), count(row['clips']),
+             percent(row['uar']), percent(row['war']),
              *('' if name in row['absent'] else percent(recall) for name, recall in zip(classes, row['recall']))]
             for row in part['folds']]
     pooled = part['pooled']

@@ -43,9 +43,11 @@ def draw_pictures(report: Mapping[str, Any], curves: Mapping[str, Sequence[Mappi
     for kind, title in named.items():
         if report[kind]['pooled'] is not None:
             folds = report[kind]['folds']
-            told = f'{len(folds)} folds added' if len(folds) > 1 else f'epoch {folds[0]["epoch"]}'
+            epoch = folds[0]['epoch']
+            told = f'{len(folds)} folds added' if len(folds) > 1 else '' if epoch is None else f'epoch {epoch}'
+            told = ', '.join(filter(None, (title, told)))
             pictures[f'confusion_{kind}'] = svg_uri(plot_confusion_matrix(
-                report[kind]['pooled']['confusion'], classes, None, f'{title}, {told}', recalls=False))
+                report[kind]['pooled']['confusion'], classes, None, told, recalls=False))
     recalls = {title: [fold['recall'] for fold in report[kind]['folds']] for kind, title in named.items()
                if report[kind]['recall'] is not None}
     if recalls:

@@ -11,7 +11,7 @@ from ...footnotes import Footnotes
 from .cells import NOT_MEASURED, Cell, count, duration, mebibytes, memory, millions, percent, ranged, spread
 from .markdown import escape_markdown
 
-NAMES = dict(last='last epoch', best='best epoch', inner='chosen epoch')
+NAMES = dict(last='last epoch', best='best epoch', inner='chosen epoch', tested='tested alone')
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ def result_table(report: Mapping[str, Any]) -> Table:
     for kind, name in named.items():
         part = report[kind]
         inside = part['intervals'] or dict(uar=None, war=None, pooled=dict(uar=None, war=None))
-        epochs = sorted({row['epoch'] for row in part['folds']})
-        told = f'{epochs[0]}' if len(epochs) == 1 else f'{epochs[0]} to {epochs[-1]}'
-        what = f'{name}, {told}' + (f', mean of {len(folds)} folds' if len(folds) > 1 else '')
+        epochs = sorted({row['epoch'] for row in part['folds'] if row['epoch'] is not None})
+        told = '' if not epochs else f', {epochs[0]}' if len(epochs) == 1 else f', {epochs[0]} to {epochs[-1]}'
+        what = name + told + (f', mean of {len(folds)} folds' if len(folds) > 1 else '')
         rows.append([what, spread(part['uar']), ranged(inside['uar']), spread(part['war']), ranged(inside['war'])])
         if len(folds) > 1:
             pooled, inside = part['pooled'] or dict(uar=None, war=None), inside['pooled']
@@ -147,7 +147,8 @@ def fold_table(report: Mapping[str, Any]) -> Table:
         cells, clips = [fold_name(run['fold'])], None
         for kind in kinds:
             row = report[kind]['folds'][index]
-            cells += [Cell(str(row['epoch']), row['epoch']), percent(row['uar']), percent(row['war'])]
+            epoch = row['epoch']
+            cells += [Cell('' if epoch is None else str(epoch), epoch or 0), percent(row['uar']), percent(row['war'])]
             clips = row['clips']
         rows.append([*cells, count(clips), duration(run['seconds']), memory(run['cuda_mib'], run['rss_mib'])])
     return Table(head, rows)

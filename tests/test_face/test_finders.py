@@ -56,7 +56,7 @@ OWN = '''
 
 
 def test_the_projects_own_parts_are_registered():
-    assert FACE_FINDERS.names() == ['FaceXFormerOutputs', 'MediaPipeFaces'
+    assert FACE_FINDERS.names() == ['FaceXFormer', 'FaceXFormerOutputs', 'MediaPipeFaces'
                                     ] and FACE_PARSERS.names() == ['SegFormerParser']
     assert MediaPipeFaces.backend() == 'MediaPipe' and FaceXFormerOutputs.backend(folder='x') == 'FaceXFormer'
     assert SegFormerParser.backend(folder='models/lapa/') == 'SegFormer lapa'

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +103,8 @@ class FaceXFormerModel(FaceFinder):
             ValueError: if the model does not start, or answers something else.
         """
         process = self._started()
-        try:
+        with suppress(OSError):                             # of one that has ended, and said why
             worker.write_message(process.stdin, dict(crops=crops))
-        except OSError:
-            pass                                            # it has ended, and said why
         return self._checked(self._answer(), len(crops))
 
     def _started(self) -> subprocess.Popen:
@@ -174,10 +173,8 @@ def _end(process: subprocess.Popen) -> None:
     """Close the other side's input, at which it ends."""
     for stream in (process.stdin, process.stdout):
         if stream is not None:
-            try:
+            with suppress(OSError):
                 stream.close()
-            except OSError:
-                pass
     try:
         process.wait(5)
     except subprocess.TimeoutExpired:

@@ -11,7 +11,7 @@ A file of ``configs/ablations`` is a paper. What a file holds:
     the config of the same model on the demo's set, for files whose rows can run there.
 ``groups``
     in order, each with ``name``, ``rows``, and perhaps ``table`` and ``protocol`` (the paper's), ``change`` (of every
-    row of the group) and ``sets`` (those that the group is of, all by default).
+    row of the group), ``sets`` (those that the group is of, all by default) and ``base`` (in the place of the file's).
 
 A row has ``row`` (its name in commands), ``name`` (in tables), and perhaps ``about``; ``change``, the entries that
 take the place of the base's, ``null`` leaving an adapter or part out; ``sets``; ``tunable``, its parameters on its
@@ -35,7 +35,7 @@ from .names import nearest
 
 KEYS = {
     'file': {'title', 'base', 'demo', 'groups'},
-    'group': {'name', 'rows', 'table', 'protocol', 'change', 'sets'},
+    'group': {'name', 'rows', 'table', 'protocol', 'change', 'sets', 'base'},
     'row': {'row', 'name', 'about', 'change', 'sets', 'tunable', 'paper', 'of', 'demo'},
 }
 
@@ -72,6 +72,11 @@ class Row:
     @property
     def sets(self) -> tuple[str, ...]:
         return tuple(self.bases)
+
+    @property
+    def only_tested(self) -> bool:
+        """Whether it trains nothing: it tests another row's model, or one that is ready."""
+        return self.of is not None or self.tunable == 0
 
     def base(self, dataset: str | None = None) -> str:
         """Its base config's name, on its first set by default."""
@@ -122,8 +127,10 @@ def _read_text(path: Path, text: str) -> RowFile:
     except yaml.YAMLError as error:
         raise ValueError(f'{path}: not YAML: {error}') from None
     _check(content, 'file', ('base', 'groups'), str(path))
-    content['base'] = {dataset: str(path.parent / base) if base.endswith('.py') else base
-                       for dataset, base in content['base'].items()}
+    for part in (content, *content['groups']):
+        if isinstance(part, dict) and part.get('base'):
+            part['base'] = {dataset: str(path.parent / base) if base.endswith('.py') else base
+                            for dataset, base in part['base'].items()}
     rows = [_row(path, content, group, row) for group in _groups(path, content) for row in group['rows']]
     names = [row.row for row in rows]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -141,7 +148,8 @@ def _groups(path: Path, content: Mapping) -> list[Mapping]:
 def _row(path: Path, content: Mapping, group: Mapping, row: Mapping) -> Row:
     where = f'{path}: a row of {group["name"]!r}'
     _check(row, 'row', ('row', 'name'), where)
-    sets, base = row.get('sets') or group.get('sets') or list(content['base']), content['base']
+    base = group.get('base') or content['base']
+    sets = row.get('sets') or group.get('sets') or list(base)
     for dataset in [*sets, *(row.get('paper') or {})]:
         if dataset not in base:
             raise ValueError(

@@ -25,19 +25,20 @@ class Emotion:
         return f'A person with an expression of {self.noun}.'
 
 
-# Short names are those of MAFW's paper.
+# Short names are those of MAFW's paper. The colours lie at least 20 apart (CIE76) for normal sight and for people who
+# lack one kind of cones, so that any two classes are told apart.
 EMOTIONS = {
-    'happiness': Emotion('happiness', 'happy', '#e6a700', 'HA'),
-    'sadness': Emotion('sadness', 'sad', '#4169b0', 'SA'),
-    'neutral': Emotion('neutral', 'neutral', '#8c8c8c', 'NE'),
-    'anger': Emotion('anger', 'angry', '#c8372d', 'AN'),
-    'surprise': Emotion('surprise', 'surprised', '#e07b28', 'SU'),
-    'disgust': Emotion('disgust', 'disgusted', '#5a8f3c', 'DI'),
-    'fear': Emotion('fear', 'fearful', '#7d4fa3', 'FE'),
-    'contempt': Emotion('contempt', 'contemptuous', '#a0743c', 'CO'),
-    'anxiety': Emotion('anxiety', 'anxious', '#3aa39b', 'AX'),
-    'helplessness': Emotion('helplessness', 'helpless', '#6c8ebf', 'HL'),
-    'disappointment': Emotion('disappointment', 'disappointed', '#b0628f', 'DS'),
+    'happiness': Emotion('happiness', 'happy', '#f7be04', 'HA'),
+    'sadness': Emotion('sadness', 'sad', '#145484', 'SA'),
+    'neutral': Emotion('neutral', 'neutral', '#6d6a65', 'NE'),
+    'anger': Emotion('anger', 'angry', '#ba1608', 'AN'),
+    'surprise': Emotion('surprise', 'surprised', '#ed7328', 'SU'),
+    'disgust': Emotion('disgust', 'disgusted', '#85a970', 'DI'),
+    'fear': Emotion('fear', 'fearful', '#4e049b', 'FE'),
+    'contempt': Emotion('contempt', 'contemptuous', '#553724', 'CO'),
+    'anxiety': Emotion('anxiety', 'anxious', '#36d9f0', 'AX'),
+    'helplessness': Emotion('helplessness', 'helpless', '#5d95dd', 'HL'),
+    'disappointment': Emotion('disappointment', 'disappointed', '#e47dac', 'DS'),
 }
 
 # Every word for an emotion, in lower case: nouns and adjectives, and what data sets call it (add_words).

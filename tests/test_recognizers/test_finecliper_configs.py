@@ -13,7 +13,9 @@ from mmdfer.run_towers import towers
 from mmdfer.runs.published import paper_row
 
 ROWS = {row.row: row for row in read_rows(row_files()['finecliper']).rows}
-ZERO_SHOT = [row for row in row_names() if row.startswith('finecliper_zeroshot/')]
+UNTRAINED = ('clip_b32', 'clip_b16', 'farl_b16', 'clip_b32_descriptions', 'clip_b16_descriptions')
+ZERO_SHOT = [row for row in row_names() if row.startswith('finecliper_zeroshot/')
+             and row.partition('/')[2] not in UNTRAINED]
 PAPER = {'base': 13, 'parsing_landmarks': 19, 'captions': 14, 'all': 20}            # M
 
 

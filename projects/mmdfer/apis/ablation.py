@@ -1,4 +1,4 @@
-"""A paper's table, row by row: what is to be run, and the table with the paper's figures beside ours."""
+"""A paper's table, row by row: what is to be run, and its runs."""
 from __future__ import annotations
 
 import argparse
@@ -52,6 +52,11 @@ class Trial:
     data: tuple[Row, str] | None = None
     full: str | None = None
     small: str | None = None
+
+    @property
+    def trains(self) -> bool:
+        """Whether it trains anything, and is not only tested."""
+        return self.data is None or not self.data[0].only_tested
 
 
 def read_trials(table: str, only: Sequence[str] = (), dataset: str | None = None) -> list[Trial]:
@@ -141,7 +146,8 @@ def plan_trials(table: str, out: str, rest: Sequence[str] = (), only: Sequence[s
 
     Raises:
         ValueError: for an option that belongs to single runs, a change that hits nothing, rows none of which is part of
-            the demo, one image model for rows of different image sets, or a run that is there with other settings.
+            the demo, one image model for rows of different image sets, rows that are only tested, or a run that is
+            there with other settings.
     """
     for option in OURS:
         if option in {word.split('=')[0] for word in rest}:
@@ -157,6 +163,7 @@ def plan_trials(table: str, out: str, rest: Sequence[str] = (), only: Sequence[s
         if left_out:
             print(f'not part of the demo: {", ".join(left_out)}')
         every, chosen = ([trial for trial in trials if trial.small] for trials in (every, chosen))
+    every, chosen = ([trial for trial in trials if trial.trains] for trials in (every, _told_apart(chosen)))
     names, first = {trial.row for trial in chosen}, dict[frozenset, str]()
     runs, trials, image_sets = {}, [], {}
     for trial in every:
@@ -178,6 +185,22 @@ def plan_trials(table: str, out: str, rest: Sequence[str] = (), only: Sequence[s
                                dict(settings, **{'randomness.seed': repr(seed)}), '--out')
     check_image_sets(args.image_checkpoint, image_sets)
     return Plan(tuple(trials), runs, out, tuple(seeds), tuple(rest), demo)
+
+
+def _told_apart(chosen: Sequence[Trial]) -> Sequence[Trial]:
+    """The rows that were chosen; those that are only tested are told how.
+
+    Raises:
+        ValueError: if no other is among them.
+    """
+    tested = [trial for trial in chosen if not trial.trains]
+    if tested:
+        told = (f'only tested: {", ".join(trial.row for trial in tested)}; the mean over the folds: mmdfer folds '
+                f'{tested[0].config} --test CHECKPOINT')
+        if len(tested) == len(chosen):
+            raise ValueError(f'none of these rows trains anything; {told}')
+        print(told)
+    return chosen
 
 
 def check_starts(plan: Plan) -> None:

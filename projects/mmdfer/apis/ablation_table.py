@@ -1,4 +1,4 @@
-"""The table of some rows as Markdown and JSON: what was measured, and the paper's figures beside."""
+"""What is written of the runs of a paper's rows: a table with the paper's figures beside ours."""
 from __future__ import annotations
 
 import os
@@ -19,7 +19,7 @@ def write_table(rows: Sequence[dict], out: str, demo: bool = False) -> str:
     """Write ``table.md`` and ``table.json`` into ``out``: measured figures of the last epoch, the paper's beside.
 
     Args:
-        rows: of :func:`run_trials`.
+        rows: of :func:`mmdfer.apis.ablation.run_trials`.
         out: the folder.
         demo: say that ours are of the synthetic set.
     """

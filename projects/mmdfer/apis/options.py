@@ -46,6 +46,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
                         help='image ViT or CLIP model to start from (file or folder); {image_set} in the path stands '
                         "for the config's")
     parser.add_argument('--long-clip-checkpoint', help='Long-CLIP model for the text towers of long texts')
+    parser.add_argument('--class-texts', metavar='FILE',
+                        help='texts of the classes, whole, in place of the config\'s: YAML or JSON by class name')
     _add_reading_options(parser)
     add_config_options(parser)
 
@@ -102,11 +104,12 @@ def read(config: str | os.PathLike[str] | Config, cfg_options: dict[str, Any] | 
 
 def model_config(args: argparse.Namespace) -> Config:
     """The config under the options of :func:`add_model_options`."""
-    from .. import run_towers
+    from .. import run_texts, run_towers
     apply_reading_options(args)
     cfg = read(args.config, args.cfg_options)
     run_towers.set_image_checkpoint(cfg, args.image_checkpoint)
     run_towers.set_long_clip_checkpoint(cfg, args.long_clip_checkpoint)
+    run_texts.set_class_texts(cfg, args.class_texts)
     return cfg
 
 

@@ -79,7 +79,7 @@ class Training:
         folder: its work directory, made if missing.
         launch: how it is started.
         environment: its environment. Defaults to this process's.
-        command: the command.
+        command: of ``mmdfer``.
     """
 
     def __init__(self, arguments: Sequence[str], folder: str, launch: Launch = ALONE,

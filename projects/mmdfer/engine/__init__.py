@@ -1,4 +1,5 @@
 """Hooks and the optimizer constructor."""
+from .accumulation import AccumulationHook, accumulate, clips_a_step
 from .adapter_checkpoint_hook import AdapterCheckpointHook
 from .class_counts_hook import ClassCountsHook
 from .classes_hook import ClassesHook
@@ -16,8 +17,9 @@ from .tunable_swa import TunableSWAHook
 from .warm_up import WarmUpCosineLR
 
 __all__ = [
-    'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'ClassesHook',
+    'AccumulationHook', 'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'ClassesHook',
     'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'SeenClipsHook', 'StartHook', 'StopHook',
-    'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook', 'WarmUpCosineLR', 'allow_random_towers',
-    'check_start', 'fit_loaders', 'seen_clips_of', 'set_workers', 'shield_workers'
+    'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook', 'WarmUpCosineLR', 'accumulate',
+    'allow_random_towers', 'check_start', 'clips_a_step', 'fit_loaders', 'seen_clips_of', 'set_workers',
+    'shield_workers'
 ]

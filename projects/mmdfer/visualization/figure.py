@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 SCRIPTS = ('Noto Sans CJK SC', 'Noto Sans CJK JP', 'Source Han Sans SC', 'WenQuanYi Micro Hei', 'Microsoft YaHei',
            'PingFang SC', 'Hiragino Sans', 'Malgun Gothic', 'Noto Sans Devanagari', 'Noto Sans Thai',
            'Arial Unicode MS')
+# The report's fonts, of which a picture takes the first that is installed; text of an SVG stays text, in the page's.
+PAGE_FONTS = ('Segoe UI', 'Helvetica Neue', 'Arial', 'DejaVu Sans')
+FORMATS = ('png', 'pdf', 'svg')
+# Colours of series that are no classes (Okabe and Ito, 2008), told apart with any kind of sight.
+SERIES = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000')
 UNKNOWN = class_colours(('',))[0]      # what labels.py gives a class it does not know
 
 # What lies on the page itself, not on a coloured cell: texts and lines, lesser texts, grids. Reports show the three in
@@ -51,9 +56,45 @@ def save(figure: Figure, path: str | os.PathLike | None, dpi: int = 150) -> Figu
             text.set_fontfamily(['sans-serif', *other_fonts()])
     if path is None:
         return figure
-    with whole_file(path) as partial, _missing_letters_told_once():
-        figure.savefig(partial, dpi=dpi, format=Path(path).suffix[1:] or 'png')
+    form = Path(path).suffix[1:] or 'png'
+    # No date, so that equal figures are equal files.
+    dated = dict(svg=dict(Date=None), pdf=dict(CreationDate=None)).get(form)
+    with whole_file(path) as partial, _page_style(), _missing_letters_told_once():
+        figure.savefig(partial, dpi=dpi, format=form, metadata=dated)
     return figure
+
+
+def save_formats(figure: Figure, stem: str | os.PathLike, formats: Sequence[str] = ('png',)) -> list[Path]:
+    """Write a figure as ``<stem>.<format>`` for each format, of :data:`FORMATS`; the files.
+
+    Raises:
+        ValueError: for another format.
+    """
+    check_formats(formats)
+    written = []
+    for form in formats:
+        written.append(Path(f'{os.fspath(stem)}.{form}'))
+        save(figure, written[-1])
+    return written
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse formats that figures are not written in.
+
+    Raises:
+        ValueError: naming those that they are.
+    """
+    other = [form for form in formats if form not in FORMATS]
+    if other or not formats:
+        raise ValueError(f'format {", ".join(other) or "()"}: figures are written as {", ".join(FORMATS)}')
+
+
+@contextmanager
+def _page_style() -> Iterator[None]:
+    import matplotlib
+    with matplotlib.rc_context({'font.sans-serif': list(PAGE_FONTS), 'svg.fonttype': 'none', 'pdf.fonttype': 42,
+                                'svg.hashsalt': 'mmdfer'}):
+        yield
 
 
 @contextmanager

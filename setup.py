@@ -30,7 +30,7 @@ EXTRAS = {
     'infer': [f'mediapipe==0.10.21; {MEDIAPIPE}', 'h5py', 'pandas>=2.2'],
     'captions': ['transformers>=4.49', 'nltk', 'open_clip_torch>=2.24'],
     'text': ['open_clip_torch>=2.24'],
-    'fast': ['simplejpeg'],
+    'fast': ['numba', 'simplejpeg'],
     'app': [f'mediapipe==0.10.21; {MEDIAPIPE}', 'h5py', 'werkzeug>=3'],
     'explain': ['umap-learn>=0.5'],
     'export': ['onnx>=1.17', 'onnxruntime>=1.20'],

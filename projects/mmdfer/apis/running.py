@@ -202,9 +202,10 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
     metrics = runner.test()
     if is_main_process():
         seen = seen_clips_of(runner).result(runner, 'test')
-        title = set_title(cfg)
+        title, (tunable, total) = set_title(cfg), count_parameters(bare_model(runner))
         write_json(dict(metrics, checkpoint=checkpoint and str(checkpoint), dataset=set_name(cfg), title=title,
-                        fold=current_fold(cfg), **seen, settings=digest_of(settings_of(cfg))),
+                        fold=current_fold(cfg), tunable=tunable, total=total, **seen,
+                        settings=digest_of(settings_of(cfg))),
                    os.path.join(folder, TEST_METRICS))
         name = marked(Path(checkpoint or cfg.filename or 'untrained').stem, seen['seen_clips'])
         _draw_confusion(runner.test_evaluator, folder, picture_title(name, title))

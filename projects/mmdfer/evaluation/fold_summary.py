@@ -24,7 +24,8 @@ from .statistics import intervals
 MEANINGS = dict(
     last='last epoch',
     best='best epoch on the test set, as published code reports it',
-    inner='epoch chosen on a part of the training clips')
+    inner='epoch chosen on a part of the training clips',
+    tested='tested as it is, without training here')
 
 
 def fold_row(fold: int, epoch: int, predictions: Predictions) -> dict:

@@ -15,7 +15,7 @@ HELP = 'whether runs differ by more than chance'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('runs', nargs='+', metavar='RUN', help='work directories, one a model')
     parser.add_argument('--out', help='folder of compare.html, .md, .json, changed_clips.csv and the picture [none]')
-    parser.add_argument('--epoch', help='of which epoch: last, best or inner [the one that all were trained for]')
+    parser.add_argument('--epoch', help='of which epoch: last, best, inner or tested [what all were trained for]')
     parser.add_argument('--folds', type=int, nargs='+', help='folds to compare [all]')
     parser.add_argument('--all-pairs', action='store_true', help='each run against each other one')
     parser.add_argument('--resamples', type=int, default=10_000, help='of the bootstrap [10000]')

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...footnotes import Footnotes
-from .cells import NOT_MEASURED, Cell, count, duration, mebibytes, memory, millions, percent, spread
+from .cells import NOT_MEASURED, Cell, count, duration, mebibytes, memory, millions, percent, ranged, spread
 from .markdown import escape_markdown
 
-NAMES = dict(last='last epoch', best='best epoch', inner='chosen epoch')
+NAMES = dict(last='last epoch', best='best epoch', inner='chosen epoch', tested='tested alone')
 
 
 @dataclass(frozen=True)
@@ -66,23 +66,25 @@ def titles(report: Mapping[str, Any]) -> dict[str, str]:
 def result_table(report: Mapping[str, Any]) -> Table:
     """UAR and WAR of each kind of epoch: mean of the folds, and pooled; the paper's row below."""
     folds, rows, notes = report['folds'], [], Footnotes()
-    for kind in report['kinds']:
+    named = titles(report)
+    for kind, name in named.items():
         part = report[kind]
-        epochs = sorted({row['epoch'] for row in part['folds']})
-        told = f'epoch {epochs[0]}' if len(epochs) == 1 else f'epochs {epochs[0]} to {epochs[-1]}'
-        what = f'{NAMES[kind]}, mean of {len(folds)} folds' if len(folds) > 1 else NAMES[kind]
-        rows.append([what, told, spread(part['uar']), spread(part['war'])])
+        inside = part['intervals'] or dict(uar=None, war=None, pooled=dict(uar=None, war=None))
+        epochs = sorted({row['epoch'] for row in part['folds'] if row['epoch'] is not None})
+        told = '' if not epochs else f', {epochs[0]}' if len(epochs) == 1 else f', {epochs[0]} to {epochs[-1]}'
+        what = name + told + (f', mean of {len(folds)} folds' if len(folds) > 1 else '')
+        rows.append([what, spread(part['uar']), ranged(inside['uar']), spread(part['war']), ranged(inside['war'])])
         if len(folds) > 1:
-            pooled = part['pooled'] or dict(uar=None, war=None)
-            rows.append([f'{NAMES[kind]}, folds pooled', told, percent(pooled['uar']), percent(pooled['war'])])
+            pooled, inside = part['pooled'] or dict(uar=None, war=None), inside['pooled']
+            rows.append([f'{name}, folds pooled', percent(pooled['uar']), ranged(inside['uar']),
+                         percent(pooled['war']), ranged(inside['war'])])
     if report['paper'] is not None:
         paper = report['paper']
-        rows.append([f'the paper: {label(paper)}' + notes.mark(paper['remarks']), '',
-                     *(percent(paper[key], 'not given') for key in ('uar', 'war'))])
-    strong = {index for index, row in enumerate(rows) if report['select'] and row[0].startswith(NAMES[report['select']])
+        rows.append([f'the paper: {label(paper)}' + notes.mark(paper['remarks']),
+                     percent(paper['uar'], 'not given'), '', percent(paper['war'], 'not given'), ''])
+    strong = {index for index, row in enumerate(rows) if report['select'] and row[0].startswith(named[report['select']])
               and 'pooled' not in row[0]}
-    return Table(('figures', 'of', 'UAR', 'WAR'), rows, frozenset(strong), frozenset({0, 1}),
-                 notes=notes)
+    return Table(('figures', 'UAR', '95 %', 'WAR', '95 %'), rows, frozenset(strong), notes=notes)
 
 
 def label(paper: Mapping[str, Any]) -> str:
@@ -137,30 +139,36 @@ def folds_told(folds: Sequence[int | None]) -> str:
 
 def fold_table(report: Mapping[str, Any]) -> Table:
     """A row a fold: epoch, clips, UAR, WAR of each kind, time and memory."""
-    head, rows = ['fold'], []
-    for kind in report['kinds']:
+    head, rows, kinds = ['fold'], [], list(titles(report))
+    for kind in kinds:
         head += [f'{NAMES[kind]}', 'UAR', 'WAR']
     head += ['clips', 'time', 'memory']
     for index, run in enumerate(report['runs']):
         cells, clips = [fold_name(run['fold'])], None
-        for kind in report['kinds']:
+        for kind in kinds:
             row = report[kind]['folds'][index]
-            cells += [Cell(str(row['epoch']), row['epoch']), percent(row['uar']), percent(row['war'])]
+            epoch = row['epoch']
+            cells += [Cell('' if epoch is None else str(epoch), epoch or 0), percent(row['uar']), percent(row['war'])]
             clips = row['clips']
         rows.append([*cells, count(clips), duration(run['seconds']), memory(run['cuda_mib'], run['rss_mib'])])
     return Table(head, rows)
 
 
 def class_table(report: Mapping[str, Any]) -> Table:
-    """Recall of each class, its precision, and what it is taken for most."""
-    classes = report['classes'] or ()
-    head = ['class', *(f'recall, {NAMES[kind]}' for kind in report['kinds']), 'precision', 'most often taken for']
-    part = report[report['select']] if report['select'] else dict(pooled=None)
+    """Recall of each class with its interval, its precision, and what it is taken for most."""
+    classes, kinds = report['classes'] or (), list(titles(report))
+    part = report[report['select']] if report['select'] else dict(pooled=None, intervals=None)
+    inside = part['intervals']
+    head = ['class', *(f'recall, {NAMES[kind]}' for kind in kinds), 'precision', 'most often taken for']
+    if inside:
+        head.insert(2, '95 %')
     matrix = np.array(part['pooled']['confusion']) if part['pooled'] else None
     rows = []
     for index, name in enumerate(classes):
-        recalls = [report[kind]['recall'] for kind in report['kinds']]
+        recalls = [report[kind]['recall'] for kind in kinds]
         row = [name, *(percent(recall[index] if recall else None) for recall in recalls)]
+        if inside:
+            row.insert(2, ranged(inside['recall'][index], 'no clip'))
         rows.append(row + (_column(matrix, index, classes) if matrix is not None else [percent(None), NOT_MEASURED]))
     return Table(head, rows, words=frozenset({0, len(head) - 1}))
 

@@ -163,9 +163,9 @@ def numbers_of(measured: Sequence[RowMeasure]) -> dict[str, Any]:
     """What figures tell in numbers: predictions, weights of regions, silhouettes.
 
     Returns:
-        ``classes``; ``dataset``, what reports call the set; ``rows``, by name: ``checkpoint``, ``clips`` (``id``, ``label``, ``predicted``, ``probability``,
-        ``explained``), and where they were measured ``regions`` of ``rollout`` and ``attention``
-        (:func:`face_weights`), ``silhouette``, ``left_out`` with the reasons.
+        ``classes``; ``dataset``, what reports call the set; ``rows``, by name: ``checkpoint``, ``clips`` (``id``,
+        ``label``, ``predicted``, ``probability``, ``explained``), and where they were measured ``regions`` of
+        ``rollout`` and ``attention`` (:func:`face_weights`), ``silhouette``, ``left_out`` with the reasons.
     """
     from ..explain import silhouette
     from ..runs.samples import set_title

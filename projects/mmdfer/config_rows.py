@@ -72,6 +72,11 @@ class Row:
     def sets(self) -> tuple[str, ...]:
         return tuple(self.bases)
 
+    @property
+    def only_tested(self) -> bool:
+        """Whether it trains nothing: it tests another row's model, or one that is ready."""
+        return self.of is not None or self.tunable == 0
+
     def base(self, dataset: str | None = None) -> str:
         """Its base config's name, on its first set by default."""
         return self.bases[dataset or self.sets[0]]

@@ -104,7 +104,8 @@ def import_own(path: str) -> Any:
 
 VIDEO_READERS = Parts('video reader', ['mmdfer.datasets.clips'])
 # What finds and parses faces.
-FACE_FINDERS = Parts('face finder', ['mmdfer.face.mediapipe_faces', 'mmdfer.face.facexformer'])
+FACE_FINDERS = Parts('face finder', ['mmdfer.face.mediapipe_faces', 'mmdfer.face.facexformer',
+                                      'mmdfer.face.facexformer_model'])
 FACE_PARSERS = Parts('face parser', ['mmdfer.face.segformer'])
 # What is told of a class, how a learner of prompts and its parts are made, and how several texts of a class become one.
 TEXT_SOURCES = Parts('text source', ['mmdfer.text.sources'])

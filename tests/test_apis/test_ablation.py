@@ -5,8 +5,9 @@ from functools import cache
 import pytest
 
 from mmdfer.apis import ablation
-from mmdfer.apis.ablation import Plan, Trial, plan_trials, read_trials, run_trials, spread, write_table
+from mmdfer.apis.ablation import Plan, Trial, plan_trials, read_trials, run_trials
 from mmdfer.apis.ablation_demo import demo_config, shrink, width_scale
+from mmdfer.apis.ablation_table import spread, write_table
 from mmdfer.apis.counting import count_config
 from mmdfer.files import write_json
 from mmdfer.registry import MODELS
@@ -160,12 +161,15 @@ def test_rows_of_the_same_settings_are_one_run(table, dfew, tmp_path):
     (['--seed', '3'], {}, '--seed is for one run'),
     (['--data-root', str(ROOT), '--image-checkpoint', __file__], {},
      r'one model for rows .* \(temporal_aggregation of affectnet, image_ferplus of ferplus, image_rafdb of rafdb\)'),
+    ([], dict(table='finecliper_zeroshot', only=['clip_b32', 'mafw_to_dfew']),
+     'none of these rows trains anything; only tested: mafw_to_dfew, clip_b32; the mean over the folds: mmdfer folds '
+     'finecliper_zeroshot/mafw_to_dfew --test CHECKPOINT'),
     ([], dict(demo=True, only=['image set']), 'none of these rows can run on the demo set'),
     (['--data-root', '/no/such'], {}, "data_root='/no/such'"),
 ])
 def test_a_plan_is_refused_before_anything_starts(rest, extra, message, tmp_path):
     with pytest.raises(ValueError, match=message):
-        plan_trials('fe_adapter', str(tmp_path), rest, **extra)
+        plan_trials(**dict(dict(table='fe_adapter', out=str(tmp_path), rest=rest), **extra))
     assert not list(tmp_path.iterdir())
 
 

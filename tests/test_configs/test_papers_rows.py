@@ -78,6 +78,16 @@ def test_a_recipe_is_one_change_and_says_what_it_does():
     assert (afew.train_cfg.max_epochs, afew.optim_wrapper.optimizer.lr) == (25, 1e-4)
 
 
+def test_rows_of_every_kind_take_the_releases_recipe():
+    for row in ('coop', 'descriptions', 'tda_vanilla', 'tda_lstm', 'scaling_none', 'vision_sha_tda_prompts'):
+        cfg = load_config(f'pe_clip/{row}', dict(recipe='release'))
+        assert cfg.param_scheduler[0].type == 'WarmUpCosineLR'
+        for tower in (cfg.model.backbone, cfg.model.cls_head.text_encoder):
+            for adapter in filter(None, tower.adapters.values()):
+                settings = {key: value for key, value in adapter.items() if key not in ('slot', 'across_batch')}
+                MODELS.build(dict(settings, dim=32))
+
+
 def test_a_recipe_leaves_out_what_a_row_leaves_out_and_one_that_is_not_there_is_told():
     cfg = load_config('pe_clip/ta', dict(recipe='release'))
     assert cfg.model.backbone.adapters.tda is None and cfg.model.cls_head.prompts is None

@@ -5,7 +5,6 @@ time: where it cannot be read or written the kernels are tried again in each pro
 """
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,10 +19,10 @@ ROUNDS = 5
 Blocks = dict[str, int]
 Result = TypeVar('Result')
 
-_chosen: dict[str, Blocks] = {}
+_chosen: dict[tuple, Blocks] = {}
 
 
-def run_best(name: str, shapes: Sequence[int], like: torch.Tensor, choices: Sequence[Blocks],
+def run_best(name: str, shapes: tuple[int, ...], like: torch.Tensor, choices: Callable[[], Sequence[Blocks]],
              launch: Callable[[Blocks], Result]) -> Result:
     """What ``launch`` gives with the fastest of some blocks.
 
@@ -34,38 +33,37 @@ def run_best(name: str, shapes: Sequence[int], like: torch.Tensor, choices: Sequ
         name: of the kernel.
         shapes: what tells one class of shapes from another.
         like: gives device and dtype.
-        choices: blocks that fit.
+        choices: gives the blocks that fit.
         launch: starts the kernel on memory of its own each time.
     """
-    if like.device.type != 'cuda' or torch.are_deterministic_algorithms_enabled() or len(choices) == 1:
-        return launch(choices[0])
-    key = '/'.join([_device_name(like.device.index), str(like.dtype).removeprefix('torch.'), name,
-                    'x'.join(str(number) for number in shapes)])
-    chosen = _chosen.get(key) or _remembered(key, choices)
-    if chosen is None:
-        if torch.cuda.is_current_stream_capturing():
-            return launch(choices[0])
-        chosen = _fastest(choices, launch)
-        _remember(key, chosen)
-    _chosen[key] = chosen
-    return launch(chosen)
+    if like.device.type != 'cuda' or torch.are_deterministic_algorithms_enabled():
+        return launch(choices()[0])
+    found = _chosen.get(key := (like.device.index, like.dtype, name, shapes))
+    if found is None:
+        entry = '/'.join([torch.cuda.get_device_name(like.device), str(like.dtype).removeprefix('torch.'), name,
+                          'x'.join(str(number) for number in shapes)])
+        found = _remembered(entry, choices())
+        if found is None:
+            if torch.cuda.is_current_stream_capturing():
+                return launch(choices()[0])
+            found = _fastest(choices(), launch)
+            _remember(entry, found)
+        _chosen[key] = found
+    return launch(found)
 
 
 def shape_class(voxels: int) -> int:
     """Numbers of voxels within a factor of four go together: 4, 16, 64, ..."""
-    return 4 ** max(1, (max(voxels, 1).bit_length() + 1) // 2)
+    return 4 ** max(1, ((max(voxels, 1) - 1).bit_length() + 1) // 2)
 
 
 def table_file() -> Path:
     return cache_folder() / 'd2conv3d_blocks.json'
 
 
-@functools.cache
-def _device_name(index: int | None) -> str:
-    return torch.cuda.get_device_name(index)
-
-
 def _fastest(choices: Sequence[Blocks], launch: Callable[[Blocks], Any]) -> Blocks:
+    if len(choices) == 1:
+        return choices[0]
     best, best_time, trouble = None, float('inf'), None
     for blocks in choices:
         try:

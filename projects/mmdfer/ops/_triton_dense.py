@@ -13,6 +13,12 @@ from ._triton_reads import add_sizes, add_up, cells_an_axis, cells_at, load_size
 
 
 @triton.jit
+def along_rows(values, Q: tl.constexpr):
+    """Numbers of rows (M) themselves, laid out as the rows of what is read: else they are laid anew for every cell."""
+    return tl.max(tl.broadcast_to(values[:, None], [values.shape[0], Q]), 1)
+
+
+@triton.jit
 def output_kernel(x, size, modulation, matrices, bias, out, voxels, volume, frames, height, width,
                   out_frames, out_height, out_width, row, inner, outer, real_outer,
                   MAPS: tl.constexpr, KT: tl.constexpr, KH: tl.constexpr, KW: tl.constexpr, REACH_T: tl.constexpr,
@@ -23,7 +29,8 @@ def output_kernel(x, size, modulation, matrices, bias, out, voxels, volume, fram
                   PRECISION: tl.constexpr, PAIR: tl.constexpr, M: tl.constexpr, Q: tl.constexpr, N: tl.constexpr):
     """out (N, O) = sum over taps of read · matrix, a block of M voxels and N channels out of one group.
 
-    A tap is read Q channels at a time, or with PAIR twice as many: they share all that is worked out of a cell.
+    A tap is read Q channels at a time, or with PAIR twice as many: they share all that is worked out of a cell. All
+    taps of some channels come before the next channels: what neighbouring taps read again is still in the cache.
     """
     taps: tl.constexpr = KT * KH * KW
     wide: tl.constexpr = 2 * Q if PAIR else Q
@@ -37,7 +44,7 @@ def output_kernel(x, size, modulation, matrices, bias, out, voxels, volume, fram
     chunks = tl.cdiv(inner, wide)
     total = tl.zeros([M, N], tl.float32)
     for turn in range(taps * chunks):
-        tap, channel = turn // chunks, turn % chunks * wide + tl.arange(0, Q)
+        tap, channel = turn % taps, turn // taps * wide + tl.arange(0, Q)
         channel_ok, other_ok = channel < inner, channel + Q < inner
         step_t, step_h, step_w, there_t, there_h, there_w = taps_at(
             tap, t, h, w, size_t, size_h, size_w, frames, height, width, MAPS, KH, KW, REACH_T, STRIDE_T, STRIDE_H,
@@ -85,12 +92,6 @@ def as_read(product):
     """The product (M, Q) itself, laid out as what is read: else the compiler lays out every cell as a product."""
     place = tl.broadcast_to(tl.arange(0, product.shape[1])[None, :], product.shape)
     return tl.gather(product, place, 1)
-
-
-@triton.jit
-def along_rows(values, Q: tl.constexpr):
-    """Numbers of rows (M) themselves, laid out as the rows of what is read: else they are laid anew for every cell."""
-    return tl.max(tl.broadcast_to(values[:, None], [values.shape[0], Q]), 1)
 
 
 @triton.jit

@@ -1,13 +1,13 @@
 """Starts the Triton kernels of D2Conv3D: output, and the gradients that are wanted."""
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from . import _triton_dense as dense
-from . import _triton_narrow as narrow
+from . import _triton_dense as dense, _triton_narrow as narrow
 from ._autograd import from_channels_last
 from ._sampling import Geometry
 from ._triton import triton
@@ -15,7 +15,7 @@ from ._triton_blocks import Blocks, run_best, shape_class
 from ._triton_lists import readers
 from ._triton_operands import LANE, Operands, channel_rows, on_device_of, operands
 
-PROGRAMS = 1024
+PROGRAMS = 540
 """Programs of a kernel over which the voxels of a tap are spread: several for each processor of a large device."""
 
 
@@ -44,7 +44,7 @@ def launch_output(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None, 
                                       GROUPS=given.groups, EVEN=given.inner % _wide(blocks) == 0,
                                       PRECISION=given.precision, **blocks, **common)
 
-        run_best('output', _class_of(given), x, _choices('output', given, x), launch)
+        run_best('output', _class_of(given), x, partial(_choices, 'output', given, x), launch)
     return from_channels_last(out, x)
 
 
@@ -52,27 +52,25 @@ def launch_gradients(grad: Tensor, x: Tensor, size: Tensor, weight: Tensor, modu
                      geometry: Geometry, wanted: list[bool]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of x, size, weight and modulation; what is not ``wanted`` of them is an empty tensor."""
     of_x, of_size, of_weight, of_modulation = wanted
-    nothing = x.new_empty(0)
+    given_all = (x, size, weight, modulation)
     if grad.numel() == 0 or x.numel() == 0:
-        zeros = [torch.zeros_like(tensor) if wish and tensor is not None else x.new_empty(0)
-                 for wish, tensor in zip(wanted, (x, size, weight, modulation))]
-        return zeros[0], zeros[1], zeros[2], zeros[3]
-    with on_device_of(x):
-        given = operands(x, size, weight, modulation, geometry)
-        rows = channel_rows(grad.to(x.dtype), geometry.groups, given.narrow)
-        grad_size = grad_modulation = grad_weight = grad_x = nothing
-        if of_size or of_weight or of_modulation:
-            grad_size, grad_modulation, matrices = _gradients_of_reads(given, rows, of_size, of_modulation, of_weight)
-            if of_weight:
-                grad_weight = _weight_of(matrices, given, weight)
-        if of_x:
-            grad_x = from_channels_last(_gradient_of_input(given, rows, x), x)
-    return grad_x, grad_size, grad_weight, grad_modulation
+        found = [torch.zeros_like(tensor) if wish else None for wish, tensor in zip(wanted, given_all)]
+    else:
+        with on_device_of(x):
+            given = operands(x, size, weight, modulation, geometry)
+            rows = channel_rows(grad.to(x.dtype), geometry.groups, given.narrow)
+            found = [None, None, None, None]
+            if of_size or of_weight or of_modulation:
+                found[1:] = _gradients_of_reads(given, rows, weight, of_size, of_weight, of_modulation)
+            if of_x:
+                found[0] = from_channels_last(_gradient_of_input(given, rows, x), x)
+    first, second, third, fourth = (x.new_empty(0) if one is None else one for one in found)
+    return first, second, third, fourth
 
 
-def _gradients_of_reads(given: Operands, grad: Tensor, of_size: bool, of_modulation: bool,
-                        of_matrices: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Of size map and modulation, as they are, and of the matrices, in float32."""
+def _gradients_of_reads(given: Operands, grad: Tensor, weight: Tensor, of_size: bool, of_matrices: bool,
+                        of_modulation: bool) -> list[Tensor | None]:
+    """Of size map, weight and modulation."""
     size, scale = given.size, given.size if given.modulation is None else given.modulation
     fixed_order = torch.are_deterministic_algorithms_enabled()
 
@@ -100,15 +98,15 @@ def _gradients_of_reads(given: Operands, grad: Tensor, of_size: bool, of_modulat
             narrow.reads_kernel[grid](*head, columns, each, *part, INNER=given.inner, OUTER=given.outer, **blocks,
                                       **common)
         else:
-            dense.reads_kernel[grid](*head, grad.shape[1], given.inner, given.outer, each, *part, GROUPS=given.groups,
-                                     EVEN=given.inner % _wide(blocks) == 0, PRECISION=given.precision, **blocks, **common)
+            dense.reads_kernel[grid](*head, grad.shape[1], given.inner, given.outer, each, *part,
+                                     EVEN=given.inner % _wide(blocks) == 0, GROUPS=given.groups,
+                                     PRECISION=given.precision, **blocks, **common)
         return sizes, scales, matrices
 
     name = f'reads{of_size:d}{of_modulation:d}{of_matrices:d}'
-    sizes, scales, matrices = run_best(name, _class_of(given), grad, _choices('reads', given, grad), launch)
-    nothing = grad.new_empty(0)
-    return (_sum(sizes) if of_size else nothing, _sum(scales) if of_modulation else nothing,
-            _sum(matrices) if of_matrices else nothing)
+    sizes, scales, matrices = run_best(name, _class_of(given), grad, partial(_choices, 'reads', given, grad), launch)
+    return [_sum(sizes) if of_size else None, _weight_of(_sum(matrices), given, weight) if of_matrices else None,
+            _sum(scales) if of_modulation else None]
 
 
 def _gradient_of_input(given: Operands, grad: Tensor, x: Tensor) -> Tensor:
@@ -129,7 +127,7 @@ def _gradient_of_input(given: Operands, grad: Tensor, x: Tensor) -> Tensor:
         dense.input_kernel[grid](*head, grad.shape[1], given.inner, given.outer, x.shape[1] // given.groups,
                                  TAPS=given.taps, GROUPS=given.groups, PRECISION=given.precision, **blocks)
 
-    run_best('input', _class_of(given), x, _choices('input', given, x), launch)
+    run_best('input', _class_of(given), x, partial(_choices, 'input', given, x), launch)
     return out
 
 
@@ -164,24 +162,23 @@ def _choices(kernel: str, given: Operands, like: Tensor) -> list[Blocks]:
     exact = like.dtype == torch.float32
     inner, outer = (max(LANE, min(128, triton.next_power_of_2(n))) for n in (given.inner, given.outer))
     found = []
-    for rows, summed, width, entries, warps, stages in CHOICES[kernel, exact]:
+    for rows, summed, width, entries, pair, warps in CHOICES[kernel, exact]:
         if kernel == 'input':
             blocks = dict(M=rows, Q=min(outer, summed), N=min(inner, width), E=entries)
         else:
-            blocks = dict(M=rows, Q=min(inner, summed), N=min(outer, width), PAIR=int(summed < inner))
-        blocks |= dict(num_warps=warps, num_stages=stages)
+            blocks = dict(M=rows, Q=min(inner, summed), N=min(outer, width), PAIR=int(pair and summed < inner))
+        blocks |= dict(num_warps=warps, num_stages=1)
         if blocks not in found:
             found.append(blocks)
     return found
 
 
-# M, Q, N, E, warps, stages; by kernel and whether the product is float32's.
+# M, Q, N, E, PAIR, warps; by kernel and whether the product is float32's.
 CHOICES: dict[tuple[str, bool], list[tuple[int, ...]]] = {
-    ('output', False): [(64, 64, 128, 0, 8, 1), (64, 64, 128, 0, 4, 1), (128, 64, 128, 0, 8, 1)],
-    ('output', True): [(32, 32, 64, 0, 4, 1)],
-    ('reads', False): [(64, 64, 128, 0, 8, 1), (32, 64, 128, 0, 4, 1), (64, 64, 128, 0, 4, 1)],
-    ('reads', True): [(32, 32, 64, 0, 4, 1)],
-    ('input', False): [(64, 128, 128, 64, 4, 1), (64, 128, 128, 64, 8, 1), (64, 128, 128, 32, 4, 1),
-                       (128, 128, 128, 64, 8, 1)],
-    ('input', True): [(32, 32, 64, 32, 4, 1)],
+    ('output', False): [(64, 64, 128, 0, 1, 4), (128, 64, 128, 0, 1, 8), (64, 64, 128, 0, 0, 8)],
+    ('output', True): [(32, 32, 64, 0, 0, 4)],
+    ('reads', False): [(64, 64, 128, 0, 1, 8), (128, 32, 128, 0, 1, 8), (32, 64, 128, 0, 1, 4)],
+    ('reads', True): [(32, 32, 64, 0, 0, 4)],
+    ('input', False): [(64, 128, 128, 32, 0, 4), (64, 128, 128, 64, 0, 8)],
+    ('input', True): [(32, 32, 64, 32, 0, 4)],
 }

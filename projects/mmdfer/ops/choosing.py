@@ -33,8 +33,8 @@ def runs_on_triton(device: str, dtype: torch.dtype) -> bool:
     if trouble is None:
         return True
     if wish:
-        raise ValueError(f'{VARIABLE}=triton, but D2Conv3D cannot run on Triton here: {trouble}. Unset the variable for '
-                         "PyTorch's operators")
+        raise ValueError(f'{VARIABLE}=triton, but D2Conv3D cannot run on Triton here: {trouble}. Unset the variable '
+                         "for PyTorch's operators")
     _say_once(f"D2Conv3D runs on PyTorch's operators, not on Triton: {trouble}")
     return False
 
@@ -52,7 +52,8 @@ def _trouble(device: str) -> str | None:
         return 'they were made for CUDA alone'
     capability = torch.cuda.get_device_capability(device)
     if capability < OLDEST:
-        return f'{torch.cuda.get_device_name(device)} has compute capability {capability[0]}.{capability[1]}, 8.0 is needed'
+        name = torch.cuda.get_device_name(device)
+        return f'{name} has compute capability {capability[0]}.{capability[1]}, 8.0 is needed'
     try:
         from ._triton_probe import probe
         probe(torch.device(device))

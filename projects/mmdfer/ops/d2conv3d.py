@@ -151,6 +151,11 @@ class D2Conv3d(nn.Conv3d):
         size, modulation = self.predict(x)
         return d2conv3d(x, size, self.weight, self.bias, modulation, *geometry[1:])
 
+    @property
+    def compiles_whole(self) -> bool:
+        """Whether ``torch.compile`` takes the layer as one operator, as it does Triton's kernels."""
+        return runs_on_triton(str(self.weight.device), self.weight.dtype)
+
     def extra_repr(self) -> str:
         return f'{super().extra_repr()}, size_map={self.size_map!r}, modulation={self.modulation}'
 

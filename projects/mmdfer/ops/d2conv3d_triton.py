@@ -69,8 +69,8 @@ def _differentiate(ctx, grad: Tensor) -> tuple:
 
 
 def _refuse_second(ctx, *grads: Tensor):
-    raise RuntimeError('D2Conv3D cannot be differentiated twice: call backward() or torch.autograd.grad() on it without '
-                       'create_graph=True')
+    raise RuntimeError('D2Conv3D cannot be differentiated twice: call backward() or torch.autograd.grad() on it '
+                       'without create_graph=True')
 
 
 fused_d2conv3d.register_autograd(_differentiate, setup_context=_keep)

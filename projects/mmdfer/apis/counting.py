@@ -213,9 +213,8 @@ def _d2conv3d_flops(x: tuple, size: tuple, weight: tuple, *args, **kwargs) -> in
     return 2 * size[0] * prod(size[2:]) * prod(weight)
 
 
-def _d2conv3d_backward_flops(grad: tuple, x: tuple, size: tuple, weight: tuple, modulation: tuple | None, *args,
-                             **kwargs) -> int:
-    """One product for each of: gradient of the input, of what is read (for sizes and modulation), of the weight."""
+def _d2conv3d_backward_flops(grad: tuple, x: tuple, size: tuple, weight: tuple, *args, **kwargs) -> int:
+    """A product each for the gradients of the input, of what is read (for sizes and modulation) and of the weight."""
     of_x, of_size, of_weight, of_modulation = args[-1]
     return (of_x + (of_size or of_modulation) + of_weight) * _d2conv3d_flops(x, size, weight)
 

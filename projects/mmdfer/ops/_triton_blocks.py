@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -104,8 +105,5 @@ def _read_table() -> dict[str, Any]:
 
 def _remember(key: str, blocks: Blocks) -> None:
     """Add an entry to the table; another process's entry of the same moment may be lost, and is found again."""
-    try:
-        table_file().parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):                                     # found again by the next process
         write_json(dict(version=VERSION, blocks=_read_table() | {key: blocks}), table_file())
-    except OSError:
-        pass

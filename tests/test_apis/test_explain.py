@@ -10,7 +10,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 from mmdfer.apis.explain import EXPRESSIVE, KINDS, REGIONS, explain, face_weights
-from mmdfer.apis.explain_measures import ClipMeasure, region_labels
+from mmdfer.apis.explain_measures import ClipMeasure, measure_row, region_labels
 from mmdfer.apis.explain_rows import rows_of
 from mmdfer.apis.figures import (
     FIGURES,
@@ -30,6 +30,7 @@ from mmdfer.registry import MODELS
 from mmdfer.run_config import dataset_configs, load_config
 from mmdfer.runs.samples import build_datasets
 from mmdfer.trained_on import FIELD, TrainedOn
+from mmdfer.visualization import figure
 
 from ..commands import command
 from ..conftest import write_dfew
@@ -51,6 +52,12 @@ def place(tmp_path_factory):
     for name in ('fe_adapter', 'finecliper_base'):
         write_checkpoint(config(name, data), root / f'{name}_0.pth')
     return root
+
+
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch):
+    """Pictures of few pixels: how they look is no question here."""
+    monkeypatch.setattr(figure.save, '__defaults__', (25,))
 
 
 def config(name, data, **options):
@@ -106,19 +113,20 @@ def write_maps(data, numbers, state=FOUND):
 def test_what_a_model_has_is_drawn_and_told(place, tmp_path):
     write_maps(place / 'dfew', range(8, 12))
     rows = rows_of(config('fe_adapter', place / 'dfew'), [place / 'fe_adapter_0.pth'])
-    written = explain(rows, tmp_path, clips=2, device='cpu')
+    written = explain(rows, tmp_path, clips=1, device='cpu')
     stems = ['rollout', 'attention', 'frames', 'dilation', 'dilation_maps', 'tsne', 'captions']
-    assert {path.name for path in written} - {'umap.png'} == {f'{stem}.png' for stem in stems} | {
+    assert {path.name for path in written} == {f'{stem}.png' for stem in stems} | {
         'explain.json', 'maps.npz'}
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written)
     told = json.loads((tmp_path / 'explain.json').read_text())
     row = told['rows']['fe_adapter_0']
-    assert [clip['id'] for clip in row['clips']] == ['8', '9'] and -1 <= row['silhouette'] <= 1
-    assert row['regions']['rollout']['clips'] == 2 and row['regions']['rollout']['factor'] > 0
+    assert [clip['id'] for clip in row['clips']] == ['8'] and -1 <= row['silhouette'] <= 1
+    assert row['regions']['rollout']['clips'] == 1 and row['regions']['rollout']['factor'] > 0
     assert 'LinearVideoHead has no class texts' in row['left_out']['similarity'] and told['classes'][0] == 'happy'
+    assert told['dataset'] == 'demo (synthetic)'
     with np.load(tmp_path / 'maps.npz') as maps:
-        assert maps['fe_adapter_0/9/rollout'].shape == (4, 2, 2)
-        assert maps['fe_adapter_0/9/rollout'].sum() == pytest.approx(1)
+        assert maps['fe_adapter_0/8/rollout'].shape == (4, 2, 2)
+        assert maps['fe_adapter_0/8/rollout'].sum() == pytest.approx(1)
         assert maps['fe_adapter_0/features'].shape == (14, 24)
         assert maps['fe_adapter_0/8/dilation/layers.1.adapters.fe.conv'].shape == (3, 4, 2, 2)
 
@@ -129,13 +137,12 @@ def test_the_command_draws_what_is_asked_for_in_the_formats_asked_for(place, tmp
     (tmp_path / 'run').mkdir()
     shutil.copy(place / 'fe_adapter_0.pth', tmp_path / 'run' / 'best.pth')
     done = command('explain', tmp_path / 'config.py', place / 'fe_adapter_0.pth', '--row', 'second',
-                   tmp_path / 'config.py', tmp_path / 'run', '--what', 'attention', '--ids', '9', '00010', '--target',
-                   'fear', '--out', tmp_path / 'out', '--format', 'pdf', 'svg')
+                   tmp_path / 'config.py', tmp_path / 'run', '--what', 'attention', '--ids', '00010', '--target',
+                   'fear', '--out', tmp_path / 'out', '--format', 'svg')
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / 'out').iterdir()} == {'attention.pdf', 'attention.svg', 'explain.json',
-                                                                    'maps.npz'}
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == {'attention.svg', 'explain.json', 'maps.npz'}
     rows = json.loads((tmp_path / 'out' / 'explain.json').read_text())['rows']
-    assert list(rows) == ['fe_adapter_0', 'second'] and rows['second']['clips'][1]['explained'] == 'fear'
+    assert list(rows) == ['fe_adapter_0', 'second'] and rows['second']['clips'][0]['explained'] == 'fear'
 
 
 @pytest.mark.parametrize('words, told', [
@@ -170,7 +177,8 @@ def test_checkpoints_that_diverged_or_have_seen_the_clips_are_refused(place, tmp
         explain(rows_of(cfg, [tmp_path / 'seen.pth']), tmp_path / 'out', ['attention'], 1, device='cpu')
     assert not (tmp_path / 'out').exists()
     cfg.allow_seen = True
-    assert explain(rows_of(cfg, [tmp_path / 'seen.pth']), tmp_path / 'out', ['attention'], 1, device='cpu')
+    row, = rows_of(cfg, [tmp_path / 'seen.pth'])
+    assert measure_row(row, ['attention'], ['9'], device='cpu').clips[0].id == '9'
 
 
 def test_what_is_not_known_is_refused(place, tmp_path):
@@ -262,13 +270,14 @@ def test_bubbles_are_of_published_figures_and_ones_own_runs(tmp_path):
     (tmp_path / 'run').mkdir()
     (tmp_path / 'run' / 'result.json').write_text(json.dumps(run))
     written = FIGURES['pe_clip']['figure1'].draw(tmp_path, ('svg',), runs=[tmp_path / 'run'])
-    assert written == [tmp_path / 'pe_clip_figure1.svg']
+    assert [path.name for path in written] == ['pe_clip_figure1.svg', 'pe_clip_figure1.md']
     text = written[0].read_text()
     assert 'PE-CLIP' in text and '>mine<' in text and 'measured here' in text
+    assert '| mine | 6.63 | 72.00 | measured here |' in written[1].read_text()
     (tmp_path / 'run' / 'result.json').write_text(json.dumps(dict(run, dataset='demo', title='demo (synthetic)')))
     with pytest.raises(ValueError, match=r'mine is of demo \(synthetic\), not of the test clips of DFEW'):
         FIGURES['pe_clip']['figure1'].draw(tmp_path, runs=[tmp_path / 'run'])
-    alone, = FIGURES['finecliper']['figure1'].draw(tmp_path, ('svg',), runs=[tmp_path / 'run'], quoted=False)
+    alone, _ = FIGURES['finecliper']['figure1'].draw(tmp_path, ('svg',), runs=[tmp_path / 'run'], quoted=False)
     own = alone.read_text()
     assert 'mine, demo (synthetic)' in own and 'FineCLIPER' not in own
     for paper, name in PAPERS.items():

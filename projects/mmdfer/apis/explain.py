@@ -53,12 +53,12 @@ def explain(rows: Sequence[Row], out: str | os.PathLike, what: Collection[str] |
     Args:
         rows: one or more models, see :func:`mmdfer.apis.explain_rows.rows_of`; their clips are of one set.
         out: folder of the figures, of ``explain.json``, the numbers that they tell, and of ``maps.npz``, the maps.
-        what: of :data:`KINDS`. Defaults to all that the models, the set and this machine have.
+        what: of :data:`KINDS`. Defaults to all that the models and the set have, but UMAP.
         clips: how many clips are drawn, of each class in turn, or their names.
         target: the class whose logit is explained: ``'predicted'``, ``'true'``, or a class's name.
         formats: of ``png``, ``pdf`` and ``svg``.
         captions: files of captions to set side by side. Defaults to the set's raw and refined ones.
-        title: above the figures.
+        title: above the figures. Defaults to the name of a drawn set, so that its figures are told as such.
         seed: of t-SNE and UMAP.
         device: e.g. ``'cuda'``; by default CUDA where there is one.
         prefix: of the files' names.
@@ -95,6 +95,7 @@ def explain(rows: Sequence[Row], out: str | os.PathLike, what: Collection[str] |
     _check_alike(measured)
     drawn = texts.clips(chosen) if texts else []
     numbers = numbers_of(measured) if measured else {}
+    title = title or synthetic_title(rows[0].cfg)
     figures = drawing.figures_of(measured, wanted, title, seed, numbers)
     if texts:
         figures['captions'] = drawing.captions_figure(drawn, title)
@@ -121,13 +122,21 @@ def explain_captions(cfg: Config, out: str | os.PathLike, clips: int | Sequence[
     check_formats(formats)
     drawn = CaptionedSet.of(cfg, captions).clips(clips)
     make_folder(out)
+    title = title or synthetic_title(cfg)
     return drawing.save_all({'captions': drawing.captions_figure(drawn, title)}, Path(out), formats, prefix)
+
+
+def synthetic_title(cfg: Config) -> str | None:
+    """What a drawn set is called; figures of real sets need no such word."""
+    from ..runs.samples import SYNTHETIC, set_title
+    title = set_title(cfg)
+    return title if title and SYNTHETIC in title else None
 
 
 def _wanted(what: Collection[str] | None) -> set[str]:
     from importlib.util import find_spec
     if what is None:
-        return set(KINDS) - (set() if find_spec('umap') else {'umap'})
+        return set(KINDS) - {'umap'}
     for kind in what:
         if kind not in KINDS:
             raise ValueError(f'--what {kind}: is not known: {nearest(kind, KINDS)}')
@@ -154,11 +163,12 @@ def numbers_of(measured: Sequence[RowMeasure]) -> dict[str, Any]:
     """What figures tell in numbers: predictions, weights of regions, silhouettes.
 
     Returns:
-        ``classes``; ``rows``, by name: ``checkpoint``, ``clips`` (``id``, ``label``, ``predicted``, ``probability``,
-        ``explained``), and where they were measured ``regions`` of ``rollout`` and ``attention``
-        (:func:`face_weights`), ``silhouette``, ``left_out`` with the reasons.
+        ``classes``; ``dataset``, what reports call the set; ``rows``, by name: ``checkpoint``, ``clips`` (``id``,
+        ``label``, ``predicted``, ``probability``, ``explained``), and where they were measured ``regions`` of
+        ``rollout`` and ``attention`` (:func:`face_weights`), ``silhouette``, ``left_out`` with the reasons.
     """
     from ..explain import silhouette
+    from ..runs.samples import set_title
     rows = {}
     for one in measured:
         names = one.classes
@@ -173,7 +183,7 @@ def numbers_of(measured: Sequence[RowMeasure]) -> dict[str, Any]:
         if one.lacks:
             told['left_out'] = one.lacks
         rows[one.row.name] = told
-    return dict(classes=measured[0].classes, rows=rows)
+    return dict(classes=measured[0].classes, dataset=set_title(measured[0].row.cfg), rows=rows)
 
 
 def face_weights(clips: Sequence[ClipMeasure], kind: str = 'rollout') -> dict[str, Any] | None:

@@ -45,6 +45,9 @@ class CaptionedSet:
                 return None
             raise CaptionFileError(f'the set has no {RAW_NAME}: make it by mmdfer captions, or give files of captions '
                                    '(--captions)')
+        twice = [path for path in found if found.count(path) > 1]
+        if twice:
+            raise CaptionFileError(f'--captions {twice[0]}: is given twice; give files of several captions of a clip')
         stems = [path.name.removesuffix('.jsonl') for path in found]
         names = stems if len(set(stems)) == len(stems) else [str(path) for path in found]
         return cls(cfg, {name: read_captions(path, empty_ok=True) for name, path in zip(names, found)})

@@ -39,7 +39,8 @@ class PaperFigure:
 
 def fe_adapter_figure1(out: Path_, formats: Sequence[str] = ('png',), dataset: str = 'dfew',
                        runs: Sequence[Path_] = (), quoted: bool = True) -> list[Path]:
-    """FE-Adapter's Figure 1: tunable parameters against WAR, a bubble a model.
+    """FE-Adapter's Figure 1: tunable parameters against WAR, a bubble a model, and the figures as ``.md`` with what
+    contradicts them.
 
     Args:
         out: folder.
@@ -132,12 +133,16 @@ FIGURES: dict[str, dict[str, PaperFigure]] = {
 
 def _bubbles(paper: str, out: Path_, formats: Sequence[str], dataset: str, runs: Sequence[Path_],
              quoted: bool) -> list[Path]:
-    from ..visualization.bubbles import plot_bubbles
+    from ..files import write_text
+    from ..visualization.bubbles import bubble_table, plot_bubbles
     from ..visualization.figure import check_formats, save_formats
     check_formats(formats)
     bubbles = [*(published_bubbles(paper, dataset) if quoted else ()), *_own_bubbles(runs, dataset, quoted)]
     title = f'tunable parameters and WAR on {dataset.upper()}, as {PAPERS[paper]} prints them' if quoted else BUBBLES
-    return save_formats(plot_bubbles(bubbles, None, title), Path(out) / f'{paper}_figure1', formats)
+    stem = Path(out) / f'{paper}_figure1'
+    written = save_formats(plot_bubbles(bubbles, None, title), stem, formats)
+    write_text(f'# {title}\n\n{bubble_table(bubbles)}', f'{stem}.md')
+    return [*written, Path(f'{stem}.md')]
 
 
 def published_bubbles(paper: str, dataset: str) -> list[Bubble]:
@@ -153,8 +158,9 @@ def published_bubbles(paper: str, dataset: str) -> list[Bubble]:
         for row in table.rows if table.compares else ():
             war = row.figures.get(dataset, (None, None))[1]
             if row.tunable and war is not None:
-                name = f'{row.title} ({row.about})' if row.own and row.about else row.title
-                found.setdefault(row.row, Bubble(name, 1e6 * row.tunable, war / 100, 'paper' if row.own else 'other'))
+                found.setdefault(row.row, Bubble(row.title, 1e6 * row.tunable, war / 100,
+                                                 'paper' if row.own else 'other', row.about if row.own else None,
+                                                 tuple(table.remarks_on(row, dataset))))
     return list(found.values())
 
 

@@ -144,6 +144,8 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=int, help='seed of the run')
     parser.add_argument('--deterministic', action='store_true', help='deterministic kernels')
     parser.add_argument('--name', help="the run's name in tables [the config's]")
+    parser.add_argument('--track', nargs='+', metavar='NAME',
+                        help='log to experiment trackers too: mlflow, wandb, tensorboard')
     parser.add_argument('--no-report', action='store_true', help='leave no report.html, report.md and report.json')
 
 
@@ -157,6 +159,9 @@ def train_config(args: argparse.Namespace) -> Config:
     if args.random_backbone:
         from ..engine import allow_random_towers
         allow_random_towers(cfg)
+    if args.track:
+        from ..engine import track
+        track(cfg, args.track)
     if args.amp:
         config.use_amp(cfg)
     if args.fsdp or cfg.get('strategy'):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from ..names import nearest
@@ -45,6 +46,7 @@ class TrainOptions(RunOptions, total=False):
     ``deterministic``: deterministic kernels. ``inner_val``: choose the epoch on this share of the training clips.
     ``skip_bad_clips``: train past unreadable clips. ``amp``: mixed precision. ``fsdp``: spread every weight over the
     processes. ``random_backbone``: frozen towers that no file is given for are meant to be random.
+    ``track``: experiment trackers to log to too, ``mlflow``, ``wandb`` or ``tensorboard``.
     """
     resume: str | None
     seed: int | None
@@ -54,6 +56,7 @@ class TrainOptions(RunOptions, total=False):
     amp: bool
     fsdp: bool
     random_backbone: bool
+    track: Sequence[str] | None
 
 
 def train(config: str | os.PathLike[str] | Config, name: str | None = None, report: bool = False,

@@ -31,6 +31,7 @@ from ..engine import (
     fit_loaders,
     seen_clips_of,
     shield_workers,
+    without_trackers,
 )
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric, load_predictions
@@ -191,6 +192,7 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
     """
     cfg, folder = copy.deepcopy(cfg), out or os.path.join(cfg.work_dir, TEST)
     cfg.load_from, cfg.resume, cfg.runner_type, cfg.work_dir = None, False, 'Runner', folder    # sharded: whole files
+    without_trackers(cfg)
     runner = build_runner(cfg)
     if checkpoint is None:
         _start_untrained(cfg, bare_model(runner))

@@ -11,6 +11,7 @@ from .seen_clips_hook import SeenClipsHook, seen_clips_of
 from .sharding import BlockFSDPStrategy
 from .starting import StartHook, allow_random_towers, check_start
 from .stopping import StopHook
+from .tracking import TrackerBackend, track, without_trackers
 from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
 from .tunable_swa import TunableSWAHook
@@ -19,7 +20,7 @@ from .warm_up import WarmUpCosineLR
 __all__ = [
     'AccumulationHook', 'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'ClassesHook',
     'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'SeenClipsHook', 'StartHook', 'StopHook',
-    'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook', 'WarmUpCosineLR', 'accumulate',
-    'allow_random_towers', 'check_start', 'clips_a_step', 'fit_loaders', 'seen_clips_of', 'set_workers',
-    'shield_workers'
+    'TrackerBackend', 'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook', 'WarmUpCosineLR',
+    'accumulate', 'allow_random_towers', 'check_start', 'clips_a_step', 'fit_loaders', 'seen_clips_of', 'set_workers',
+    'shield_workers', 'track', 'without_trackers'
 ]

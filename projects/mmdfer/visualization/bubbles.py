@@ -1,6 +1,8 @@
 """Tunable parameters against accuracy, a bubble a model."""
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +18,19 @@ if TYPE_CHECKING:
 KINDS = {'paper': (SERIES[1], 'the paper\'s own'), 'other': ('#8a8a8a', 'others, as the paper prints them'),
          'ours': (SERIES[0], 'measured here')}
 LARGEST = 2600.0                # square points of the largest bubble
+NEAR = 8                        # places of a name that need no line to its bubble
 
 
 @dataclass(frozen=True)
 class Bubble:
-    """A model: its name, tunable parameters, WAR in [0, 1], and whose figure it is, of :data:`KINDS`."""
+    """A model: its name, tunable parameters, WAR in [0, 1], whose figure it is, of :data:`KINDS`, what it is in words,
+    and remarks on its figures."""
     name: str
     tunable: float
     war: float
     kind: str = 'other'
+    about: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def plot_bubbles(bubbles: Sequence[Bubble], path: str | Path | None, title: str | None = None) -> Figure:
@@ -61,6 +67,9 @@ def plot_bubbles(bubbles: Sequence[Bubble], path: str | Path | None, title: str 
     axes.set(xscale='log', xlabel='tunable parameters, M', ylabel='WAR, %',
              ylim=(war.min() - margin, war.max() + margin), xlim=(tunable.min() / 1e6 / 1.8, tunable.max() / 1e6 * 2.2))
     axes.xaxis.set_major_formatter(lambda value, _: f'{value:g}')
+    told = '; '.join(f'{one.name}: {one.about}' for one in bubbles if one.about)
+    if told:
+        axes.text(0, -0.13, textwrap.fill(told, 120), fontsize=8, va='top', color='#555555', transform=axes.transAxes)
     _write_names(axes, bubbles, tunable / 1e6, war, areas)
     axes.grid(color='#e4e4e4', linewidth=0.8)
     axes.set_axisbelow(True)
@@ -71,6 +80,24 @@ def plot_bubbles(bubbles: Sequence[Bubble], path: str | Path | None, title: str 
     return save(figure, path)
 
 
+def bubble_table(bubbles: Sequence[Bubble]) -> str:
+    """The figures behind :func:`plot_bubbles` as a Markdown table, the highest WAR first, with remarks below it."""
+    lines = ['| model | tunable, M | WAR, % | figures |', '|---|---:|---:|---|']
+    remarks: list[str] = []
+    for one in sorted(bubbles, key=lambda one: -one.war):
+        name = f'{one.name} ({one.about})' if one.about else one.name
+        marks = []
+        for remark in one.remarks:
+            if remark not in remarks:
+                remarks.append(remark)
+            marks.append(f'[{remarks.index(remark) + 1}]')
+        cells = (f'{name} {" ".join(marks)}'.strip(), f'{one.tunable / 1e6:.2f}', f'{100 * one.war:.2f}',
+                 KINDS[one.kind][1])
+        lines.append(' | '.join(['', *(re.sub(r'([|*])', r'\\\1', cell) for cell in cells), '']).strip())
+    return '\n'.join([*lines, *(['', *(f'{place}. {remark}' for place, remark in enumerate(remarks, 1))] if remarks
+                                else ())]) + '\n'
+
+
 def _write_names(axes, bubbles: Sequence[Bubble], x: np.ndarray, y: np.ndarray, areas: np.ndarray) -> None:
     """Each name where it covers no bubble's middle and no name before it, of places around its bubble."""
     figure = axes.figure
@@ -78,10 +105,11 @@ def _write_names(axes, bubbles: Sequence[Bubble], x: np.ndarray, y: np.ndarray, 
     dots = axes.transData.transform(np.column_stack([x, y]))
     scale = figure.dpi / 72
     taken: list[tuple[float, float, float, float]] = [
-        (px - r, py - r, px + r, py + r) for (px, py), r in zip(dots, 0.5 * scale * np.sqrt(areas))]
+        (px - r, py - r, px + r, py + r) for (px, py), r in zip(dots, 0.42 * scale * np.sqrt(areas))]
+    frame = axes.get_window_extent().extents
     for index in np.argsort(-y):
         one, (px, py) = bubbles[index], dots[index]
-        width, height = 5.0 * scale * len(one.name), 10 * scale
+        width, height = 5.6 * scale * len(one.name), 10 * scale
         radius = 0.5 * scale * np.sqrt(areas[index]) + 3 * scale
         places = [(px + radius, py, 'left', 'center'), (px - radius, py, 'right', 'center'),
                   (px, py + radius, 'center', 'bottom'), (px, py - radius, 'center', 'top'),
@@ -92,12 +120,14 @@ def _write_names(axes, bubbles: Sequence[Bubble], x: np.ndarray, y: np.ndarray, 
                   (px + radius, py + 2 * height, 'left', 'bottom'), (px + radius, py - 2 * height, 'left', 'top'),
                   (px - radius, py + 2 * height, 'right', 'bottom'), (px - radius, py - 2 * height, 'right', 'top')]
         boxes = [_box(*place, width, height) for place in places]
-        free = [sum(_overlap(box, other) for place, other in enumerate(taken) if place != index) for box in boxes]
-        best = int(np.argmin(free))
+        covered = [sum(_overlap(box, other) for place, other in enumerate(taken) if place != index)
+                   + 3 * (width * height - _overlap(box, frame)) for box in boxes]
+        best = int(np.argmin(covered))
         tx, ty, ha, va = places[best]
         taken.append(boxes[best])
         axes.annotate(one.name, (x[index], y[index]), ((tx - px) / scale, (ty - py) / scale),
                       textcoords='offset points', ha=ha, va=va, fontsize=9,
+                      arrowprops=dict(arrowstyle='-', color='#999999', linewidth=0.7) if best >= NEAR else None,
                       fontweight='normal' if one.kind == 'other' else 'bold', color='#222222')
 
 

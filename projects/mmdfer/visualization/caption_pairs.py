@@ -51,7 +51,7 @@ def plot_captions(clips: Sequence[CaptionedClip], path: str | Path | None, title
     told = [[textwrap.wrap(clip.texts[source] or '(no caption)', letters) for source in sources] for clip in clips]
     heights = [size for lines in told for size in (1.25, 0.42 + LINE * max(map(len, lines)))]
     figure = new_figure(WIDTH, sum(heights) + 0.3 + 0.3 * bool(title))
-    figure.get_layout_engine().set(h_pad=0.02, hspace=0)
+    figure.get_layout_engine().set(h_pad=0.05, hspace=0)
     grid = figure.add_gridspec(len(heights), len(sources), height_ratios=heights)
     for index, (clip, texts) in enumerate(zip(clips, told)):
         axes = figure.add_subplot(grid[2 * index, :])

@@ -44,9 +44,11 @@ def plot_class_similarity(cosines: np.ndarray, labels: np.ndarray, classes: Sequ
     axes = figure.add_subplot()
     image = axes.imshow(means, cmap='cividis', aspect='auto')
     low, high = np.nanmin(means), np.nanmax(means)
+    digits = 2 if high - low > 0.2 else 3
     for row, column in np.argwhere(np.isfinite(means)):
         bright = (means[row, column] - low) / max(high - low, 1e-9) > 0.55
-        axes.text(column, row, f'{means[row, column]:.2f}', ha='center', va='center', fontsize=9 if size <= 16 else 5,
+        axes.text(column, row, _figure(means[row, column], digits), ha='center', va='center',
+                  fontsize=9 if size <= 16 else 5,
                   color='#111111' if bright else 'white',
                   fontweight='bold' if column == int(means[row].argmax()) else 'normal')
     for row in np.flatnonzero(np.isnan(means).any(axis=1)):
@@ -66,3 +68,8 @@ def plot_class_similarity(cosines: np.ndarray, labels: np.ndarray, classes: Sequ
     if title:
         axes.set_title(title, fontsize=11)
     return save(figure, path)
+
+
+def _figure(value: float, digits: int) -> str:
+    text = f'{value:.{digits}f}'
+    return text if float(text) else text.removeprefix('-')                      # no -0.00

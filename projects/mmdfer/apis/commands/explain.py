@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='a further model, of a config of its own')
     parser.add_argument('--names', nargs='+', help='what the rows of CONFIG are called')
     parser.add_argument('--what', nargs='+', choices=KINDS, metavar='KIND',
-                        help=f'of {", ".join(KINDS)} [all that the model and the set have]')
+                        help=f'of {", ".join(KINDS)} [all but umap that the model and the set have]')
     parser.add_argument('--clips', type=int, default=8, help='clips that are drawn, of each class in turn [8]')
     parser.add_argument('--ids', nargs='+', help='names of the clips that are drawn, instead')
     parser.add_argument('--target', default='predicted',

@@ -4,6 +4,8 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from mmengine.config import Config
@@ -49,11 +51,31 @@ def row_config(row: Row, dataset: str | None = None) -> Config:
                   filename=f'{row.stem(dataset)}.py')
 
 
-def _read_file(path: str | os.PathLike) -> Config:
+@contextmanager
+def files_read_once() -> Iterator[None]:
+    """Read each config file once within a block, where many rows are read that change the same few."""
+    before = _READ.get()
+    token = _READ.set({} if before is None else before)
     try:
-        return Config.fromfile(path)
+        yield
+    finally:
+        _READ.reset(token)
+
+
+_READ: ContextVar[dict[str, Config] | None] = ContextVar('_READ', default=None)
+
+
+def _read_file(path: str | os.PathLike) -> Config:
+    read = _READ.get()
+    if read is not None and str(path) in read:
+        return copy.deepcopy(read[str(path)])
+    try:
+        cfg = Config.fromfile(path)
     except (SyntaxError, AttributeError, FileNotFoundError) as error:
         raise ValueError(f'{path}: cannot be read as a config: {error}') from error
+    if read is not None:
+        read[str(path)] = copy.deepcopy(cfg)
+    return cfg
 
 
 def apply_recipe(cfg: Config) -> None:

@@ -24,6 +24,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +95,11 @@ class Row:
 
 @dataclass(frozen=True)
 class RowFile:
-    """A file of rows: a paper's, or a user's own."""
+    """A file of rows: a paper's, or a user's own; ``demo`` is the config of their model on the demo's set."""
     path: Path
     title: str
     rows: tuple[Row, ...]
+    demo: str | None = None
 
 
 def row_files() -> dict[str, Path]:
@@ -113,9 +115,15 @@ def read_rows(path: str | Path) -> RowFile:
     """
     path = Path(path)
     try:
-        content = yaml.load(path.read_text(encoding='utf-8'), getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+        return _read_text(path, path.read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise ValueError(f'{path}: no such file of rows') from None
+
+
+@lru_cache(32)
+def _read_text(path: Path, text: str) -> RowFile:
+    try:
+        content = yaml.load(text, getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
     except yaml.YAMLError as error:
         raise ValueError(f'{path}: not YAML: {error}') from None
     _check(content, 'file', ('base', 'groups'), str(path))
@@ -128,7 +136,7 @@ def read_rows(path: str | Path) -> RowFile:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f'{path}: several rows are called {", ".join(twice)}; each needs a name of its own')
-    return RowFile(path, content.get('title', path.stem), tuple(rows))
+    return RowFile(path, content.get('title', path.stem), tuple(rows), content.get('demo'))
 
 
 def _groups(path: Path, content: Mapping) -> list[Mapping]:

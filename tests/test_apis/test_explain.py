@@ -9,6 +9,7 @@ import torch
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
+from mmdfer.apis.commands.explain import told_of
 from mmdfer.apis.explain import EXPRESSIVE, KINDS, REGIONS, explain, face_weights
 from mmdfer.apis.explain_measures import ClipMeasure, measure_row, region_labels
 from mmdfer.apis.explain_rows import rows_of
@@ -120,6 +121,9 @@ def test_what_a_model_has_is_drawn_and_told(place, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written)
     told = json.loads((tmp_path / 'explain.json').read_text())
     row = told['rows']['fe_adapter_0']
+    said = list(told_of(told['rows']))
+    assert f'brows and mouth weigh {row["regions"]["rollout"]["factor"]:.2f} times the background (1 clips)' in said[0]
+    assert said[1].startswith('fe_adapter_0: no similarity: LinearVideoHead has no class texts')
     assert [clip['id'] for clip in row['clips']] == ['8'] and -1 <= row['silhouette'] <= 1
     assert row['regions']['rollout']['clips'] == 1 and row['regions']['rollout']['factor'] > 0
     assert 'LinearVideoHead has no class texts' in row['left_out']['similarity'] and told['classes'][0] == 'happy'
@@ -141,6 +145,8 @@ def test_the_command_draws_what_is_asked_for_in_the_formats_asked_for(place, tmp
                    'fear', '--out', tmp_path / 'out', '--format', 'svg')
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / 'out').iterdir()} == {'attention.svg', 'explain.json', 'maps.npz'}
+    assert 'no similarity' not in done.stdout
+    assert 'attention.svg, explain.json, maps.npz are in ' in done.stdout
     rows = json.loads((tmp_path / 'out' / 'explain.json').read_text())['rows']
     assert list(rows) == ['fe_adapter_0', 'second'] and rows['second']['clips'][0]['explained'] == 'fear'
 

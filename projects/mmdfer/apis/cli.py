@@ -18,7 +18,7 @@ from ..names import nearest
 from ..version import __version__
 
 GROUPS = {
-    'runs': ('train', 'folds', 'ablation', 'test', 'infer', 'app'),
+    'runs': ('train', 'folds', 'ablation', 'reproduce', 'test', 'infer', 'app'),
     'data sets': ('check', 'pack', 'faces', 'captions', 'refine', 'demo-clips'),
     'models and weights': ('configs', 'count', 'convert', 'weights', 'export', 'benchmark'),
     'results': ('report', 'summarize', 'compare', 'similarity', 'explain', 'guide-pictures'),

@@ -71,6 +71,16 @@ def list_configs(text: str = '', rows: bool = True) -> list[ListedConfig]:
     return found
 
 
+def read_tunable(name: str) -> int | None:
+    """Parameters that a config trains, as its metafile or its row tells; ``None`` for one of neither."""
+    row = find_row(name)
+    if row is not None:
+        return row[0].tunable
+    models = (model for file in metafiles() for model in read_metafile(file)['Models'])
+    return next((model['Metadata']['Tunable Parameters'] for model in models
+                 if model['Config'] == f'configs/{name.removeprefix("configs/").removesuffix(".py")}.py'), None)
+
+
 def metafiles() -> list[Path]:
     """The metafile of each family, the papers' own configs first."""
     root = config_root()

@@ -4,9 +4,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import signal
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +19,9 @@ from ..runs.result import figures_of, is_finished
 from ..runs.settings import settings_of
 from . import options
 from .folds_tested import check_tested, checkpoint_of, test_args, write_tested
+from .job_queue import Job, run_jobs
 from .launching import ALONE, Launch
-from .processes import Places, Training
+from .processes import Places
 
 OURS = ('--fold', '--resume')
 
@@ -161,57 +159,34 @@ def run_folds(plan: FoldPlan, places: Places) -> dict:
     Raises:
         ValueError: if a fold fails; no further one is started, and it names the log.
     """
-    waiting: list[int] = []
+    jobs = []
     for fold in plan.folds:
         if is_finished(plan.folder(fold)):
             if '--no-report' not in plan.rest and plan.checkpoint is None:
                 leave_missing_report(plan.folder(fold))
             print(f'fold {fold}: done before; {_outcome(plan, fold)}', flush=True)
         else:
-            waiting.append(fold)
-    running: dict[int, tuple[int, Training]] = {}
-    complaints: list[str] = []
-    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that the processes below are ended too
-    try:
-        while waiting or running:
-            for slot in range(places.parallel):
-                if slot not in running and waiting:
-                    fold = waiting.pop(0)
-                    running[slot] = fold, _start(plan, fold, places, slot)
-            time.sleep(0.2)
-            for slot, (fold, training) in list(running.items()):
-                if not training.ended():
-                    continue
-                del running[slot]
-                if training.failed():
-                    waiting.clear()
-                    complaints.append(f'fold {fold} failed: {training.complaint()}')
-                    print(complaints[-1], flush=True)
-                    continue
-                if plan.checkpoint is not None:
-                    write_tested(plan, fold)
-                print(f'fold {fold}: {_outcome(plan, fold)}', flush=True)
-                if waiting or running:
-                    summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select, allow_missing=True)
-    finally:
-        for _, training in running.values():
-            training.end()
-        signal.signal(signal.SIGTERM, previous)
-    if complaints:
-        raise ValueError('; '.join(complaints))
+            jobs.append(_job(plan, fold))
+
+    def ended(job: Job, others: bool) -> None:
+        fold = int(job.name.split()[1])
+        if plan.checkpoint is not None:
+            write_tested(plan, fold)
+        print(f'{job.name}: {_outcome(plan, fold)}', flush=True)
+        if others:
+            summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select, allow_missing=True)
+
+    run_jobs(jobs, places, ended)
     return summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select)
 
 
-def _start(plan: FoldPlan, fold: int, places: Places, slot: int) -> Training:
-    folder, environment = plan.folder(fold), places.environment(slot)
-    words = ['--fold', str(fold), '--work-dir', folder]
+def _job(plan: FoldPlan, fold: int) -> Job:
+    folder = plan.folder(fold)
+    words = ('--fold', str(fold), '--work-dir', folder)
     if plan.checkpoint is None:
-        training = Training([plan.path, *words, '--resume', *plan.rest], folder, places.launch, environment)
-    else:
-        words = [plan.path, *filter(None, [checkpoint_of(plan, fold)]), *words, '--out', folder, *plan.rest]
-        training = Training(words, folder, places.launch, environment, 'test')
-    print(f'fold {fold}: {"training" if plan.checkpoint is None else "testing"}; log in {training.log}', flush=True)
-    return training
+        return Job(f'fold {fold}', (plan.path, *words, '--resume', *plan.rest), folder)
+    checkpoint = filter(None, [checkpoint_of(plan, fold)])
+    return Job(f'fold {fold}', (plan.path, *checkpoint, *words, '--out', folder, *plan.rest), folder, 'test', 'testing')
 
 
 def _outcome(plan: FoldPlan, fold: int) -> str:

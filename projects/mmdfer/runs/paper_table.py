@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from statistics import mean, stdev
 from typing import Any
 
@@ -63,19 +63,17 @@ def quote(table: PublishedTable) -> Sheet:
     return _sheet(table, None)
 
 
-def compare(table: PublishedTable, results: Results) -> Sheet:
+def compare(table: PublishedTable, results: Results, remarks: Sequence[str] = (), demo: bool = False) -> Sheet:
     """What the paper prints, and below each row of its own what was measured here.
 
     Args:
         table: the paper's.
         results: of :data:`Results`. A row without stays "not measured".
+        remarks: sentences to put below.
+        demo: the results are of the drawn set, and stand beside the paper's columns.
     """
-    return _sheet(table, results)
-
-
-def compare_on_demo(table: PublishedTable, results: Results) -> Sheet:
-    """What the paper prints, and beside it what the same rows gave on the demo's drawn set."""
-    return _sheet(table, results, demo=True)
+    sheet = _sheet(table, results, demo)
+    return replace(sheet, remarks=(*sheet.remarks, *remarks))
 
 
 def _sheet(table: PublishedTable, results: Results | None, demo: bool = False) -> Sheet:

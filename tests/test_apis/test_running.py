@@ -72,7 +72,7 @@ def test_a_run_ends_with_its_results_whatever_it_logs_to_and_is_called(visualize
     assert (tmp_path / 'curves.png').stat().st_size > 10_000 and (tmp_path / 'confusion.png').stat().st_size > 10_000
     report = write_report(str(tmp_path))
     assert report['last']['uar']['mean'] == result['uar'] and {'curves', 'paper'} <= set(report['missing'])
-    assert 'The run was trained without the clips that have no caption: 1.' in report['notes']
+    assert 'Fold 1 was trained without the clips that have no caption: 1.' in report['notes']
     assert 'LocalVisBackend' in report['missing']['curves']
 
 

@@ -12,6 +12,7 @@ train_pipeline = [
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='ClipColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05),
+    dict(type='LoadCaption', missing='leave_out'),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=('video_id', 'img_shape', 'caption'))
 ]

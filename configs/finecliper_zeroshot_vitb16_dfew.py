@@ -4,4 +4,5 @@ _base_ = [
     '_base_/schedules/finecliper_30e.py', '_base_/default_runtime.py'
 ]
 
-beside_frames = dict(maps=None)
+# Training goes without clips that have no caption, and tells how many.
+beside_frames = dict(maps=None, captions=dict(steps=[dict(type='LoadCaption', missing='leave_out')]))

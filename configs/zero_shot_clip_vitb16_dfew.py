@@ -5,3 +5,5 @@ _base_ = [
 ]
 
 model = dict(cls_head=dict(texts=dict(source='noun', templates='faces')))
+# What {image_set} in --clip-checkpoint stands for.
+image_set = 'clip_vitb16'

@@ -1,6 +1,8 @@
 """Every class of every set has an emotion, a colour and words; and names of classes find their emotion."""
 import re
 
+import cv2
+import numpy as np
 import pytest
 
 from mmdfer import labels
@@ -51,3 +53,24 @@ def test_words_of_ones_own(monkeypatch):
         add_words({'joyful': 'sad'})
     with pytest.raises(ValueError, match="'calm': 'serenity' is no emotion known here; choose one of happiness, "):
         add_words({'calm': 'serenity'})
+
+
+# Machado, Oliveira and Fernandes (2009), complete absence of one kind of cones, on linear RGB.
+SIGHTS = {
+    'all cones': ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    'no long': ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+    'no middle': ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881)),
+    'no short': ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.303900)),
+}
+
+
+@pytest.mark.parametrize('sight', SIGHTS)
+def test_any_two_emotions_have_colours_that_everybody_tells_apart(sight):
+    """A difference of 2.3 is just seen; small dots want several times that."""
+    colours = np.array([[int(one.colour[place:place + 2], 16) for place in (1, 3, 5)] for one in EMOTIONS.values()])
+    linear = np.where(colours <= 10, colours / 255 / 12.92, ((colours / 255 + 0.055) / 1.055)**2.4)
+    seen = np.clip(linear @ np.transpose(SIGHTS[sight]), 0, 1)
+    encoded = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen**(1 / 2.4) - 0.055)
+    lab = cv2.cvtColor(encoded[None].astype(np.float32), cv2.COLOR_RGB2LAB)[0]
+    apart = np.linalg.norm(lab[:, None] - lab[None], axis=2) + 999 * np.eye(len(lab))
+    assert apart.min() > 20

@@ -27,7 +27,7 @@ model = dict(
 
 train_pipeline = [
     *_base_.train_view,
-    dict(type='LoadCaption', missing='error'), _base_.formatting, _base_.packing_captions
+    dict(type='LoadCaption', missing='leave_out'), _base_.formatting, _base_.packing_captions
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 train_cfg = dict(max_epochs=epochs, val_interval=3)

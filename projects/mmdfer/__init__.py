@@ -22,8 +22,8 @@ compat.install()
 openmmlab.install()
 startup.install()
 
-ROOMS = ('adapters', 'apis', 'backbones', 'blending', 'captions', 'datasets', 'engine', 'evaluation', 'face', 'heads',
-         'losses', 'ops', 'recognizers', 'runs', 'text', 'video', 'weights')
+ROOMS = ('adapters', 'apis', 'backbones', 'blending', 'captions', 'datasets', 'engine', 'evaluation', 'explain', 'face',
+         'heads', 'losses', 'ops', 'recognizers', 'runs', 'text', 'video', 'weights')
 
 __all__ = ['DFERInferencer', '__version__', 'count_parameters', 'list_configs', 'load_config', 'test', 'train']
 

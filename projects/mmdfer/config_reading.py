@@ -4,14 +4,18 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from mmengine.config import Config
 
 from .config_names import check_path, find_file
 from .config_rows import Row, change_config, find_row, row_names
+from .names import nearest
 
 BESIDE = 'beside_frames'
+RECIPE, RECIPES = 'recipe', 'recipes'
 # What of a clip is loaded beside its frames comes behind the steps that crop and flip them, before these.
 AFTER_CROPS = ('ColorJitter', 'ClipColorJitter', 'FormatShape')
 
@@ -47,11 +51,61 @@ def row_config(row: Row, dataset: str | None = None) -> Config:
                   filename=f'{row.stem(dataset)}.py')
 
 
-def _read_file(path: str | os.PathLike) -> Config:
+@contextmanager
+def files_read_once() -> Iterator[None]:
+    """Read each config file once within a block, where many rows are read that change the same few."""
+    before = _READ.get()
+    token = _READ.set({} if before is None else before)
     try:
-        return Config.fromfile(path)
+        yield
+    finally:
+        _READ.reset(token)
+
+
+_READ: ContextVar[dict[str, Config] | None] = ContextVar('_READ', default=None)
+
+
+def _read_file(path: str | os.PathLike) -> Config:
+    read = _READ.get()
+    if read is not None and str(path) in read:
+        return copy.deepcopy(read[str(path)])
+    try:
+        cfg = Config.fromfile(path)
     except (SyntaxError, AttributeError, FileNotFoundError) as error:
         raise ValueError(f'{path}: cannot be read as a config: {error}') from error
+    if read is not None:
+        read[str(path)] = copy.deepcopy(cfg)
+    return cfg
+
+
+def apply_recipe(cfg: Config) -> None:
+    """Change a config by the one of its ``recipes`` that ``recipe`` names; both entries are gone afterwards.
+
+    A config says so what another recipe of the same model changes in it, by dotted key as rows do:
+    ``recipe='paper', recipes=dict(release={'train_cfg.max_epochs': 25})``. ``'paper'`` is the config as it stands. What
+    a recipe changes in a part that a row leaves out, such as an adapter, is left out too.
+
+    Raises:
+        ValueError: for a recipe that the config does not have.
+    """
+    name, recipes = cfg.pop(RECIPE, None), cfg.pop(RECIPES, None) or {}
+    if name is None or name == 'paper':
+        return
+    if name not in recipes:
+        raise ValueError(f'recipe={name!r}: the config has no such recipe; {nearest(str(name), ["paper", *recipes])}')
+    content = cfg._cfg_dict
+    change_config(content, {key: value for key, value in recipes[name].items() if not _left_out(content, key, value)},
+                  f'recipe {name!r}')
+
+
+def _left_out(config: Any, key: str, value: Any) -> bool:
+    """Whether a change has no object: in a part that stands as ``None``, or leaving out what is not there."""
+    *parents, last = key.split('.')
+    for part in parents:
+        config = config.get(part, ...) if isinstance(config, Mapping) else ...
+        if config is None:
+            return True
+    return value is None and isinstance(config, Mapping) and last not in config
 
 
 def place_beside_frames(cfg: Config) -> None:

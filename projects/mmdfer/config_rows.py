@@ -11,18 +11,20 @@ A file of ``configs/ablations`` is a paper. What a file holds:
     the config of the same model on the demo's set, for files whose rows can run there.
 ``groups``
     in order, each with ``name``, ``rows``, and perhaps ``table`` and ``protocol`` (the paper's), ``change`` (of every
-    row of the group) and ``sets`` (those that the group is of, all by default).
+    row of the group), ``sets`` (those that the group is of, all by default) and ``base`` (in the place of the file's).
 
 A row has ``row`` (its name in commands), ``name`` (in tables), and perhaps ``about``; ``change``, the entries that
 take the place of the base's, ``null`` leaving an adapter or part out; ``sets``; ``tunable``, its parameters on its
-first set; ``paper``, UAR and WAR in per cent by data set; ``of``, the row whose training it tests; ``demo: false``
-where the demo's set cannot tell it.
+first set; ``of``, the row whose training it tests; ``demo: false`` where the demo's set cannot tell it. What the three
+papers print of a row stands in :mod:`mmdfer.runs.published` and links to it; a user's own row may have ``paper``, UAR
+and WAR in per cent by data set.
 """
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ from .names import nearest
 
 KEYS = {
     'file': {'title', 'base', 'demo', 'groups'},
-    'group': {'name', 'rows', 'table', 'protocol', 'change', 'sets'},
+    'group': {'name', 'rows', 'table', 'protocol', 'change', 'sets', 'base'},
     'row': {'row', 'name', 'about', 'change', 'sets', 'tunable', 'paper', 'of', 'demo'},
 }
 
@@ -50,7 +52,7 @@ class Row:
         bases: its base config for each of its data sets.
         changes: what it changes there, by dotted key.
         about: a sentence, if the name does not tell.
-        published: the paper's UAR and WAR in per cent, by data set.
+        published: ``paper`` of a user's own row.
         tunable: parameters that train, on its first set.
         of: the row whose training it tests, where it trains nothing itself.
         demo: the config of its model on the demo's set, where that can tell it.
@@ -71,6 +73,11 @@ class Row:
     def sets(self) -> tuple[str, ...]:
         return tuple(self.bases)
 
+    @property
+    def only_tested(self) -> bool:
+        """Whether it trains nothing: it tests another row's model, or one that is ready."""
+        return self.of is not None or self.tunable == 0
+
     def base(self, dataset: str | None = None) -> str:
         """Its base config's name, on its first set by default."""
         return self.bases[dataset or self.sets[0]]
@@ -88,10 +95,11 @@ class Row:
 
 @dataclass(frozen=True)
 class RowFile:
-    """A file of rows: a paper's, or a user's own."""
+    """A file of rows: a paper's, or a user's own; ``demo`` is the config of their model on the demo's set."""
     path: Path
     title: str
     rows: tuple[Row, ...]
+    demo: str | None = None
 
 
 def row_files() -> dict[str, Path]:
@@ -107,20 +115,28 @@ def read_rows(path: str | Path) -> RowFile:
     """
     path = Path(path)
     try:
-        content = yaml.load(path.read_text(encoding='utf-8'), getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+        return _read_text(path, path.read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise ValueError(f'{path}: no such file of rows') from None
+
+
+@lru_cache(32)
+def _read_text(path: Path, text: str) -> RowFile:
+    try:
+        content = yaml.load(text, getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
     except yaml.YAMLError as error:
         raise ValueError(f'{path}: not YAML: {error}') from None
     _check(content, 'file', ('base', 'groups'), str(path))
-    content['base'] = {dataset: str(path.parent / base) if base.endswith('.py') else base
-                       for dataset, base in content['base'].items()}
+    for part in (content, *content['groups']):
+        if isinstance(part, dict) and part.get('base'):
+            part['base'] = {dataset: str(path.parent / base) if base.endswith('.py') else base
+                            for dataset, base in part['base'].items()}
     rows = [_row(path, content, group, row) for group in _groups(path, content) for row in group['rows']]
     names = [row.row for row in rows]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f'{path}: several rows are called {", ".join(twice)}; each needs a name of its own')
-    return RowFile(path, content.get('title', path.stem), tuple(rows))
+    return RowFile(path, content.get('title', path.stem), tuple(rows), content.get('demo'))
 
 
 def _groups(path: Path, content: Mapping) -> list[Mapping]:
@@ -132,7 +148,8 @@ def _groups(path: Path, content: Mapping) -> list[Mapping]:
 def _row(path: Path, content: Mapping, group: Mapping, row: Mapping) -> Row:
     where = f'{path}: a row of {group["name"]!r}'
     _check(row, 'row', ('row', 'name'), where)
-    sets, base = row.get('sets') or group.get('sets') or list(content['base']), content['base']
+    base = group.get('base') or content['base']
+    sets = row.get('sets') or group.get('sets') or list(base)
     for dataset in [*sets, *(row.get('paper') or {})]:
         if dataset not in base:
             raise ValueError(

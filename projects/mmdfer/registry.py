@@ -21,6 +21,7 @@ from mmengine.registry import (
     HOOKS,
     METRICS,
     OPTIM_WRAPPER_CONSTRUCTORS,
+    PARAM_SCHEDULERS,
     STRATEGIES,
     Registry,
 )
@@ -29,9 +30,9 @@ from .names import nearest
 
 __all__ = [
     'CONTEXT_POSITIONS', 'CONTEXT_STARTS', 'DATASETS', 'DATA_SAMPLERS', 'FACE_FINDERS', 'FACE_PARSERS', 'HOOKS',
-    'METRICS', 'MODALITIES', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'PROMPT_LEARNERS', 'Parts', 'STRATEGIES',
-    'TEXT_REDUCTIONS', 'TEXT_SOURCES', 'TRANSFORMS', 'VIDEO_READERS', 'VISION_PROMPTS', 'class_names', 'declared_sets',
-    'find_set', 'import_own', 'nearest'
+    'METRICS', 'MODALITIES', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'PARAM_SCHEDULERS', 'PROMPT_LEARNERS', 'Parts',
+    'STRATEGIES', 'TEXT_REDUCTIONS', 'TEXT_SOURCES', 'TRANSFORMS', 'VIDEO_READERS', 'VISION_PROMPTS', 'class_names',
+    'declared_sets', 'find_set', 'import_own', 'nearest'
 ]
 
 
@@ -103,7 +104,8 @@ def import_own(path: str) -> Any:
 
 VIDEO_READERS = Parts('video reader', ['mmdfer.datasets.clips'])
 # What finds and parses faces.
-FACE_FINDERS = Parts('face finder', ['mmdfer.face.mediapipe_faces', 'mmdfer.face.facexformer'])
+FACE_FINDERS = Parts('face finder', ['mmdfer.face.mediapipe_faces', 'mmdfer.face.facexformer',
+                                      'mmdfer.face.facexformer_model'])
 FACE_PARSERS = Parts('face parser', ['mmdfer.face.segformer'])
 # What is told of a class, how a learner of prompts and its parts are made, and how several texts of a class become one.
 TEXT_SOURCES = Parts('text source', ['mmdfer.text.sources'])

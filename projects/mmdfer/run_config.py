@@ -13,7 +13,7 @@ from mmengine.fileio import list_from_file
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from .config_reading import BESIDE, place_beside_frames, read_config
+from .config_reading import BESIDE, RECIPE, RECIPES, apply_recipe, place_beside_frames, read_config
 from .datasets import DatasetError, DFERDataset, ListedDataset
 from .datasets.inner_split import check_inner
 from .names import nearest
@@ -44,9 +44,10 @@ def load_config(path: str | os.PathLike, options: dict | None = None) -> Config:
 def complete_config(cfg: Config, options: dict | None = None) -> Config:
     """What :func:`load_config` makes of a config that is read: parts in place, options merged, classes filled in."""
     options = dict(options or {})
-    before = {key: options.pop(key) for key in list(options) if key.partition('.')[0] == BESIDE}
+    before = {key: options.pop(key) for key in list(options) if key.partition('.')[0] in (BESIDE, RECIPE, RECIPES)}
     if before:
         cfg.merge_from_dict(before)
+    apply_recipe(cfg)
     place_beside_frames(cfg)
     if options:
         _check_options(cfg, options)

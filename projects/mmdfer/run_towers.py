@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mmengine.config import Config, ConfigDict
 
@@ -12,18 +12,25 @@ from .weights.registry import is_name
 READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
 TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
 CLIP_CONTEXT = 77
+IMAGE_SET = '{image_set}'
 
 
 def set_image_checkpoint(cfg: Config, path: str | None) -> None:
     """Start the image towers, and text towers where the model has any, from an image model's or a CLIP model's weights.
 
-    A tower whose config says ``init_cfg=None`` keeps its random weights.
+    A tower whose config says ``init_cfg=None`` keeps its random weights. ``{image_set}`` in the path stands for the
+    config's entry of that name, so that one path serves rows that start from models of different image sets.
 
     Raises:
         ValueError: if there is no such file or folder, or the backbone is none that reads such files.
     """
     if path is None:
         return
+    if IMAGE_SET in path:
+        if not cfg.get('image_set'):
+            raise ValueError(f'--image-checkpoint {path}: the config has no image_set, which {IMAGE_SET} stands for; '
+                             'give a path without it')
+        path = path.replace(IMAGE_SET, cfg.image_set)
     path = _weights(path, '--image-checkpoint')
     kind = cfg.get('model', {}).get('backbone', {}).get('type')
     if kind not in READ_IMAGE_CHECKPOINTS:
@@ -32,6 +39,26 @@ def set_image_checkpoint(cfg: Config, path: str | None) -> None:
     for tower in towers(cfg.model):
         if tower.get('init_cfg', ...) is not None:
             tower.init_cfg = dict(type='Pretrained', checkpoint=path)
+
+
+def check_image_sets(path: str | None, rows: Mapping[str, str | None]) -> None:
+    """Refuse one image model for rows that start from models of different image sets.
+
+    Args:
+        path: ``--image-checkpoint``.
+        rows: the image set of each row, if it has one.
+
+    Raises:
+        ValueError: naming a row of each set.
+    """
+    first: dict[str, str] = {}
+    for row, image_set in rows.items():
+        if image_set:
+            first.setdefault(image_set, row)
+    if path is not None and IMAGE_SET not in path and len(first) > 1:
+        told = ', '.join(f'{row} of {image_set}' for image_set, row in first.items())
+        raise ValueError(f'--image-checkpoint {path}: one model for rows that start from models of different image '
+                         f'sets ({told}); write {IMAGE_SET} into the path, or choose rows by --only')
 
 
 def set_long_clip_checkpoint(cfg: Config, path: str | None) -> None:

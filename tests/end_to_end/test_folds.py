@@ -1,10 +1,10 @@
 """Folds by the tool itself: killed and started again, they give what folds that nothing disturbed give."""
 import argparse
+import contextlib
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from mmdfer.evaluation import load_predictions
 from mmdfer.runs.fold_results import summarize_folds
 from mmdfer.runs.metrics import read_evaluations
 
+from ..commands import started, tool
 from ..conftest import ROOT, write_dfew
 
 pytestmark = pytest.mark.slow
@@ -51,19 +52,24 @@ def undisturbed(data, out, folds, *more):
     return summarize_folds(str(out), folds, (1, 2, 3, 4, 5))
 
 
-def start(data, out, *more):
-    return subprocess.Popen(
-        [sys.executable, 'tools/train_folds.py', CONFIG, '--folds', '1-3', '--work-dir', str(out), '--data-root',
-         str(data), *more, '--cfg-options', *SMALL], cwd=ROOT, env=dict(os.environ, OMP_NUM_THREADS='1'),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+def words(data, out, *more):
+    return [CONFIG, '--folds', '1-3', '--work-dir', out, '--data-root', data, *more, '--cfg-options', *SMALL]
 
 
 def kill_when(process, condition):
     deadline = time.time() + 300
-    while not condition() and process.poll() is None and time.time() < deadline:
+    while not condition() and process.is_alive() and time.time() < deadline:
         time.sleep(0.003)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    running = children_of(process.pid)
+    for one in (process.pid, *running):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+    process.join()
+
+
+def children_of(parent):
+    listed = subprocess.run(['ps', '-o', 'pid=', '--ppid', str(parent)], capture_output=True, text=True).stdout.split()
+    return [one for child in map(int, listed) for one in (child, *children_of(child))]
 
 
 def names_epoch_2(pointer):
@@ -77,12 +83,14 @@ def scores(out, fold):
 def test_killed_in_training_and_in_evaluation_is_as_undisturbed(data, tmp_path):
     expected, out = undisturbed(data, tmp_path / 'calm', (1, 2, 3)), tmp_path / 'killed'
     first, second = (out / f'fold_{fold}' for fold in (1, 2))
-    kill_when(start(data, out, '--no-report'), (first / 'predictions' / 'epoch_1.npz').exists)
+    kill_when(started('folds', *words(data, out, '--no-report')), (first / 'predictions' / 'epoch_1.npz').exists)
     assert not (first / 'epoch_2.pth').exists()                                 # in training, after the first epoch
-    kill_when(start(data, out, '--no-report'), lambda: names_epoch_2(second / 'last_checkpoint'))
+    kill_when(started('folds', *words(data, out, '--no-report')), lambda: names_epoch_2(second / 'last_checkpoint'))
     assert not (second / 'predictions' / 'epoch_2.npz').exists()            # in the second fold's last evaluation
     assert (first / 'result.json').exists() and not (second / 'result.json').exists()
-    output, _ = start(data, out).communicate(timeout=300)
+    done = tool('train_folds.py', *words(data, out))
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
     assert all((folder / 'report.html').is_file() for folder in (out, *(out / f'fold_{fold}' for fold in (1, 2, 3))))
     assert 'fold 1: done before' in output and 'fold 3: training' in output, output
     assert 'resumed epoch: 2' in (second / 'console.log').read_text()

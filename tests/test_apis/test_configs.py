@@ -34,15 +34,15 @@ def test_a_config_is_listed_with_its_papers_figures():
         ours.published['mafw']) == f'{100 * theirs["uar"]:.2f} / {100 * theirs["war"]:.2f}' == '39.41 / 55.02'
     assert ours.published_tunable == 6.6e6 and ours.path == 'fe_adapter_vitb_mafw.py'
     row = named('fe_adapter/blocks_1_to_4')
-    assert row.datasets == ('dfew', 'ferv39k', 'mafw') and row.published['mafw'] == [34.15, 48.22]
+    assert row.datasets == ('dfew', 'ferv39k', 'mafw') and row.published['mafw'] == (34.15, 48.22)
     assert 'blocks 1-4' in row.model and not row.published.get('dfew')
     assert named('demo/fe_adapter').measured == {'demo (synthetic)': (87.51, 88.33)}
 
 
 def test_words_select_and_an_unknown_one_is_told_with_the_nearest():
     assert {config.name for config in list_configs('PE-CLIP', rows=False)} == {
-        'pe_clip_vitb16_dfew', 'pe_clip_vitb16_ferv39k', 'pe_clip_vitb16_mafw', 'demo/pe_clip'}
-    assert len(list_configs('pe_clip/')) == 27
+        'pe_clip_vitb16_dfew', 'pe_clip_vitb16_ferv39k', 'pe_clip_vitb16_mafw', 'pe_clip_vitb16_afew', 'demo/pe_clip'}
+    assert len(list_configs('pe_clip/')) == 29
     with pytest.raises(ValueError, match="fe_adaptor_vitb_dfew: no such config; did you mean 'fe_adapter_vitb_dfew'"):
         list_configs('fe_adaptor_vitb_dfew')
 

@@ -19,6 +19,7 @@ from mmdfer.apis.launching import (
     without_launch_options,
 )
 
+from ..commands import command as in_process
 from ..conftest import ROOT, write_dfew
 
 VARIABLES = ('NNODES', 'NODE_RANK', 'MASTER_ADDR', 'PORT', 'RANK', 'SLURM_PROCID', 'SLURM_JOB_ID', 'SLURM_STEP_ID')
@@ -186,7 +187,9 @@ def test_processes_of_either_launcher_give_the_figures_of_one(tmp_path):
     run('train', 'run', '--gpus', '2', '--no-report')
     assert json.loads((tmp_path / 'run/result.json').read_text())['processes'] == 2
     best = str(tmp_path / 'run/best.pth')
-    run('test', 'one', best)
+    done = in_process('test', ROOT / 'configs/demo/fe_adapter.py', best, '--data-root', data, '--work-dir',
+                      tmp_path / 'one', '--cfg-options', *small)
+    assert done.returncode == 0, done.stderr
     run('test', 'slurm', best, '--launcher', 'slurm', '--gpus', '2', '--partition', 'p')
     assert figures('one/test/metrics.json') == figures('slurm/test/metrics.json') == figures('run/result.json')
     asked = json.loads((tmp_path / 'asked.json').read_text())

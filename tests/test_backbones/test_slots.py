@@ -8,6 +8,7 @@ from torch import nn
 
 from mmdfer.adapters import Adapter, TokenGrid, adapters_off
 from mmdfer.backbones import SLOTS, AdapterBlock
+from mmdfer.backbones.adapter_block import AHEAD_OF_ATTENTION, CHANGED_FROM_THE_START
 from mmdfer.registry import MODELS
 from mmdfer.weights import frozen_digest, load_weights, save_tunable
 
@@ -55,7 +56,7 @@ def test_every_adapter_in_every_slot(tower, kind, slot, tmp_path):
     frozen, model = build(tower), build(tower, dict(a=config(kind, slot=slot)))
     expected = features(frozen.eval())
     difference = (features(model.eval()) - expected).abs().max()
-    assert (difference > 1e-3) if slot == 'attn_map' else (difference == 0)
+    assert (difference > 1e-3) if slot in CHANGED_FROM_THE_START else (difference == 0)
 
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -68,7 +69,7 @@ def test_every_adapter_in_every_slot(tower, kind, slot, tmp_path):
     assert (changed - expected).abs().max() > 1e-3
     changed.square().sum().backward()
     unread = tuple(model.unread_adapters())
-    assert bool(unread) == (kind in PATCH_KINDS and slot not in ('before_attn', 'temporal_attn'))
+    assert bool(unread) == (kind in PATCH_KINDS and slot not in AHEAD_OF_ATTENTION)
     for name, parameter in model.named_parameters():
         if '.adapters.' not in name:
             assert parameter.grad is None, name
@@ -125,8 +126,10 @@ def by_hand(block, x, slot, factors):
     def beside(name, value):
         return sum(factors) * value if slot == name else 0
     y = in_turn('before_attn', x)
+    if slot == 'temporal_input':
+        y = y + attend_over_time(in_turn('temporal_input', block.ln1(y)))
     y = y + beside('temporal_attn', attend_over_time(block.ln1(y)))
-    branch = block.attn(block.ln1(y))
+    branch = block.attn(in_turn('attn_input', block.ln1(y)))
     for factor in factors if slot == 'attn_map' else ():
         branch = factor * branch
     y = y + in_turn('attn_out', branch)
@@ -158,7 +161,7 @@ def test_an_adapter_of_patches_leaves_the_class_tokens_sum_as_it_was(block, slot
     torch.testing.assert_close(ours, plain, rtol=0, atol=0)
     with adapters_off(block):
         without = block(x, grid)
-    if slot not in ('before_attn', 'temporal_attn'):
+    if slot not in AHEAD_OF_ATTENTION:
         torch.testing.assert_close(ours[:, [0, 4]], without[:, [0, 4]], rtol=0, atol=0)
         torch.testing.assert_close(ours[:, 1:4], whole[:, 1:4], rtol=1e-12, atol=1e-12)
     assert (ours - without)[:, 1:4].abs().max() > 0.01

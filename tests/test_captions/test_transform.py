@@ -54,7 +54,7 @@ def test_missing_captions_are_blank_or_named(tmp_path):
     for number in ('12', '14'):
         with pytest.raises(CaptionFileError, match=f'captions.jsonl: has no caption of clip {number};'):
             load(tmp_path, number, missing='error')
-    with pytest.raises(ValueError, match="missing='skip'; choose 'blank' or 'error'"):
+    with pytest.raises(ValueError, match="missing='skip'; choose 'blank', 'error' or 'leave_out'"):
         load(tmp_path, missing='skip')
 
 

@@ -1,8 +1,5 @@
 """A finder and a parser of one's own, in one module outside the package, find the faces of a set by the tool."""
 import json
-import os
-import subprocess
-import sys
 import textwrap
 
 import numpy as np
@@ -17,7 +14,7 @@ from mmdfer.face.store import INTERPOLATED, load_faces
 from mmdfer.registry import FACE_FINDERS, FACE_PARSERS
 
 from ..commands import tool
-from ..conftest import ROOT, write_clip
+from ..conftest import write_clip
 
 OWN = '''
     import numpy as np
@@ -59,20 +56,14 @@ OWN = '''
 
 
 def test_the_projects_own_parts_are_registered():
-    assert FACE_FINDERS.names() == ['FaceXFormerOutputs', 'MediaPipeFaces'
+    assert FACE_FINDERS.names() == ['FaceXFormer', 'FaceXFormerOutputs', 'MediaPipeFaces'
                                     ] and FACE_PARSERS.names() == ['SegFormerParser']
     assert MediaPipeFaces.backend() == 'MediaPipe' and FaceXFormerOutputs.backend(folder='x') == 'FaceXFormer'
     assert SegFormerParser.backend(folder='models/lapa/') == 'SegFormer lapa'
 
 
 def run(tmp_path, *words):
-    environment = dict(os.environ, PYTHONPATH=str(ROOT / 'projects'), OMP_NUM_THREADS='1')
-    argv = [
-        sys.executable,
-        str(ROOT / 'tools/data/extract_faces.py'), 'folder',
-        str(tmp_path / 'clips'), '--workers', '1', *words
-    ]
-    return subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    return tool('data/extract_faces.py', 'folder', tmp_path / 'clips', '--workers', '1', *words, cwd=tmp_path)
 
 
 def test_own_finder_and_parser_from_one_file_by_the_tool(tmp_path):

@@ -130,4 +130,4 @@ def test_logs_of_mmengine_itself_are_read(tmp_path):
     assert steps(records, 'uar') == dict.fromkeys([1, 2, 3], 0.5)
     assert steps(records, 'war') == dict.fromkeys([1, 2, 3], 0.75)
     figure = plot_curves(records, None)
-    assert figure.axes[2].get_legend().get_texts()[0].get_text() == 'best UAR 50.00%, WAR 75.00%, epoch 1'
+    assert figure.legends[0].get_texts()[-1].get_text() == 'best UAR 50.00%, WAR 75.00%, epoch 1'

@@ -248,7 +248,7 @@ def test_a_report_is_whole_under_any_name_of_run_and_classes(tmp_path):
     report = write_report(str(tmp_path / 'run'))
     page = Resources((tmp_path / 'run' / 'report.html').read_text())
     assert not page.opened and set(classes) <= set(page.cells) and report['classes'] == list(classes)
-    assert sum(one.startswith('data:image/svg') for one in page.found) == 4
+    assert sum(one.startswith('data:image/svg') for one in page.found) == 7
     text = (tmp_path / 'run' / 'report.md').read_text()
     assert text.startswith('# \\$\\\\alpha_1\\$ \\<b\\>\\|\\*x\\*\\</b\\>, fold 1')
     assert '| 喜 \\| g |' in text and '| \\_b\\_ |' in text

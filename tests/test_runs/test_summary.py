@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from mmdfer.apis.launching import child_environment
-from mmdfer.runs.published import comparable, paper_row, published, read_papers
+from mmdfer.runs.published import comparable
 from mmdfer.runs.summary import summarize
 from mmdfer.visualization.report import Table, escape_latex, latex_rows
 from mmdfer.visualization.report.cells import count, duration, mebibytes, memory, millions
@@ -96,22 +96,6 @@ def test_papers_do_not_stand_beside_other_test_sets(tmp_path):
     row, = summarize([str(tmp_path)])
     assert row['paper'] is None and not row['comparable']
     assert comparable('dfew', [2341, 2336]) and comparable('dfew', [None]) and not comparable('rafdb', [100])
-
-
-def test_papers_figures_are_read_as_they_are_printed():
-    assert paper_row('pe_clip_vitb16_dfew', 'dfew') == dict(
-        model='PE-CLIP', note=None, paper='ACM TOMM', tunable=9.4e6, uar=0.6282, war=0.7404)
-    assert paper_row('finecliper_vitb16_mafw', 'mafw')['war'] == 0.5691
-    assert paper_row('st_adapter_vitb_dfew', 'dfew')['uar'] is None
-    assert paper_row('fe_adapter_vitb_dfew', 'mafw') is None
-    wars = [row['war'] for row in published('dfew')]
-    assert wars == sorted(wars, reverse=True) and published('dfew')[0]['model'] == 'S4D'
-    assert {name for row in read_papers()['rows'] for name in row['results']} == {'dfew', 'ferv39k', 'mafw'}
-
-
-def test_a_config_has_one_paper_row():
-    stems = [stem for row in read_papers()['rows'] for stem in row.get('configs', ())]
-    assert len(stems) == len(set(stems))
 
 
 @pytest.mark.parametrize('cell, text, value', [

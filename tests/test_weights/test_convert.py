@@ -13,7 +13,7 @@ from mmdfer.weights import CheckpointError, load_vit, read_checkpoint, to_mmpret
 from ..commands import tool
 
 SMALL = dict(width=24, depth=2, heads=4, size=32, patch=8)
-BASE = dict(width=768, depth=12, heads=12, size=224, patch=16)
+BASE = dict(width=192, depth=12, heads=3, size=224, patch=16)         # ViT-B's, but for the width
 SIZES = [pytest.param(SMALL, id='small'), pytest.param(BASE, id='base', marks=pytest.mark.slow)]
 
 

@@ -1,4 +1,6 @@
 # A frozen image ViT-B/16 over 16 frames; configs add the adapters.
+# The set that the image model is fine-tuned on, FE-Adapter's best: what {image_set} in --image-checkpoint stands for.
+image_set = 'affectnet'
 model = dict(
     type='Recognizer3D',
     backbone=dict(type='AdapterViT', arch='base', img_size=224, patch_size=16, adapters=dict(), freeze=True),

@@ -52,6 +52,7 @@ class BottleneckAdapter(Adapter):
         scale: factor of the delta, e.g. AIM's s = 0.5 at the MLP.
         zero_init: start W_up at zero (AIM), and with it the delta; ``False`` keeps PyTorch's default
             (PE-CLIP's release).
+        zero_bias: start the bias of W_down at zero.
         act: ``'gelu'`` or ``'relu'``.
         drop_path: probability of a clip to go without the delta in training (stochastic depth). AIM's
             release drops token positions of the whole batch instead.
@@ -62,7 +63,7 @@ class BottleneckAdapter(Adapter):
     """
 
     def __init__(self, dim: int, width: int | None = None, reduction: int | None = None, scale: float = 1.0,
-                 zero_init: bool = True, act: str = 'gelu', drop_path: float = 0.) -> None:
+                 zero_init: bool = True, act: str = 'gelu', drop_path: float = 0., zero_bias: bool = False) -> None:
         super().__init__(zero_init)
         width = bottleneck_width('BottleneckAdapter', dim, width, reduction, default=4)
         if act not in ACTIVATIONS:
@@ -74,6 +75,8 @@ class BottleneckAdapter(Adapter):
         self.up = nn.Linear(width, dim)
         self.drop_path = DropPath(drop_path)
         self.scale = scale
+        if zero_bias:
+            nn.init.zeros_(self.down.bias)
         self.init_weights()
 
     def zeroed(self) -> Iterable[nn.Parameter]:

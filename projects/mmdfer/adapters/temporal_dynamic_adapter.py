@@ -39,13 +39,15 @@ class TemporalDynamicAdapter(Adapter):
             ``'input'`` (its input), or ``'none'`` for no gate.
         across_batch: run along the whole batch, as the release does; warns.
         zero_init: start W_up at zero.
+        zero_bias: start the biases of the gate and of W_down at zero, as the release does.
 
     Raises:
         ValueError: for an unknown recurrence or scaling, and as ``BottleneckAdapter`` for the width.
     """
 
     def __init__(self, dim: int, width: int | None = None, reduction: int | None = None, recurrence: str = 'gru',
-                 scaling: str = 'post_up', across_batch: bool = False, zero_init: bool = True) -> None:
+                 scaling: str = 'post_up', across_batch: bool = False, zero_init: bool = True,
+                 zero_bias: bool = False) -> None:
         super().__init__(zero_init)
         for name, value, choices in (('recurrence', recurrence, RECURRENCES), ('scaling', scaling, SCALINGS)):
             if value not in choices:
@@ -60,6 +62,9 @@ class TemporalDynamicAdapter(Adapter):
         self.act = nn.GELU()
         self.up = nn.Linear(width, dim)
         self.scaling, self.across_batch = scaling, across_batch
+        for layer in (self.gate, self.down) if zero_bias else ():
+            if layer is not None:
+                nn.init.zeros_(layer.bias)
         if across_batch:
             warnings.warn('TemporalDynamicAdapter: across_batch=True runs the recurrence along the whole batch, as the '
                           'release does, so predictions depend on the batch that a clip is in; leave it out for '

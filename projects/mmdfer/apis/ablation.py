@@ -1,4 +1,4 @@
-"""A paper's table, row by row: what is to be run, and the table with the paper's figures beside ours."""
+"""A paper's table, row by row: what is to be run, and its runs."""
 from __future__ import annotations
 
 import argparse
@@ -6,23 +6,24 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import mean, stdev
 
 from mmengine.config import Config
 
 from ..config_reading import row_config
 from ..config_rows import Row, read_rows, row_files
 from ..engine import check_start
-from ..files import write_json, write_text
+from ..files import write_text
 from ..names import nearest
 from ..run_config import complete_config, load_config
+from ..run_towers import check_image_sets
 from ..runs.fold_results import check_settings
-from ..runs.marks import marked
+from ..runs.published import printed_pairs
 from ..runs.report import leave_missing_report
 from ..runs.result import is_finished, read_result
 from ..runs.settings import settings_of
 from . import options
 from .ablation_demo import demo_config
+from .ablation_table import write_table
 from .launching import ALONE, Launch
 from .processes import Training, ending
 
@@ -51,6 +52,11 @@ class Trial:
     data: tuple[Row, str] | None = None
     full: str | None = None
     small: str | None = None
+
+    @property
+    def trains(self) -> bool:
+        """Whether it trains anything, and is not only tested."""
+        return self.data is None or not self.data[0].only_tested
 
 
 def read_trials(table: str, only: Sequence[str] = (), dataset: str | None = None) -> list[Trial]:
@@ -90,7 +96,8 @@ def _of_file(table: str, dataset: str | None) -> list[Trial]:
             continue
         chosen = dataset or row.sets[0]
         trials.append(
-            Trial(row.row, row.group, row.title, '' if own else row.name(chosen), row.published, (row, chosen),
+            Trial(row.row, row.group, row.title, '' if own else row.name(chosen),
+                  row.published if own else printed_pairs(row.stem, row.sets), (row, chosen),
                   row.base(chosen) if row.demo else None, row.demo))
     return trials
 
@@ -139,7 +146,8 @@ def plan_trials(table: str, out: str, rest: Sequence[str] = (), only: Sequence[s
 
     Raises:
         ValueError: for an option that belongs to single runs, a change that hits nothing, rows none of which is part of
-            the demo, or a run that is there with other settings.
+            the demo, one image model for rows of different image sets, rows that are only tested, or a run that is
+            there with other settings.
     """
     for option in OURS:
         if option in {word.split('=')[0] for word in rest}:
@@ -155,18 +163,44 @@ def plan_trials(table: str, out: str, rest: Sequence[str] = (), only: Sequence[s
         if left_out:
             print(f'not part of the demo: {", ".join(left_out)}')
         every, chosen = ([trial for trial in trials if trial.small] for trials in (every, chosen))
-    first: dict[frozenset, str] = {}
-    runs, trials = {}, []
+    every, chosen = ([trial for trial in trials if trial.trains] for trials in (every, _told_apart(chosen)))
+    names, first = {trial.row for trial in chosen}, dict[frozenset, str]()
+    runs, trials, image_sets = {}, [], {}
     for trial in every:
         trial = _written(trial, out, demo)
-        settings = settings_of(options.train_config(_train_args(trial, rest)))
+        args = _train_args(trial, rest)
+        try:
+            cfg = options.train_config(args)
+        except ValueError:
+            if trial.row in names:
+                raise
+            continue                                                # such as weights that this row alone needs
+        settings = settings_of(cfg)
         runs[trial.row] = first.setdefault(frozenset(settings.items()), trial.row)
-        if any(trial.row == one.row for one in chosen):
+        if trial.row in names:
             trials.append(trial)
+            image_sets[trial.row] = cfg.get('image_set')
             for seed in seeds:
                 check_settings(os.path.join(out, runs[trial.row], f'seed_{seed}'),
                                dict(settings, **{'randomness.seed': repr(seed)}), '--out')
+    check_image_sets(args.image_checkpoint, image_sets)
     return Plan(tuple(trials), runs, out, tuple(seeds), tuple(rest), demo)
+
+
+def _told_apart(chosen: Sequence[Trial]) -> Sequence[Trial]:
+    """The rows that were chosen; those that are only tested are told how.
+
+    Raises:
+        ValueError: if no other is among them.
+    """
+    tested = [trial for trial in chosen if not trial.trains]
+    if tested:
+        told = (f'only tested: {", ".join(trial.row for trial in tested)}; the mean over the folds: mmdfer folds '
+                f'{tested[0].config} --test CHECKPOINT')
+        if len(tested) == len(chosen):
+            raise ValueError(f'none of these rows trains anything; {told}')
+        print(told)
+    return chosen
 
 
 def check_starts(plan: Plan) -> None:
@@ -250,42 +284,3 @@ def _train(plan: Plan, trial: Trial, seed: int, launch: Launch) -> None:
         failed = training.failed()
     if failed:
         raise ValueError(f'{name}, seed {seed}: the run failed: {training.complaint()}')
-
-
-def spread(values: Sequence[float]) -> str:
-    """Mean in per cent, with the sample standard deviation where there are several."""
-    text = f'{100 * mean(values):.2f}'
-    return text if len(values) == 1 else f'{text} ± {100 * stdev(values):.2f}'
-
-
-def write_table(rows: Sequence[dict], out: str, demo: bool = False) -> str:
-    """Write ``table.md`` and ``table.json`` into ``out``: measured figures of the last epoch, the paper's beside.
-
-    Args:
-        rows: of :func:`run_trials`.
-        out: the folder.
-        demo: say that ours are of the synthetic set.
-    """
-    sets = list(dict.fromkeys(name for row in rows for name in row.get('paper') or {}))
-    lines = ['| group | row | tunable | UAR | WAR | runs |' + ''.join(f' paper, {name} |' for name in sets),
-             '|---|---|---:|---:|---:|---:|' + '---:|' * len(sets)]
-    for row in rows:
-        results, published = row['results'], row.get('paper') or {}
-        paper = [' / '.join(f'{value:.2f}' for value in published[name]) if name in published else '' for name in sets]
-        name = marked(row['name'], sum(one.get('seen_clips') or 0 for one in results))
-        cells = [row['group'], name, f'{results[0]["tunable"]:,}', spread([one['uar'] for one in results]),
-                 spread([one['war'] for one in results]), str(len(results)), *paper]
-        lines.append(f'| {" | ".join(cells)} |')
-    shared: dict[str, list[str]] = {}
-    for row in rows:
-        shared.setdefault(row.get('runs', row['row']), []).append(row['row'])
-    lines += [
-        f'\nOne run, since their settings are the same: {", ".join(names)}.' for names in shared.values()
-        if len(names) > 1
-    ]
-    if demo:
-        lines.append('\nUAR and WAR are of the synthetic demo set, in per cent; the papers\' are of their own sets.')
-    text = '\n'.join(lines) + '\n'
-    write_text(text, os.path.join(out, 'table.md'))
-    write_json(list(rows), os.path.join(out, 'table.json'))
-    return text

@@ -13,9 +13,15 @@ from ..run_config import load_config
 from ..text.clip_text import text_architecture
 
 # Where a model has towers with adapters, and how each tells its sizes.
-TOWERS = {'backbone': architecture, 'cls_head.text_encoder': text_architecture}
+TOWERS = {'backbone': architecture, 'encoders.map': architecture, 'cls_head.text_encoder': text_architecture,
+          'cls_head.negative_encoder': text_architecture}
 # What a row has from the paper's model as it is, whatever the towers' sizes.
-KEPT = ('share_adapters', 'cls_head.texts', 'cls_head.reduce')
+KEPT = ('share_adapters', 'cls_head.texts', 'cls_head.negative_texts', 'cls_head.reduce')
+# What loads what beside the frames, under which keys it is packed, and for which modalities.
+LOADERS = {'LoadFaceMaps': ('algorithm_keys', ('parsing_maps', 'landmark_maps', 'has_face_maps'),
+                            ('parsing', 'landmarks')),
+           'LoadCaption': ('meta_keys', ('caption', ), ('caption', ))}
+NEGATIVE = 'cls_head.negative_encoder'
 PROMPTS, DEPTHS = 'cls_head.prompts', {'depth': 'cls_head.text_encoder', 'vision_depth': 'backbone'}
 
 
@@ -28,12 +34,13 @@ def demo_config(row: Config, full: str, small: str) -> Config:
         small: the config of the same model on the demo's towers.
 
     Returns:
-        ``small`` with the row's adapters, texts and prompts.
+        ``small`` with the row's adapters, texts, prompts and modalities. A tower that trains whole there, since its
+        weights are random, has no adapters.
     """
     own, full_model, demo = row.model, load_config(full).model, load_config(small)
     for place, sizes in TOWERS.items():
         tower, small_tower = _get(own, place), _get(demo.model, place)
-        if tower is None or small_tower is None:
+        if tower is None or small_tower is None or not small_tower.get('freeze', True):
             continue
         depth, small_depth = (sizes(one.arch)['num_layers'] for one in (tower, small_tower))
         scale = width_scale(*(named_adapters(one.adapters) for one in (_get(full_model, place), small_tower)))
@@ -42,7 +49,29 @@ def demo_config(row: Config, full: str, small: str) -> Config:
         _copy(own, full_model, demo.model, place)
     if _copy(own, full_model, demo.model, PROMPTS):
         _shrink_prompts(own, demo.model)
+    if _get(demo.model, NEGATIVE) is not None and _get(own, NEGATIVE) is None:
+        demo.model.cls_head.negative_encoder = None
+    if 'modalities' in demo.model:
+        _leave_out_modalities(own, demo)
     return demo
+
+
+def _leave_out_modalities(own: dict, demo: Config) -> None:
+    """Leave out the modalities that a row does not have, and what is loaded for them alone."""
+    modalities = demo.model.modalities
+    for name in modalities:
+        if _get(own, f'modalities.{name}') is None:
+            modalities[name] = None
+    unread = {step: (entry, keys) for step, (entry, keys, names) in LOADERS.items()
+              if not any(modalities.get(name) for name in names)}
+    for loader in (demo.train_dataloader, demo.val_dataloader, demo.test_dataloader):
+        loader.dataset.pipeline = [step for step in loader.dataset.pipeline if step.type not in unread]
+        for step in loader.dataset.pipeline:
+            for entry, keys in unread.values():
+                if entry in step:
+                    step[entry] = tuple(key for key in step[entry] if key not in keys)
+    demo.train_pipeline, demo.test_pipeline = (
+        loader.dataset.pipeline for loader in (demo.train_dataloader, demo.test_dataloader))
 
 
 def width_scale(full: Mapping[str, dict], small: Mapping[str, dict]) -> float:

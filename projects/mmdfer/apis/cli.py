@@ -18,10 +18,10 @@ from ..names import nearest
 from ..version import __version__
 
 GROUPS = {
-    'runs': ('train', 'folds', 'ablation', 'test', 'infer', 'app'),
+    'runs': ('train', 'folds', 'ablation', 'reproduce', 'test', 'infer', 'app'),
     'data sets': ('check', 'pack', 'faces', 'captions', 'refine', 'demo-clips'),
     'models and weights': ('configs', 'count', 'convert', 'weights', 'export', 'benchmark'),
-    'results': ('report', 'summarize', 'similarity', 'guide-pictures'),
+    'results': ('report', 'summarize', 'compare', 'similarity', 'explain', 'guide-pictures'),
 }
 """The commands, by what they are for."""
 
@@ -83,9 +83,10 @@ def parse(command: ModuleType, words: Sequence[str], prog: str | None = None) ->
 
 def overview() -> str:
     """The commands by group, a line each."""
+    wide = max(len(name) for names in GROUPS.values() for name in names) + 2
     lines = ['usage: mmdfer COMMAND ...', '', 'Dynamic facial expression recognition with adapters.', '']
     for group, names in GROUPS.items():
-        lines += [f'{group}:', *(f'  {name:12}{command_module(name).HELP}' for name in names), '']
+        lines += [f'{group}:', *(f'  {name:{wide}}{command_module(name).HELP}' for name in names), '']
     return '\n'.join([*lines, 'mmdfer COMMAND --help tells the options of one.'])
 
 

@@ -14,10 +14,9 @@ import yaml
 
 from ..config_names import check_path, config_root, find_file
 from ..config_rows import RowFile, find_row, read_rows, row_files, row_names
+from ..footnotes import Footnotes
 from ..names import nearest
-
-SETS = {'dfew': 'DFEW', 'ferv39k': 'FERV39k', 'mafw': 'MAFW'}
-"""The sets that the papers print, in their order."""
+from ..runs.published import SETS, paper_row, printed_pairs
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class ListedConfig:
         total: all parameters; ``None`` for a row.
         published: the paper's UAR and WAR in per cent, by set.
         published_tunable: the paper's count, if it gives one.
+        remarks: what contradicts or limits the paper's figures, by set.
         measured: our UAR and WAR in per cent, by the set as the metafile names it.
         path: the config's file, or for a row the file of rows, below the configs folder.
     """
@@ -42,6 +42,7 @@ class ListedConfig:
     total: int | None = None
     published: Mapping[str, Sequence[float]] = field(default_factory=dict)
     published_tunable: float | None = None
+    remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     measured: Mapping[str, Sequence[float]] = field(default_factory=dict)
     path: str = ''
 
@@ -70,6 +71,16 @@ def list_configs(text: str = '', rows: bool = True) -> list[ListedConfig]:
     return found
 
 
+def read_tunable(name: str) -> int | None:
+    """Parameters that a config trains, as its metafile or its row tells; ``None`` for one of neither."""
+    row = find_row(name)
+    if row is not None:
+        return row[0].tunable
+    models = (model for file in metafiles() for model in read_metafile(file)['Models'])
+    return next((model['Metadata']['Tunable Parameters'] for model in models
+                 if model['Config'] == f'configs/{name.removeprefix("configs/").removesuffix(".py")}.py'), None)
+
+
 def metafiles() -> list[Path]:
     """The metafile of each family, the papers' own configs first."""
     root = config_root()
@@ -82,7 +93,6 @@ def read_metafile(path: str | Path) -> dict[str, Any]:
 
 
 def _of_metafile(path: Path) -> list[ListedConfig]:
-    from ..runs.published import paper_row
     listed = []
     for model in read_metafile(path)['Models']:
         about, name = model['Metadata'], model['Config'].removeprefix('configs/').removesuffix('.py')
@@ -97,14 +107,15 @@ def _of_metafile(path: Path) -> list[ListedConfig]:
         listed.append(
             ListedConfig(name, ', '.join(word for word in words if word), (dataset, ), about['Tunable Parameters'],
                          about['Parameters'], {dataset: (100 * paper['uar'], 100 * paper['war'])} if known else {},
-                         paper.get('tunable') if known else None, measured, f'{name}.py'))
+                         paper.get('tunable') if known else None, {dataset: paper['remarks']} if known else {},
+                         measured, f'{name}.py'))
     return listed
 
 
 def _of_rows(file: RowFile) -> list[ListedConfig]:
     return [
-        ListedConfig(row.name(), f'{file.title}: {row.group}, {row.title}', row.sets, row.tunable, None, row.published,
-                     path=f'ablations/{file.path.name}') for row in file.rows
+        ListedConfig(row.name(), f'{file.title}: {row.group}, {row.title}', row.sets, row.tunable, None,
+                     printed_pairs(row.stem, row.sets), path=f'ablations/{file.path.name}') for row in file.rows
     ]
 
 
@@ -129,7 +140,8 @@ def figures(pair: Sequence[float]) -> str:
 
 def models_table() -> str:
     """The README's table of models in Markdown: a line for each model over its sets, for a paper's rows, and for a
-    family."""
+    family. Below it is what to know of the papers' figures."""
+    notes = Footnotes()
     lines = [
         '| model | config | tunable here | in the paper | ' + ' | '.join(f'paper, {name}' for name in SETS.values()) +
         ' |', '|---|---|---:|---:|' + '---:|' * len(SETS)
@@ -137,7 +149,7 @@ def models_table() -> str:
     main, *families = metafiles()
     own = _of_metafile(main)
     for model in dict.fromkeys(one.model for one in own):
-        lines.append(_models_line([one for one in own if one.model == model]))
+        lines.append(_models_line([one for one in own if one.model == model], notes))
     for path in row_files().values():
         file = read_rows(path)
         lines.append(f'| {file.title}: {len(file.rows)} rows of its tables '
@@ -146,23 +158,25 @@ def models_table() -> str:
     for path in families:
         configs, folder = _of_metafile(path), path.parent.name
         told = [one for one in configs if one.published]
-        lines += [_models_line([one for one in told if one.model == model])
+        lines += [_models_line([one for one in told if one.model == model], notes)
                   for model in dict.fromkeys(one.model for one in told)]
         kinds = dict.fromkeys(model['In Collection'] for model in read_metafile(path)['Models'])
         lines.append(f'| {", ".join(kinds)}: {len(configs)} configs | [`{folder}/`](configs/{folder}/README.md) '
                      f'| {_span(one.tunable for one in configs)} | | | | |')
-    return '\n'.join(lines) + '\n'
+    return '\n'.join([*lines, '', *(f'{number}. {note}' for number, note in enumerate(notes, 1))]) + '\n'
 
 
-def _models_line(configs: Sequence[ListedConfig]) -> str:
+def _models_line(configs: Sequence[ListedConfig], notes: Footnotes) -> str:
     first = configs[0]
     sets = [dataset for one in configs for dataset in one.datasets]
     stem = first.name.removesuffix(f'_{sets[0]}')
     name = f'{stem}_{{{",".join(sets)}}}' if len(sets) > 1 else first.name
     published = {dataset: pair for one in configs for dataset, pair in one.published.items()}
     paper = next((one.published_tunable for one in configs if one.published_tunable), None)
+    remarks = {dataset: [remark for one in configs for remark in one.remarks.get(dataset, ())] for dataset in SETS}
     cells = [first.model, f'`{name}`', millions(first.tunable), f'{paper / 1e6:g} M' if paper else '',
-             *(figures(published[dataset]) if dataset in published else '' for dataset in SETS)]
+             *(figures(published[dataset]) + notes.mark(remarks[dataset]) if dataset in published else ''
+               for dataset in SETS)]
     return f'| {" | ".join(cells)} |'
 
 

@@ -1,12 +1,9 @@
-"""Cross-validation: every fold by ``mmdfer train``, and one table of them all."""
+"""Cross-validation: every fold by ``mmdfer train``, or ``mmdfer test`` alone, and one table of them all."""
 from __future__ import annotations
 
 import argparse
 import os
 import re
-import signal
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +18,10 @@ from ..runs.report import leave_missing_report
 from ..runs.result import figures_of, is_finished
 from ..runs.settings import settings_of
 from . import options
+from .folds_tested import check_tested, checkpoint_of, test_args, write_tested
+from .job_queue import Job, run_jobs
 from .launching import ALONE, Launch
-from .processes import Places, Training
+from .processes import Places
 
 OURS = ('--fold', '--resume')
 
@@ -37,7 +36,9 @@ class FoldPlan:
         out: folder of the folds; a fold's run is in ``<out>/fold_<k>``.
         folds: those to run.
         all_folds: those that the set has.
-        select: ``'last'``, ``'best'`` or ``'inner'``.
+        select: ``'last'``, ``'best'``, ``'inner'`` or ``'tested'``.
+        checkpoint: what is tested, where nothing is trained: a file, in which ``{fold}`` stands for the fold's number;
+            an empty text for a model that needs none. ``None`` to train.
     """
     path: str
     rest: tuple[str, ...]
@@ -45,6 +46,7 @@ class FoldPlan:
     folds: tuple[int, ...]
     all_folds: tuple[int, ...]
     select: str
+    checkpoint: str | None = None
 
     def folder(self, fold: int) -> str:
         return os.path.join(self.out, fold_folder(fold))
@@ -157,53 +159,68 @@ def run_folds(plan: FoldPlan, places: Places) -> dict:
     Raises:
         ValueError: if a fold fails; no further one is started, and it names the log.
     """
-    waiting: list[int] = []
+    jobs = []
     for fold in plan.folds:
         if is_finished(plan.folder(fold)):
-            if '--no-report' not in plan.rest:
+            if '--no-report' not in plan.rest and plan.checkpoint is None:
                 leave_missing_report(plan.folder(fold))
             print(f'fold {fold}: done before; {_outcome(plan, fold)}', flush=True)
         else:
-            waiting.append(fold)
-    running: dict[int, tuple[int, Training]] = {}
-    complaints: list[str] = []
-    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that the processes below are ended too
-    try:
-        while waiting or running:
-            for slot in range(places.parallel):
-                if slot not in running and waiting:
-                    fold = waiting.pop(0)
-                    running[slot] = fold, _start(plan, fold, places, slot)
-            time.sleep(0.2)
-            for slot, (fold, training) in list(running.items()):
-                if not training.ended():
-                    continue
-                del running[slot]
-                if training.failed():
-                    waiting.clear()
-                    complaints.append(f'fold {fold} failed: {training.complaint()}')
-                    print(complaints[-1], flush=True)
-                    continue
-                print(f'fold {fold}: {_outcome(plan, fold)}', flush=True)
-                if waiting or running:
-                    summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select, allow_missing=True)
-    finally:
-        for _, training in running.values():
-            training.end()
-        signal.signal(signal.SIGTERM, previous)
-    if complaints:
-        raise ValueError('; '.join(complaints))
+            jobs.append(_job(plan, fold))
+
+    def ended(job: Job, others: bool) -> None:
+        fold = int(job.name.split()[1])
+        if plan.checkpoint is not None:
+            write_tested(plan, fold)
+        print(f'{job.name}: {_outcome(plan, fold)}', flush=True)
+        if others:
+            summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select, allow_missing=True)
+
+    run_jobs(jobs, places, ended)
     return summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select)
 
 
-def _start(plan: FoldPlan, fold: int, places: Places, slot: int) -> Training:
+def _job(plan: FoldPlan, fold: int) -> Job:
     folder = plan.folder(fold)
-    training = Training([plan.path, '--fold', str(fold), '--work-dir', folder, '--resume', *plan.rest], folder,
-                        places.launch, places.environment(slot))
-    print(f'fold {fold}: training; log in {training.log}', flush=True)
-    return training
+    words = ('--fold', str(fold), '--work-dir', folder)
+    if plan.checkpoint is None:
+        return Job(f'fold {fold}', (plan.path, *words, '--resume', *plan.rest), folder)
+    checkpoint = filter(None, [checkpoint_of(plan, fold)])
+    return Job(f'fold {fold}', (plan.path, *checkpoint, *words, '--out', folder, *plan.rest), folder, 'test', 'testing')
 
 
 def _outcome(plan: FoldPlan, fold: int) -> str:
     chosen = figures_of(read_fold(plan.folder(fold), fold).result, plan.select)
-    return f'UAR {100 * chosen["uar"]:.2f}, WAR {100 * chosen["war"]:.2f} at epoch {chosen["epoch"]}'
+    at = '' if chosen['epoch'] is None else f' at epoch {chosen["epoch"]}'
+    return f'UAR {100 * chosen["uar"]:.2f}, WAR {100 * chosen["war"]:.2f}{at}'
+
+
+def plan_tests(path: str, checkpoint: str, rest: Sequence[str], folds: str | None = None,
+               out: str | None = None) -> FoldPlan:
+    """What is to be tested on every fold of a set, with nothing trained: the plan for :func:`run_folds`.
+
+    Args:
+        path: the config, or a row's name.
+        checkpoint: as for :class:`FoldPlan`.
+        rest: options of ``mmdfer test``, the same for every fold.
+        folds: as for :func:`parse_folds`.
+        out: folder of the folds. Defaults to ``work_dirs/<config>_tested``.
+
+    Raises:
+        ValueError: for an option that belongs to single tests, a set without folds, a fold or a checkpoint that does
+            not exist, or a fold's folder that holds something else.
+    """
+    names = {word.split('=')[0] for word in rest}
+    for option in (*OURS, '--out'):
+        if option in names:
+            raise ValueError(f'{option} is for one run: this tests the folds of --folds, each into its own folder')
+    cfg = options.run_config(test_args(path, rest))
+    known = config.set_folds(cfg)
+    if not known:
+        kinds = ', '.join(sorted({dataset.type for dataset in config.dataset_configs(cfg)}))
+        raise ValueError(f'{path}: {kinds} has one split and no folds; use mmdfer test')
+    out = out or str(Path('work_dirs') / f'{Path(cfg.filename or path).stem}_tested')
+    plan = FoldPlan(path, tuple(rest), out, parse_folds(folds, known), known, 'tested', checkpoint)
+    for fold in plan.folds:
+        check_tested(plan, fold, cfg)
+    return plan

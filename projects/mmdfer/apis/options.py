@@ -43,8 +43,11 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Options of every tool that builds a model from a config."""
     parser.add_argument('--image-checkpoint', '--clip-checkpoint', dest='image_checkpoint',
-                        help='image ViT or CLIP model to start from (file or folder)')
+                        help='image ViT or CLIP model to start from (file or folder); {image_set} in the path stands '
+                        "for the config's")
     parser.add_argument('--long-clip-checkpoint', help='Long-CLIP model for the text towers of long texts')
+    parser.add_argument('--class-texts', metavar='FILE',
+                        help='texts of the classes, whole, in place of the config\'s: YAML or JSON by class name')
     _add_reading_options(parser)
     add_config_options(parser)
 
@@ -101,11 +104,12 @@ def read(config: str | os.PathLike[str] | Config, cfg_options: dict[str, Any] | 
 
 def model_config(args: argparse.Namespace) -> Config:
     """The config under the options of :func:`add_model_options`."""
-    from .. import run_towers
+    from .. import run_texts, run_towers
     apply_reading_options(args)
     cfg = read(args.config, args.cfg_options)
     run_towers.set_image_checkpoint(cfg, args.image_checkpoint)
     run_towers.set_long_clip_checkpoint(cfg, args.long_clip_checkpoint)
+    run_texts.set_class_texts(cfg, args.class_texts)
     return cfg
 
 
@@ -140,6 +144,8 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=int, help='seed of the run')
     parser.add_argument('--deterministic', action='store_true', help='deterministic kernels')
     parser.add_argument('--name', help="the run's name in tables [the config's]")
+    parser.add_argument('--track', nargs='+', metavar='NAME',
+                        help='log to experiment trackers too: mlflow, wandb, tensorboard')
     parser.add_argument('--no-report', action='store_true', help='leave no report.html, report.md and report.json')
 
 
@@ -153,6 +159,9 @@ def train_config(args: argparse.Namespace) -> Config:
     if args.random_backbone:
         from ..engine import allow_random_towers
         allow_random_towers(cfg)
+    if args.track:
+        from ..engine import track
+        track(cfg, args.track)
     if args.amp:
         config.use_amp(cfg)
     if args.fsdp or cfg.get('strategy'):

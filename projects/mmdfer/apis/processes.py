@@ -72,24 +72,25 @@ def ending(*trainings: Training) -> Iterator[None]:
 
 
 class Training:
-    """A running ``mmdfer train``, whose output is appended to ``<folder>/console.log``.
+    """A running ``mmdfer train``, or another command, whose output is appended to ``<folder>/console.log``.
 
     Args:
         arguments: of the command.
         folder: its work directory, made if missing.
         launch: how it is started.
         environment: its environment. Defaults to this process's.
+        command: of ``mmdfer``.
     """
 
     def __init__(self, arguments: Sequence[str], folder: str, launch: Launch = ALONE,
-                 environment: dict[str, str] | None = None) -> None:
+                 environment: dict[str, str] | None = None, command: str = 'train') -> None:
         make_folder(folder)
         self.log = os.path.join(folder, CONSOLE)
         with write_errors(Path(self.log)):
             file = open(self.log, 'ab')
         with file:
             self._begin = file.tell()
-            self._process = subprocess.Popen(launch.command('train', arguments), stdout=file, stderr=subprocess.STDOUT,
+            self._process = subprocess.Popen(launch.command(command, arguments), stdout=file, stderr=subprocess.STDOUT,
                                              env=child_environment() if environment is None else environment)
 
     def ended(self) -> bool:

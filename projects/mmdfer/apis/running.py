@@ -19,15 +19,19 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..backbones.freezing import count_parameters
+from ..datasets.leaving_out import left_out_of
 from ..engine import (
     ClassesHook,
     SeenClipsHook,
     StartHook,
     StopHook,
+    accumulate,
     check_start,
+    clips_a_step,
     fit_loaders,
     seen_clips_of,
     shield_workers,
+    without_trackers,
 )
 from ..engine.sharding import is_sharded
 from ..evaluation import RecallMetric, load_predictions
@@ -56,6 +60,7 @@ def build_runner(cfg: Config) -> Runner:
     fit_loaders(cfg)
     join_processes(cfg)
     runner = RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
+    accumulate(runner)
     runner.register_hook(ClassesHook())
     runner.register_hook(SeenClipsHook(bool(cfg.get('allow_seen'))))
     runner.register_hook(StartHook())
@@ -145,8 +150,10 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     result = dict(name=name, config=config_name(cfg), dataset=set_name(cfg), title=set_title(cfg),
                   classes=set_classes(cfg), fold=current_fold(cfg), folds=list(set_folds(cfg)),
                   settings=read_settings(cfg.work_dir).digest, tunable=tunable, total=total,
-                  seconds=round(time.time() - start, 1), processes=get_world_size(), work_dir=cfg.work_dir,
-                  rss_mib=peak_rss(), **seen, **figures)
+                  seconds=round(time.time() - start, 1), processes=get_world_size(),
+                  clips_a_step=clips_a_step(runner), work_dir=cfg.work_dir,
+                  rss_mib=peak_rss(), left_out=left_out_of(getattr(runner.train_dataloader, 'dataset', None)), **seen,
+                  **figures)
     _draw(cfg.work_dir, evaluator, picture_title(marked(name, seen['seen_clips']), result['title']))
     write_result(cfg.work_dir, result)
     print_log(f'curves, confusion matrix and result.json are in {cfg.work_dir}', logger='current')
@@ -185,6 +192,7 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
     """
     cfg, folder = copy.deepcopy(cfg), out or os.path.join(cfg.work_dir, TEST)
     cfg.load_from, cfg.resume, cfg.runner_type, cfg.work_dir = None, False, 'Runner', folder    # sharded: whole files
+    without_trackers(cfg)
     runner = build_runner(cfg)
     if checkpoint is None:
         _start_untrained(cfg, bare_model(runner))
@@ -196,9 +204,10 @@ def test(cfg: Config, checkpoint: str | None, out: str | None = None) -> dict:
     metrics = runner.test()
     if is_main_process():
         seen = seen_clips_of(runner).result(runner, 'test')
-        title = set_title(cfg)
+        title, (tunable, total) = set_title(cfg), count_parameters(bare_model(runner))
         write_json(dict(metrics, checkpoint=checkpoint and str(checkpoint), dataset=set_name(cfg), title=title,
-                        fold=current_fold(cfg), **seen, settings=digest_of(settings_of(cfg))),
+                        fold=current_fold(cfg), tunable=tunable, total=total, **seen,
+                        settings=digest_of(settings_of(cfg))),
                    os.path.join(folder, TEST_METRICS))
         name = marked(Path(checkpoint or cfg.filename or 'untrained').stem, seen['seen_clips'])
         _draw_confusion(runner.test_evaluator, folder, picture_title(name, title))

@@ -15,12 +15,14 @@ from ..weights import rename_in_place
 from .adapter_configs import check_slot
 
 # In the order in which x meets them.
-SLOTS = ('before_attn', 'temporal_attn', 'attn_map', 'attn_out', 'after_attn', 'before_ffn', 'ffn_out', 'parallel_ffn',
-         'after_ffn', 'parallel_block')
+SLOTS = ('before_attn', 'temporal_input', 'temporal_attn', 'attn_input', 'attn_map', 'attn_out', 'after_attn',
+         'before_ffn', 'ffn_out', 'parallel_ffn', 'after_ffn', 'parallel_block')
 # Where several adapters read the same input and their deltas sum; elsewhere one reads what the one before it left.
 BESIDE = ('temporal_attn', 'parallel_ffn', 'parallel_block')
 # Where patches can still reach the class token: by the block's own attention.
-AHEAD_OF_ATTENTION = ('before_attn', 'temporal_attn')
+AHEAD_OF_ATTENTION = ('before_attn', 'temporal_input', 'temporal_attn', 'attn_input')
+# Where the frozen model is changed from the start, though an adapter gives nothing yet.
+CHANGED_FROM_THE_START = ('temporal_input', 'attn_map')
 
 
 class AdapterBlock(TransformerEncoderLayer):
@@ -30,7 +32,9 @@ class AdapterBlock(TransformerEncoderLayer):
     slot           what happens there
     ============== =====================================================================================
     before_attn    x += A(x)
+    temporal_input x += attn over T of z + A(z), z = ln1 x, the same attention; not the identity at the start
     temporal_attn  x += A(attn over T of ln1 x), the same attention
+    attn_input     x += attn(z + A(z)), z = ln1 x
     attn_map       x += A(attn(ln1 x)), in the place of the attention's branch; not the identity at the start
     attn_out       y = attn(ln1 x); x += y + A(y)
     after_attn     x += A(x), after the attention's residual
@@ -74,9 +78,12 @@ class AdapterBlock(TransformerEncoderLayer):
     def forward(self, x: Tensor, grid: TokenGrid) -> Tensor:
         entering = x
         x = self._in_turn('before_attn', x, grid)
+        if self._adapters('temporal_input'):
+            x = x + self._attend_over_time(self._in_turn('temporal_input', self.ln1(x), grid), grid)
         if self._adapters('temporal_attn'):
-            x = self._beside('temporal_attn', x, self._attend_over_time(x, grid), grid)
-        x = x + self._in_turn('attn_out', self._mapped(self.attn(self.ln1(x)), grid), grid)
+            x = self._beside('temporal_attn', x, self._attend_over_time(self.ln1(x), grid), grid)
+        z = self._in_turn('attn_input', self.ln1(x), grid)
+        x = x + self._in_turn('attn_out', self._mapped(self.attn(z), grid), grid)
         x = self._in_turn('before_ffn', self._in_turn('after_attn', x, grid), grid)
         z = self.ln2(x)
         branch = self._beside('parallel_ffn', self._in_turn('ffn_out', self.ffn(z), grid), z, grid)
@@ -109,9 +116,9 @@ class AdapterBlock(TransformerEncoderLayer):
                 y = torch.cat([y[:, :grid.span.start], patches, y[:, grid.span.stop:]], dim=1)
         return y
 
-    def _attend_over_time(self, x: Tensor, grid: TokenGrid) -> Tensor:
+    def _attend_over_time(self, z: Tensor, grid: TokenGrid) -> Tensor:
         # (B·T, L, C) -> (B·L, T, C) -> (B·T, L, C)
-        return grid.from_sequences(self.attn(grid.to_sequences(self.ln1(x))), x.shape[1])
+        return grid.from_sequences(self.attn(grid.to_sequences(z)), z.shape[1])
 
     def adapter_places(self) -> dict[str, str]:
         """The slot of each adapter."""

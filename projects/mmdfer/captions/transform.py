@@ -21,15 +21,16 @@ PARENTS = 5
 class LoadCaption(BaseTransform):
     """Put a clip's ``caption`` into the results; give its name to ``PackActionInputs(meta_keys=...)``.
 
-    A caption that the item carries already, as MAFW's do with ``captions=True``, stays. Otherwise it is looked up
-    by ``video_id``; ``00012``, ``12`` and ``12.mp4`` are one clip. A process reads a file once, when it first
-    needs it.
+    A caption that the item carries already, as MAFW's do with ``captions=True``, stays, a blank one too: no file's
+    text takes the place of what the set's own lists leave empty. Otherwise it is looked up by ``video_id``; ``00012``,
+    ``12`` and ``12.mp4`` are one clip. A process reads a file once, when it first needs it.
 
     Args:
         file: a file of captions, absolute or in one of the folders above the clips, such as the set's. By
             default ``captions.refined.jsonl`` there, else ``captions.jsonl``.
-        missing: ``'blank'``, an empty text for a clip without a caption, which is warned of once; or
-            ``'error'``.
+        missing: ``'blank'``, an empty text for a clip without a caption, which is warned of once; ``'error'``; or
+            ``'leave_out'``, by which training goes without such clips (:mod:`mmdfer.datasets.leaving_out`), while in
+            testing they have an empty text.
 
     Raises:
         CaptionFileError: for a file that cannot be read, a named one that is not there, or, with
@@ -37,23 +38,33 @@ class LoadCaption(BaseTransform):
         ValueError: for another ``missing``.
     """
 
+    needs, remedy = 'caption', 'make captions by mmdfer captions'
+
     def __init__(self, file: str | None = None, missing: str = 'blank') -> None:
-        if missing not in ('blank', 'error'):
-            raise ValueError(f"LoadCaption: missing={missing!r}; choose 'blank' or 'error'")
+        if missing not in ('blank', 'error', 'leave_out'):
+            raise ValueError(f"LoadCaption: missing={missing!r}; choose 'blank', 'error' or 'leave_out'")
         self.file, self.missing = file, missing
         self._places: dict[str, str | None] = {}       # folder of clips to its file of captions
         self._warned = False
 
     def transform(self, results: dict) -> dict:
-        if results.get('caption'):
-            return results
-        path = self._find(results['clip'])
-        caption = ''
-        if path is not None:
-            caption = _texts(path, os.stat(path).st_mtime_ns).get(clip_path_key(results['video_id']), '')
+        caption, path = self._caption(results)
         if not caption.strip():
             self._tell_missing(results, path)
         return dict(results, caption=caption)
+
+    def keeps(self, item: dict) -> bool:
+        """Whether training is to see a clip: not, with ``missing='leave_out'``, one without a caption."""
+        return self.missing != 'leave_out' or bool(self._caption(item)[0].strip())
+
+    def _caption(self, item: dict) -> tuple[str, str | None]:
+        """A clip's caption, empty where it has none, and the file that it was looked for in."""
+        if 'caption' in item:
+            return item['caption'] or '', None
+        path = self._find(item['clip'])
+        if path is None:
+            return '', None
+        return _texts(path, os.stat(path).st_mtime_ns).get(clip_path_key(item['video_id']), ''), path
 
     def _find(self, clip: str) -> str | None:
         folder = os.path.dirname(os.path.abspath(clip))
@@ -69,7 +80,9 @@ class LoadCaption(BaseTransform):
         return self._places[folder]
 
     def _tell_missing(self, results: dict, path: str | None) -> None:
-        if path is None:
+        if 'caption' in results:
+            message = f'{results["clip"]}: the lists of its set have no caption of it'
+        elif path is None:
             message = f'{results["clip"]}: its set has no {RAW_NAME}; make it by mmdfer captions'
         else:
             message = f'{path}: has no caption of clip {results["video_id"]}'

@@ -16,6 +16,7 @@ from ..files import append_line
 from .declaration import DeclaredSet
 from .errors import BadClipError, DatasetError
 from .inner_split import check_inner, validation_part
+from .leaving_out import leave_out
 from .packed import Pack
 from .seeding import EpochSeeded
 
@@ -62,6 +63,7 @@ class DFERDataset(DeclaredSet, EpochSeeded, BaseActionDataset):
                                '--data-root')
         self.skip_bad_clips = skip_bad_clips
         self.missing: list[str] = []
+        self.left_out: dict[str, int] = {}              # clips, by what they lack that a step needs
         self.pack = None if packed is None else Pack(os.path.join(data_root, packed))
         self.bad_clips_file: str | None = None
         self._bad = 0
@@ -147,6 +149,8 @@ class DFERDataset(DeclaredSet, EpochSeeded, BaseActionDataset):
 
     def filter_data(self) -> list[dict]:
         data_list = super().filter_data()
+        if not self.test_mode:
+            data_list, self.left_out = leave_out(self.pipeline.transforms, data_list, self.ann_file)
         if self.pack is not None:
             rows = self.pack.rows([info['video_id'] for info in data_list], self.key_of, self.ann_file)
             self.pack.check_sources(rows, [info['clip'] for info in data_list])

@@ -1,4 +1,5 @@
 """Hooks and the optimizer constructor."""
+from .accumulation import AccumulationHook, accumulate, clips_a_step
 from .adapter_checkpoint_hook import AdapterCheckpointHook
 from .class_counts_hook import ClassCountsHook
 from .classes_hook import ClassesHook
@@ -10,13 +11,16 @@ from .seen_clips_hook import SeenClipsHook, seen_clips_of
 from .sharding import BlockFSDPStrategy
 from .starting import StartHook, allow_random_towers, check_start
 from .stopping import StopHook
+from .tracking import TrackerBackend, track, without_trackers
 from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
 from .tunable_swa import TunableSWAHook
+from .warm_up import WarmUpCosineLR
 
 __all__ = [
-    'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'ClassesHook',
+    'AccumulationHook', 'AdapterCheckpointHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'ClassesHook',
     'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'SeenClipsHook', 'StartHook', 'StopHook',
-    'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook', 'allow_random_towers', 'check_start',
-    'fit_loaders', 'seen_clips_of', 'set_workers', 'shield_workers'
+    'TrackerBackend', 'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook', 'WarmUpCosineLR',
+    'accumulate', 'allow_random_towers', 'check_start', 'clips_a_step', 'fit_loaders', 'seen_clips_of', 'set_workers',
+    'shield_workers', 'track', 'without_trackers'
 ]

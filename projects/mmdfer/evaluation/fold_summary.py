@@ -19,11 +19,13 @@ import numpy as np
 
 from .figures import per_class_recall, uar_war
 from .predictions import Predictions
+from .statistics import intervals
 
 MEANINGS = dict(
     last='last epoch',
     best='best epoch on the test set, as published code reports it',
-    inner='epoch chosen on a part of the training clips')
+    inner='epoch chosen on a part of the training clips',
+    tested='tested as it is, without training here')
 
 
 def fold_row(fold: int, epoch: int, predictions: Predictions) -> dict:
@@ -45,7 +47,7 @@ def summarize(rows: Sequence[Mapping]) -> dict:
 
     Args:
         rows: of :func:`fold_row`, at least one, all over the same classes. Where ``recall`` or ``confusion`` of a row
-            is ``None``, so is ``recall`` or ``pooled`` of the summary.
+            is ``None``, so is ``recall`` or ``pooled`` of the summary, and ``intervals`` with it.
 
     Returns:
         All in [0, 1] and at full precision; ``std`` is ``None`` for a single fold::
@@ -53,6 +55,7 @@ def summarize(rows: Sequence[Mapping]) -> dict:
             {"uar": {"mean", "std"}, "war": {"mean", "std"},
              "recall": [K means over the folds],
              "pooled": {"clips", "uar", "war", "recall": [K], "confusion": [K rows of K]},
+             "intervals": of mmdfer.evaluation.statistics.intervals,
              "folds": the rows}
 
     Raises:
@@ -71,6 +74,7 @@ def summarize(rows: Sequence[Mapping]) -> dict:
         recall=np.mean([row['recall'] for row in rows], axis=0).tolist(),
         pooled=dict(clips=int(pooled.sum()), uar=uar, war=war, recall=per_class_recall(pooled).tolist(),
                     confusion=pooled.tolist()),
+        intervals=intervals(rows),
         folds=[dict(row) for row in rows])
 
 
@@ -79,7 +83,7 @@ def _unpooled(rows: Sequence[Mapping]) -> dict:
     recalls = [row['recall'] for row in rows]
     return dict(uar=_mean_and_std([row['uar'] for row in rows]), war=_mean_and_std([row['war'] for row in rows]),
                 recall=None if None in recalls else np.mean(recalls, axis=0).tolist(), pooled=None,
-                folds=[dict(row) for row in rows])
+                intervals=None, folds=[dict(row) for row in rows])
 
 
 def _mean_and_std(values: Sequence[float]) -> dict:

@@ -41,6 +41,10 @@ class FaceFinder:
         """What files of maps call this finder with these settings, without loading it."""
         return cls.BACKEND or cls.__name__
 
+    @classmethod
+    def check(cls, **settings: Any) -> None:
+        """Refuse settings that cannot work, before any process is started: a ``ValueError`` that says what is amiss."""
+
     def detect(self, frame: np.ndarray) -> np.ndarray:
         """Boxes (n, 4) of the faces in a frame (H, W, 3), RGB: x1, y1, x2, y2 in its pixels."""
         raise NotImplementedError

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -61,8 +61,23 @@ def read_outputs(folder: str, clip: str, frames, what: Sequence[str] = ('landmar
         FaceMapsError: if the file is missing, or what it holds does not fit the clip.
     """
     path = os.path.join(folder, f'{clip}.npz')
-    length, size = len(frames), next(iter(frames)).shape[:2]
-    arrays = _read(path)
+    return faces_of_outputs(path, _read(path), len(frames), next(iter(frames)).shape[:2], what)
+
+
+def faces_of_outputs(path: str, arrays: Mapping[str, np.ndarray], length: int, size: tuple[int, int],
+                     what: Sequence[str]) -> ClipFaces:
+    """The faces of a clip from arrays as the module's docstring has them.
+
+    Args:
+        path: where the arrays are from, for messages.
+        arrays: by name.
+        length: frames of the clip.
+        size: their height and width.
+        what: of ``landmarks`` and ``parsing``.
+
+    Raises:
+        FaceMapsError: if the arrays do not fit the clip.
+    """
     lacking = [name for name in {'landmarks', *what} if name not in arrays]
     if lacking:
         raise FaceMapsError(f'{path}: holds no {lacking[0]}; expected landmarks (T, 136) and parsing (T, 224, 224)')

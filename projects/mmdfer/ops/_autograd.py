@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from . import _column_blocks
 from ._projection import project, project_to_input, project_to_weight, tap_matrices, tap_matrices_to_weight
 from ._sampling import Geometry, SamplingGrid, Slab
 
@@ -37,6 +38,9 @@ class D2Conv3dFunction(torch.autograd.Function):
                 geometry: Geometry) -> Tensor:
         ctx.save_for_backward(x, size, weight, modulation)
         ctx.geometry = geometry
+        if _column_blocks.usable(x, weight, geometry):
+            with torch.autocast(x.device.type, enabled=False):
+                return from_channels_last(_column_blocks.forward(x, size, weight, bias, modulation, geometry), x)
         matrices = tap_matrices(weight, geometry.groups)
         out = size.new_zeros(x.shape[0], *size.shape[2:], weight.shape[0])  # (B, T', H', W', O)
         with torch.autocast(x.device.type, enabled=False):
@@ -56,8 +60,15 @@ class D2Conv3dFunction(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, size, weight, modulation = ctx.saved_tensors
         need_x, need_size, need_weight, need_bias, need_modulation, _ = ctx.needs_input_grad
-        matrices = tap_matrices(weight, ctx.geometry.groups)
         grad = grad.to(size.dtype).permute(0, 2, 3, 4, 1).contiguous()  # (B, T', H', W', O)
+        if _column_blocks.usable(x, weight, ctx.geometry):
+            with torch.autocast(x.device.type, enabled=False):
+                of_x, of_size, of_weight, of_modulation = _column_blocks.backward(
+                    grad, x, size, weight, modulation, ctx.geometry, need_x, need_size, need_weight, need_modulation)
+            return (from_channels_last(of_x, x), from_channels_last(of_size, size), of_weight,
+                    grad.sum((0, 1, 2, 3)).to(weight.dtype) if need_bias else None,
+                    from_channels_last(of_modulation, modulation), None)
+        matrices = tap_matrices(weight, ctx.geometry.groups)
         grad_x = _zeros_channels_last(x, size.dtype) if need_x else None
         grad_size = _zeros_channels_last(size, size.dtype) if need_size else None
         grad_modulation = _zeros_channels_last(modulation, size.dtype) if need_modulation else None

@@ -17,6 +17,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from ._autograd import D2Conv3dFunction
+from ._few_channels import MOST_CHANNELS, FewChannelsConv3d
 from ._gathering import gathered
 from ._sampling import SIZE_MAPS, Geometry
 from ._triton_operands import fits_kernels
@@ -93,7 +94,11 @@ class _SizePredictor(nn.Module):
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv3d(x, self.weight, self.bias, self.stride, self.padding, self.dilation)
+        elsewhere = x.device.type != 'cpu' or is_exporting() or torch.is_autocast_enabled('cpu')
+        if elsewhere or len(self.weight) > MOST_CHANNELS or not len(x):
+            return F.conv3d(x, self.weight, self.bias, self.stride, self.padding, self.dilation)
+        geometry = Geometry(tuple(self.weight.shape[2:]), self.stride, self.padding, self.dilation, 1)
+        return FewChannelsConv3d.apply(x, self.weight, self.bias, geometry)
 
     def extra_repr(self) -> str:
         return f'{self.weight.shape[1]}, {self.weight.shape[0]}'

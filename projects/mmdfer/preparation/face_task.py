@@ -40,6 +40,7 @@ class Task:
             self._kind(self.parser, FACE_PARSERS, FaceParser)
             if 'parsing' in finder.GIVES and 'mesh' not in finder.GIVES:
                 raise ValueError(f'{name} brings a parsing of its own; give it or a parser, not both')
+        finder.check(**{name: value for name, value in self.finder.items() if name != 'type'})
         if 'mesh' in self.what and 'mesh' not in finder.GIVES:
             raise ValueError(f'{name} gives no mesh; leave mesh out of what')
         if 'parsing' in self.what and self.parser is None and not {'parsing', 'mesh'} & set(finder.GIVES):

@@ -58,7 +58,8 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
         out: the folder of ``fold_<k>``.
         folds: those to summarise. Defaults to the folders that are there.
         all_folds: those that the set has, to say which are missing. Defaults to ``folds``.
-        select: the figure to quote. Defaults to ``'inner'`` for runs with a validation part, else ``'last'``.
+        select: the figure to quote. Defaults to the first of the runs' kinds: ``'inner'`` with a validation part,
+            ``'tested'`` of models that were only tested, else ``'last'``.
         allow_missing: go on without folds that are not finished, and without the picture if there are any.
 
     Returns:
@@ -78,12 +79,13 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
                          'same command again without --no-train, or choose others by --folds')
     runs = [read_fold(folders[fold], fold) for fold in finished]
     check_alike(runs)
-    inner = runs[0].kinds == ('inner', )
-    select = select or ('inner' if inner else 'last')
-    if inner != (select == 'inner'):
-        raise ValueError(f'--select {select}: the runs in {out} were trained '
-                         + ('with a validation part; their figure is --select inner' if inner else
-                            'without a validation part; train with --select inner into another folder'))
+    kinds = runs[0].kinds
+    select = select or kinds[0]
+    if select not in kinds:
+        told = {'inner': 'trained with a validation part; their figure is --select inner', 'tested':
+                'tested alone; leave --select out'}
+        raise ValueError(f'--select {select}: the runs in {out} were ' + told.get(
+            kinds[0], 'trained without a validation part; train with --select inner into another folder'))
     missing = [fold for fold in all_folds or folds if fold not in finished]
     seen = sum(run.result.get('seen_clips') or 0 for run in runs)
     name = marked(runs[0].result['name'], seen)

@@ -158,6 +158,8 @@ class RunFolder:
         """Where the predictions of a kind of epoch may lie, below the folder; first where today's runs keep them."""
         if kind == 'inner':
             return [f'{folder}/{TEST_PREDICTIONS}' for folder in (CHOSEN, TEST)]
+        if kind == 'tested':
+            return [TEST_PREDICTIONS]
         units = (self.result['unit'], ) if 'unit' in self.result else UNITS
         return [predictions_file(unit, figures_of(self.result, kind)['epoch']) for unit in units]
 

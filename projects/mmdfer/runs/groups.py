@@ -119,6 +119,10 @@ def notes_on(runs: Sequence[RunFolder], rows: Sequence[dict], missing: Sequence[
         for change in run.settings.changes if run.settings is not None else ():
             notes.append(f'{_whose(run, "the run").capitalize()} went on with other settings than it began with: '
                          f'{change}.')
+    for run in runs:
+        for needs, count in (run.result.get('left_out') or {}).items():
+            whose = _whose(run, 'the run').capitalize()
+            notes.append(f'{whose} was trained without the clips that have no {needs}: {count}.')
     notes += filter(None, (note_on_seen(run.result, _whose(run, 'the run')) for run in runs))
     for row in rows:
         if row['absent']:
@@ -129,7 +133,8 @@ def notes_on(runs: Sequence[RunFolder], rows: Sequence[dict], missing: Sequence[
         notes.append(f'{len(shared)} clips (such as {", ".join(shared[:3])}) are in the test set of more than one '
                      'fold; pooled figures count them each time.')
     processes = {run.result.get('fold'): run.result.get('processes') for run in runs}
-    if len(set(processes.values())) > 1:
+    steps = {run.result.get('clips_a_step') for run in runs}
+    if len(set(processes.values())) > 1 and (len(steps) > 1 or None in steps):
         notes.append('Folds ran on different numbers of processes, and so with different batches: ' + ', '.join(
             f'fold {fold} on {count}' for fold, count in processes.items()) + '.')
     return notes

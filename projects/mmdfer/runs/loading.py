@@ -30,13 +30,18 @@ def build_model(cfg: Config, checkpoint: str, device: str | None = None) -> nn.M
     Raises:
         CheckpointError: if the file does not fit.
     """
+    return load_model(cfg, checkpoint, device)[0]
+
+
+def load_model(cfg: Config, checkpoint: str, device: str | None = None) -> tuple[nn.Module, dict]:
+    """:func:`build_model`, and the checkpoint's meta."""
     import torch
     from mmengine.registry import init_default_scope
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     classes = flow_classes(cfg) or flow_classes(cfg, classes_of_file(read_checkpoint(checkpoint).get('meta') or {}))
     model = MODELS.build(cfg.model)
-    load_into(model, checkpoint, classes)
-    return model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
+    meta = load_into(model, checkpoint, classes)
+    return model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval(), meta
 
 
 def load_into(model: nn.Module, checkpoint: str, classes: Sequence[str] | None = None) -> dict:

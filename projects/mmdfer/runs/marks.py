@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..trained_on import UNKNOWN
-from .published import comparable, read_papers
+from .published import comparable, known_test_clips
 
 
 def marked(name: str, seen: int | None) -> str:
@@ -36,7 +36,7 @@ def set_told(title: str | None, dataset: str | None, clips: Sequence[int | None]
         dataset: its short name.
         clips: test clips of each fold, ``None`` where they are not known.
     """
-    known = read_papers()['test_clips'].get(dataset)
+    known = known_test_clips(dataset)
     if not title or known is None or comparable(dataset, clips):
         return title
     counts = ' and '.join(str(count) for count in dict.fromkeys(clips) if count not in (None, *known))

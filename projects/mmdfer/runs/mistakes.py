@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..evaluation.calibration import probabilities
 from ..evaluation.predictions import Predictions
 from ..visualization.film_strip import film_strip
 from .samples import build_datasets
@@ -32,14 +33,6 @@ def confident_mistakes(predictions: Predictions, count: int = 12) -> list[dict]:
     return [dict(index=int(index), id=str(predictions.ids[index]), label=predictions.classes[predictions.labels[index]],
                  predicted=predictions.classes[predicted[index]], probability=float(scores[index, predicted[index]]),
                  probability_label=float(scores[index, predictions.labels[index]])) for index in worst]
-
-
-def probabilities(scores: np.ndarray) -> np.ndarray:
-    """Scores (N, K) as they are where each row is a distribution already, else through a softmax."""
-    if (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=0.02):
-        return scores
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def clip_strips(cfg: Config, mistakes: Sequence[dict], data_root: str | None = None, frames: int = 8,

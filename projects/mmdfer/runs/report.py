@@ -11,6 +11,7 @@ from ..datasets import BadClipError, DatasetError
 from ..evaluation.fold_summary import MEANINGS
 from ..files import write_json, write_text
 from ..visualization.report import draw_pictures, render_html, render_markdown, strip_uri
+from .calibrated import run_calibration
 from .folder import RunFolder
 from .groups import find_runs, summarize_runs, total_cost
 from .layout import LOCK, REPORT
@@ -121,6 +122,7 @@ def gather(runs: Sequence[RunFolder], data_root: str | None = None, mistakes: in
     report['validations'] = [[one.figures() for one in run.evaluations if one.uar is not None] for run in runs]
     if not any(run.training for run in runs):
         missing['curves'] = 'losses are in no scalars.json; LocalVisBackend among vis_backends keeps them'
+    report['calibration'] = run_calibration(runs, report['select'], missing)
     report['mistakes'] = _mistakes(runs, report['select'], mistakes, missing)
     report['missing'] = missing
     return report

@@ -11,16 +11,22 @@
 ``inner``
     only of a run that validates on a part of the training clips: ``share``, and ``uar``, ``war`` and ``epoch`` on that
     part. The figures above are then those of the chosen epoch on the test set.
+``tested``
+    only of a model that was tested and not trained here: ``checkpoint``, null for one that needs none. ``epoch`` is
+    null, and ``best``, ``seconds``, ``processes`` and ``clips_a_step`` are absent.
 ``trained_on``, ``seen_clips``
     which clips the model was trained on, in words (``unknown`` where the weights that it began with do not say), and
     how many of those that the figures are of; 0 unless ``--allow-seen`` was given, null where nothing is known.
+``left_out``
+    how many training clips were left out, by what they lack, such as ``{"caption": 97}``; empty for none.
 ``tunable``, ``total``
     parameters that were trained, and all.
-``seconds``, ``processes``, ``rss_mib``, ``work_dir``
-    wall clock of the last start, the processes, peak memory of the main one, and the folder as the run knew it.
+``seconds``, ``processes``, ``clips_a_step``, ``rss_mib``, ``work_dir``
+    wall clock of the last start, the processes, the clips of an optimizer's step on all of them, peak memory of the
+    main process, and the folder as the run knew it.
 
-Runs from before lack ``config``, ``dataset``, ``title``, ``classes``, ``folds``, ``settings``, ``trained_on`` and
-``unit``.
+Runs from before lack ``config``, ``dataset``, ``title``, ``classes``, ``folds``, ``settings``, ``trained_on``,
+``left_out``, ``clips_a_step`` and ``unit``.
 """
 from __future__ import annotations
 
@@ -75,7 +81,7 @@ def read_result(folder: str | os.PathLike) -> dict[str, Any]:
 
 
 def figures_of(result: dict[str, Any], kind: str) -> dict[str, Any]:
-    """``uar``, ``war`` and ``epoch`` of a kind of epoch: ``'last'``, ``'best'`` or ``'inner'``.
+    """``uar``, ``war`` and ``epoch`` of a kind of epoch: ``'last'``, ``'best'``, ``'inner'`` or ``'tested'``.
 
     Raises:
         ValueError: for a run without such figures.
@@ -87,5 +93,7 @@ def figures_of(result: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def kinds_of(result: dict[str, Any]) -> tuple[str, ...]:
-    """Of which epochs a run has figures: ``last`` and ``best`` on the test set, or the ``inner`` choice."""
+    """Of which epochs a run has figures: ``last`` and ``best`` on the test set, the ``inner`` choice, or ``tested``."""
+    if 'tested' in result:
+        return ('tested', )
     return () if result.get('uar') is None else ('inner', ) if 'inner' in result else ('last', 'best')

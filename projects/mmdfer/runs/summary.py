@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..files import write_json, write_text
 from ..visualization.curves import plot_curves
-from ..visualization.report import Table, latex_rows, published_table, render_summary, summary_table, svg_uri
+from ..visualization.report import Table, draw_curves, latex_rows, published_table, render_summary, summary_table
 from .folder import RunFolder
 from .groups import find_runs, summarize_runs, total_cost
 from .marks import marked, picture_title, set_told
@@ -90,8 +90,7 @@ def summarize(paths: Sequence[str], out: str | None = None, curves: str | None =
     if curves is not None and records:
         plot_curves(records, curves)
     if out is not None:
-        figure = plot_curves(records, None) if 0 < len(records) <= 12 else None
-        _write(out, rows, table, None if figure is None else svg_uri(figure))
+        _write(out, rows, table, draw_curves(records) if 0 < len(records) <= 12 else None)
     if latex is not None:
         write_text(latex_rows(rows), latex)
     return rows
@@ -103,7 +102,7 @@ def _names(rows: Sequence[dict]) -> list[str]:
     return [name if names.count(name) == 1 else f'{name} ({row["work_dirs"][0]})' for name, row in zip(names, rows)]
 
 
-def _write(out: str, rows: Sequence[dict], table: Table, curves: str | None) -> None:
+def _write(out: str, rows: Sequence[dict], table: Table, curves: dict[str, str] | None) -> None:
     """``out`` as JSON, and Markdown and HTML beside it."""
     write_json(list(rows), out)
     sets = {row['dataset']: row['title'] for row in rows if row['dataset'] and row['comparable']}

@@ -56,6 +56,17 @@ class ActionUnits(EmotionSource):
         return [_told(emotion)['action_units']]
 
 
+@TEXT_SOURCES.register_module('class_description')
+class ClassDescription(EmotionSource):
+    """The emotion with what its face does, in one text, after EmoCLIP: "surprise, in which the brows are ...".
+
+    Meant for the template ``'An expression of {}.'``; words are ours, EmoCLIP's own can be read from a file.
+    """
+
+    def of_emotion(self, emotion: Emotion) -> list[str]:
+        return [f'{emotion.noun}, in which {_told(emotion)["class_description"]}']
+
+
 @TEXT_SOURCES.register_module('descriptions')
 class Descriptions(EmotionSource):
     """Several sentences of what the face does."""

@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from pathlib import Path
 
-    from ..ablation import check_starts, plan_trials, run_trials, write_table
+    from ..ablation import check_starts, plan_trials, run_trials
+    from ..ablation_table import write_table
     parts = [Path(args.table).stem, args.dataset, 'demo' if args.demo else None]
     out = args.out or f'work_dirs/ablations/{"_".join(part for part in parts if part)}'
     plan = plan_trials(args.table, out, args.rest, args.only, args.seeds, args.demo, args.dataset)

@@ -4,6 +4,7 @@ Example::
 
     mmdfer faces dfew data/DFEW --what landmarks parsing
     mmdfer faces folder my_videos/
+    mmdfer faces dfew data/DFEW --finder FaceXFormer checkout=facexformer/ weights=model.pt python=ENV/bin/python
 
 The maps of ``Clip/clip_224x224/00001`` go to ``Clip/clip_224x224_faces/00001.npz``, where ``LoadFaceMaps`` finds them.
 A run that was stopped goes on when it is started again.

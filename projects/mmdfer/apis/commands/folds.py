@@ -5,6 +5,10 @@ runs folds 1 to 5 into ``work_dirs/<config>/fold_<k>``, all with the same seed. 
 stop: finished folds are passed over, the others go on where they were. ``folds.md`` and ``folds.json`` hold mean and
 standard deviation, pooled figures and recalls, of the last epoch and of the best epoch on the test set. Published
 figures are usually of the best; the last is quoted here unless ``--select`` says otherwise.
+
+With ``--test`` nothing is trained: ``--test work_dirs/x/fold_{fold}/best.pth`` tests a file of each fold,
+``--test FILE`` one on all of them, ``--test`` alone a model that needs none, as CLIP without training; the rest are
+options of ``mmdfer test``, and the folds go to ``work_dirs/<config>_tested``.
 """
 from __future__ import annotations
 
@@ -26,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='epoch of the quoted figure: last, best on the test set, or best on a part of the training '
         'clips, which is held back (--inner-val SHARE) [last]')
     parser.add_argument('--work-dir', help='folder of the folds [work_dirs/<config>, or <config>_inner]')
+    parser.add_argument('--test', nargs='?', const='', metavar='CHECKPOINT',
+                        help="train nothing: test this file, {fold} in it for the fold's number, or the model as it is")
     parser.add_argument('--no-train', action='store_true',
                         help='only summarise the folds of --folds, which must be finished')
     add_launch_options(parser)
@@ -34,9 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from ...runs.fold_results import summarize_folds, tell
     from ...runs.report import leave_report
-    from ..folds import plan_folds, run_folds
+    from ..folds import plan_folds, plan_tests, run_folds
     from ..processes import Places
     launch = Launch.from_args(args)
+    if args.test is not None:
+        if args.select or args.no_train:
+            option = '--select' if args.select else '--no-train'
+            raise ValueError(f'{option}: is of trainings, and --test trains nothing')
+        plan = plan_tests(args.config, args.test, args.rest, args.folds, args.work_dir)
+        print(tell(run_folds(plan, Places(launch, args.parallel)), plan.out))
+        leave_report(plan.out, plan.folds)
+        return
     plan = plan_folds(args.config, args.rest, args.folds, args.work_dir, args.select, not args.no_train, launch)
     if args.no_train:
         summary = summarize_folds(plan.out, plan.folds, plan.all_folds, plan.select)

@@ -27,6 +27,32 @@ def spread(figure: Mapping[str, float | None]) -> Cell:
     return Cell(percent(figure['mean']) + deviation, figure['mean'])
 
 
+def ranged(interval: Mapping[str, float] | None, missing: str = '') -> Cell:
+    """``low-high`` of an interval in per cent; sorts by its width."""
+    if interval is None:
+        return Cell(missing, None)
+    return Cell(f'{percent(interval["low"])}–{percent(interval["high"])}', interval['high'] - interval['low'])
+
+
+def points(value: float) -> Cell:
+    """A difference of shares in points of a hundred, with its sign."""
+    return Cell(f'{100 * value:+.2f}', value)
+
+
+def points_range(interval: Mapping[str, float]) -> str:
+    """``low to high`` of a difference."""
+    return f'{points(interval["low"])} to {points(interval["high"])}'
+
+
+def chance(p: float | None, equals: bool = False) -> Cell:
+    """A p: three digits, three significant ones below 0.1."""
+    if p is None:
+        return Cell('not defined', None)
+    small = p < 1e-4
+    text = '0.0001' if small else f'{p:.3f}' if p >= 0.1 else f'{p:.3g}'
+    return Cell(('< ' if small else '= ' if equals else '') + text, p)
+
+
 def count(value: float | None, missing: str = NOT_MEASURED) -> Cell:
     """A whole number with thousands apart."""
     return Cell(missing if value is None else f'{value:,.0f}', value)

@@ -6,6 +6,7 @@ from typing import Any
 
 # A bracket or star after a row's end would be taken for an argument of it; <, > and | are other signs in old fonts.
 SPECIAL = {'\\': r'\textbackslash{}', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}', '±': r'$\pm$', '²': '$^2$',
+           '†': r'\textdagger{}', '×': r'$\times$', 'λ': r'$\lambda$', '→': r'$\to$',
            '<': r'\textless{}', '>': r'\textgreater{}', '|': r'\textbar{}', '"': "''",
            **{character: f'{{{character}}}' for character in '[]*'},
            **{character: f'\\{character}' for character in '&%$#_{}'}}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...labels import class_colours
-from . import cells, tables
+from . import cells, tables, uncertainty
 from .markdown import code_span, escape_markdown
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ def environment() -> Environment:
     made = Environment(loader=FileSystemLoader(Path(__file__).parent / 'templates'), trim_blocks=True,
                        lstrip_blocks=True, undefined=StrictUndefined,
                        autoescape=lambda name: not (name or '').endswith('.md'), keep_trailing_newline=True)
-    made.filters.update(percent=cells.percent, millions=cells.millions, duration=cells.duration, plain=escape_markdown,
+    made.filters.update(percent=cells.percent, millions=cells.millions, duration=cells.duration, points=cells.points,
+                        points_range=cells.points_range, ranged=cells.ranged, plain=escape_markdown,
                         code=code_span)
     return made
 
@@ -33,6 +34,9 @@ def _context(report: Mapping[str, Any]) -> dict:
         names=tables.NAMES,
         titles=tables.titles(report),
         chosen=report[report['select']] if report['select'] else None,
+        intervals=uncertainty.intervals_told(report),
+        spread=uncertainty.spread_lines(report),
+        calibration=uncertainty.calibration_table(report),
         results=tables.result_table(report),
         published=tables.published_table(report['published'], report) if report['published'] else None,
         folds=tables.fold_table(report) if len(report['folds']) > 1 else None,
@@ -61,12 +65,13 @@ def render_markdown(report: Mapping[str, Any]) -> str:
     return environment().get_template('run.md').render(**_context(report))
 
 
-def render_summary(table: tables.Table, published: Mapping[str, tables.Table], curves: str | None = None) -> str:
+def render_summary(table: tables.Table, published: Mapping[str, tables.Table],
+                   curves: Mapping[str, str] | None = None) -> str:
     """The page that compares runs.
 
     Args:
         table: a row a run.
         published: what papers print, by name of the set.
-        curves: data URI of the runs' curves.
+        curves: data URIs of the panels of the runs' curves.
     """
     return environment().get_template('summary.html').render(table=table, published=published, curves=curves)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .cells import NOT_MEASURED, Cell, count, duration, mebibytes, memory, millions, percent, spread
+from ...footnotes import Footnotes
+from .cells import NOT_MEASURED, Cell, count, duration, mebibytes, memory, millions, percent, ranged, spread
 from .markdown import escape_markdown
 
-NAMES = dict(last='last epoch', best='best epoch', inner='chosen epoch')
+NAMES = dict(last='last epoch', best='best epoch', inner='chosen epoch', tested='tested alone')
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,14 @@ class Table:
     """Column names, and rows of texts with figures as :class:`Cell`.
 
     ``strong`` numbers the rows to be set off, ``words`` the columns that are text; ``foot`` holds rows that stay last
-    however the others are sorted.
+    however the others are sorted, ``notes`` what raised numbers in cells refer to.
     """
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     strong: frozenset[int] = frozenset()
     words: frozenset[int] = frozenset({0})
     foot: Sequence[Sequence[str]] = ()
+    notes: Sequence[str] = ()
 
     def markdown(self) -> str:
         """A Markdown table, columns of figures to the right."""
@@ -33,11 +35,19 @@ class Table:
         for number, row in enumerate(self.rows):
             lines.append([_strong(cell) if number in self.strong else escape_markdown(cell) for cell in row])
         lines += [list(map(_strong, row)) for row in self.foot]
-        return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+        notes = [f'{number}. {escape_markdown(note)}' for number, note in enumerate(self.notes, 1)]
+        return '\n'.join([f'| {" | ".join(line)} |' for line in lines] + ([''] + notes if notes else []))
+
 
 
 def _strong(cell: str) -> str:
     return f'**{escape_markdown(cell)}**' if cell else ''
+
+
+def bootstrap_told(found: Mapping[str, Any]) -> str:
+    """What the intervals of a table are, in words."""
+    return (f'{100 * found["level"]:.0f} % intervals: {found["method"]}, {found["resamples"]:,} resamples, '
+            f'seed {found["seed"]}')
 
 
 def fold_name(fold: int | None) -> str:
@@ -55,22 +65,26 @@ def titles(report: Mapping[str, Any]) -> dict[str, str]:
 
 def result_table(report: Mapping[str, Any]) -> Table:
     """UAR and WAR of each kind of epoch: mean of the folds, and pooled; the paper's row below."""
-    folds, rows = report['folds'], []
-    for kind in report['kinds']:
+    folds, rows, notes = report['folds'], [], Footnotes()
+    named = titles(report)
+    for kind, name in named.items():
         part = report[kind]
-        epochs = sorted({row['epoch'] for row in part['folds']})
-        told = f'epoch {epochs[0]}' if len(epochs) == 1 else f'epochs {epochs[0]} to {epochs[-1]}'
-        what = f'{NAMES[kind]}, mean of {len(folds)} folds' if len(folds) > 1 else NAMES[kind]
-        rows.append([what, told, spread(part['uar']), spread(part['war'])])
+        inside = part['intervals'] or dict(uar=None, war=None, pooled=dict(uar=None, war=None))
+        epochs = sorted({row['epoch'] for row in part['folds'] if row['epoch'] is not None})
+        told = '' if not epochs else f', {epochs[0]}' if len(epochs) == 1 else f', {epochs[0]} to {epochs[-1]}'
+        what = name + told + (f', mean of {len(folds)} folds' if len(folds) > 1 else '')
+        rows.append([what, spread(part['uar']), ranged(inside['uar']), spread(part['war']), ranged(inside['war'])])
         if len(folds) > 1:
-            pooled = part['pooled'] or dict(uar=None, war=None)
-            rows.append([f'{NAMES[kind]}, folds pooled', told, percent(pooled['uar']), percent(pooled['war'])])
+            pooled, inside = part['pooled'] or dict(uar=None, war=None), inside['pooled']
+            rows.append([f'{name}, folds pooled', percent(pooled['uar']), ranged(inside['uar']),
+                         percent(pooled['war']), ranged(inside['war'])])
     if report['paper'] is not None:
         paper = report['paper']
-        rows.append([f'the paper: {label(paper)}', '', *(percent(paper[key], 'not given') for key in ('uar', 'war'))])
-    strong = {index for index, row in enumerate(rows) if report['select'] and row[0].startswith(NAMES[report['select']])
+        rows.append([f'the paper: {label(paper)}' + notes.mark(paper['remarks']),
+                     percent(paper['uar'], 'not given'), '', percent(paper['war'], 'not given'), ''])
+    strong = {index for index, row in enumerate(rows) if report['select'] and row[0].startswith(named[report['select']])
               and 'pooled' not in row[0]}
-    return Table(('figures', 'of', 'UAR', 'WAR'), rows, frozenset(strong), frozenset({0, 1}))
+    return Table(('figures', 'UAR', '95 %', 'WAR', '95 %'), rows, frozenset(strong), notes=notes)
 
 
 def label(paper: Mapping[str, Any]) -> str:
@@ -81,15 +95,18 @@ def label(paper: Mapping[str, Any]) -> str:
 
 def published_table(published: Sequence[Mapping[str, Any]], ours: Mapping[str, Any] | None = None) -> Table:
     """What papers print for a set, highest WAR first, with a report's own figures among them."""
-    rows = [(row['war'], [label(row), millions(row['tunable']), percent(row['uar'], 'not given'),
+    notes = Footnotes()
+    rows = [(row['war'], [label(row) + notes.mark(row['remarks']),
+                          ', '.join(row['printed']), millions(row['tunable']), percent(row['uar'], 'not given'),
                           percent(row['war'], 'not given')]) for row in published]
     if ours is not None and ours['select']:
         part = ours[ours['select']]
-        rows.append((part['war']['mean'], [f'{ours["name"]} (measured here, {folds_told(ours["folds"])})',
+        rows.append((part['war']['mean'], [f'{ours["name"]} (measured here, {folds_told(ours["folds"])})', '',
                                            millions(ours['tunable']), spread(part['uar']), spread(part['war'])]))
     rows.sort(key=lambda row: -(row[0] or 0))
     strong = frozenset(index for index, (_, row) in enumerate(rows) if 'measured here' in row[0])
-    return Table(('method', 'tunable', 'UAR', 'WAR'), [row for _, row in rows], strong)
+    return Table(('method', 'printed in', 'tunable', 'UAR', 'WAR'), [row for _, row in rows], strong, frozenset({0, 1}),
+                 notes=notes)
 
 
 def summary_table(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -122,30 +139,36 @@ def folds_told(folds: Sequence[int | None]) -> str:
 
 def fold_table(report: Mapping[str, Any]) -> Table:
     """A row a fold: epoch, clips, UAR, WAR of each kind, time and memory."""
-    head, rows = ['fold'], []
-    for kind in report['kinds']:
+    head, rows, kinds = ['fold'], [], list(titles(report))
+    for kind in kinds:
         head += [f'{NAMES[kind]}', 'UAR', 'WAR']
     head += ['clips', 'time', 'memory']
     for index, run in enumerate(report['runs']):
         cells, clips = [fold_name(run['fold'])], None
-        for kind in report['kinds']:
+        for kind in kinds:
             row = report[kind]['folds'][index]
-            cells += [Cell(str(row['epoch']), row['epoch']), percent(row['uar']), percent(row['war'])]
+            epoch = row['epoch']
+            cells += [Cell('' if epoch is None else str(epoch), epoch or 0), percent(row['uar']), percent(row['war'])]
             clips = row['clips']
         rows.append([*cells, count(clips), duration(run['seconds']), memory(run['cuda_mib'], run['rss_mib'])])
     return Table(head, rows)
 
 
 def class_table(report: Mapping[str, Any]) -> Table:
-    """Recall of each class, its precision, and what it is taken for most."""
-    classes = report['classes'] or ()
-    head = ['class', *(f'recall, {NAMES[kind]}' for kind in report['kinds']), 'precision', 'most often taken for']
-    part = report[report['select']] if report['select'] else dict(pooled=None)
+    """Recall of each class with its interval, its precision, and what it is taken for most."""
+    classes, kinds = report['classes'] or (), list(titles(report))
+    part = report[report['select']] if report['select'] else dict(pooled=None, intervals=None)
+    inside = part['intervals']
+    head = ['class', *(f'recall, {NAMES[kind]}' for kind in kinds), 'precision', 'most often taken for']
+    if inside:
+        head.insert(2, '95 %')
     matrix = np.array(part['pooled']['confusion']) if part['pooled'] else None
     rows = []
     for index, name in enumerate(classes):
-        recalls = [report[kind]['recall'] for kind in report['kinds']]
+        recalls = [report[kind]['recall'] for kind in kinds]
         row = [name, *(percent(recall[index] if recall else None) for recall in recalls)]
+        if inside:
+            row.insert(2, ranged(inside['recall'][index], 'no clip'))
         rows.append(row + (_column(matrix, index, classes) if matrix is not None else [percent(None), NOT_MEASURED]))
     return Table(head, rows, words=frozenset({0, len(head) - 1}))
 

@@ -1,0 +1,76 @@
+"""A 3D convolution with few outputs, as the one that predicts sizes: one GEMM, then sums of shifted maps.
+
+A convolution with three output channels leaves most of a CPU's vector units idle. Multiplying every voxel by the weight
+of every tap at once is one well-shaped GEMM, (R, C) × (C, K·S), and what is left are K sums over S channels.
+
+Symbols: R voxels, C channels in, S channels out, K taps.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from ._sampling import Geometry
+
+MOST_CHANNELS = 8
+
+
+class FewChannelsConv3d(torch.autograd.Function):
+    """(B, C, T, H, W), (S, C, kt, kh, kw), (S,) -> (B, S, T', H', W'), as ``F.conv3d``."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, geometry: Geometry) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.geometry = geometry
+        taps = (x.permute(0, 2, 3, 4, 1).reshape(-1, x.shape[1]) @ _matrix(weight)).view(
+            len(x), *x.shape[2:], -1, len(weight))                          # (B, T, H, W, K, S)
+        out = bias.expand(len(x), *geometry.output_shape(x.shape[2:]), len(bias)).clone()
+        for tap, (inside, read) in enumerate(shifts(geometry, x.shape[2:])):
+            out[inside] += taps[(*read, tap)]
+        return out.permute(0, 4, 1, 2, 3)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
+        x, weight = ctx.saved_tensors
+        grad = grad.permute(0, 2, 3, 4, 1)                                  # (B, T', H', W', S)
+        taps = x.new_zeros(len(x), *x.shape[2:], weight[0, 0].numel(), len(weight))
+        for tap, (inside, read) in enumerate(shifts(ctx.geometry, x.shape[2:])):
+            taps[(*read, tap)] = grad[inside]
+        taps = taps.flatten(0, 3).flatten(1)                                # (R, K·S)
+        of_x = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_x = (taps @ _matrix(weight).T).view(len(x), *x.shape[2:], -1).permute(0, 4, 1, 2, 3)
+        if ctx.needs_input_grad[1]:
+            rows = x.permute(0, 2, 3, 4, 1).reshape(-1, x.shape[1])
+            of_weight = (rows.T @ taps).unflatten(1, (-1, len(weight))).permute(2, 0, 1).reshape(weight.shape)
+        return of_x, of_weight, grad.sum((0, 1, 2, 3)) if ctx.needs_input_grad[2] else None, None
+
+
+def _matrix(weight: Tensor) -> Tensor:
+    """(S, C, kt, kh, kw) -> (C, K·S)."""
+    return weight.flatten(2).permute(1, 2, 0).flatten(1)
+
+
+def shifts(geometry: Geometry, shape: tuple[int, ...]) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+    """For each tap, the outputs that it has a voxel for, and those voxels; slices of (B, T, H, W)."""
+    axes = []
+    for length, size, kernel, stride, padding, dilation in zip(
+            shape, geometry.output_shape(shape), *geometry[:4]):
+        of_axis = []
+        for tap in range(kernel):
+            shift = tap * dilation - padding                                # output o reads o·stride + shift
+            first = max(0, -(shift // stride))
+            last = min(size - 1, (length - 1 - shift) // stride)
+            count = max(0, last - first + 1)
+            begin = first * stride + shift if count else 0
+            of_axis.append((slice(first, first + count), slice(begin, begin + count * stride, stride)))
+        axes.append(of_axis)
+    every = slice(None)
+    for t_out, t_in in axes[0]:
+        for h_out, h_in in axes[1]:
+            for w_out, w_in in axes[2]:
+                yield (every, t_out, h_out, w_out), (every, t_in, h_in, w_in)

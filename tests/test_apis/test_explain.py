@@ -9,6 +9,8 @@ import torch
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
+from mmdfer.apis import explain_rows
+from mmdfer.apis.commands.explain import told_of
 from mmdfer.apis.explain import EXPRESSIVE, KINDS, REGIONS, explain, face_weights
 from mmdfer.apis.explain_measures import ClipMeasure, measure_row, region_labels
 from mmdfer.apis.explain_rows import rows_of
@@ -120,6 +122,9 @@ def test_what_a_model_has_is_drawn_and_told(place, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written)
     told = json.loads((tmp_path / 'explain.json').read_text())
     row = told['rows']['fe_adapter_0']
+    said = list(told_of(told['rows']))
+    assert f'brows and mouth weigh {row["regions"]["rollout"]["factor"]:.2f} times the background (1 clips)' in said[0]
+    assert said[1].startswith('fe_adapter_0: no similarity: LinearVideoHead has no class texts')
     assert [clip['id'] for clip in row['clips']] == ['8'] and -1 <= row['silhouette'] <= 1
     assert row['regions']['rollout']['clips'] == 1 and row['regions']['rollout']['factor'] > 0
     assert 'LinearVideoHead has no class texts' in row['left_out']['similarity'] and told['classes'][0] == 'happy'
@@ -141,6 +146,8 @@ def test_the_command_draws_what_is_asked_for_in_the_formats_asked_for(place, tmp
                    'fear', '--out', tmp_path / 'out', '--format', 'svg')
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / 'out').iterdir()} == {'attention.svg', 'explain.json', 'maps.npz'}
+    assert 'no similarity' not in done.stdout
+    assert 'attention.svg, explain.json, maps.npz are in ' in done.stdout
     rows = json.loads((tmp_path / 'out' / 'explain.json').read_text())['rows']
     assert list(rows) == ['fe_adapter_0', 'second'] and rows['second']['clips'][0]['explained'] == 'fear'
 
@@ -192,7 +199,9 @@ def test_what_is_not_known_is_refused(place, tmp_path):
     assert not (tmp_path / 'out').exists()
 
 
-def test_a_folder_of_folds_is_a_row_a_fold_on_its_clips(place, tmp_path):
+def test_a_folder_of_folds_is_a_row_a_fold_on_its_clips(place, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(explain_rows, 'print_log', lambda message, **_: told.append(message))
     cfg = config('fe_adapter', place / 'dfew')
     for fold in (2, 1, 10):
         (tmp_path / f'fold_{fold}').mkdir()
@@ -201,6 +210,7 @@ def test_a_folder_of_folds_is_a_row_a_fold_on_its_clips(place, tmp_path):
     assert [(row.name, row.fold, row.cfg.test_dataloader.dataset.fold) for row in rows] == [
         (f'fold {fold}', fold, fold) for fold in (1, 2, 10)]
     assert cfg.test_dataloader.dataset.fold == 1
+    assert told == [f'{tmp_path}: holds no fold_3, fold_4, fold_5; the figure is of the folds that are there']
     with pytest.raises(ValueError, match='--what rollout: fold 1 and fold 2 are of different folds'):
         explain(rows, tmp_path / 'out', ['rollout'])
     (tmp_path / 'empty').mkdir()

@@ -62,7 +62,7 @@ class RowMeasure:
     """What was measured of one model."""
     row: Row
     classes: list[str]
-    lacks: dict[str, str]                               # what it cannot be asked for, and why
+    lacks: dict[str, str]                               # what was wanted and it cannot be asked for, and why
     clips: list[ClipMeasure] = field(default_factory=list)
     ids: np.ndarray | None = None                       # (N,) of all test clips
     labels: np.ndarray | None = None                    # (N,)
@@ -112,10 +112,11 @@ def measure_row(row: Row, what: Collection[str], chosen: Sequence[str] | int, ta
         CheckpointError: for a checkpoint that does not fit.
     """
     model, meta = load_model(row.cfg, row.checkpoint, device)
-    found = RowMeasure(row, list(row.cfg.get('run_classes') or ()), lacking(model))
-    refused = [kind for kind in what if kind in found.lacks]
-    if refused and not lenient:
-        raise ValueError(f'--what {refused[0]}: {row.name}: {found.lacks[refused[0]]}')
+    refused = {kind: why for kind, why in lacking(model).items() if kind in what}
+    for kind, why in refused.items():
+        if not lenient:
+            raise ValueError(f'--what {kind}: {row.name}: {why}')
+    found = RowMeasure(row, list(row.cfg.get('run_classes') or ()), refused)
     wanted = set(what) - set(refused)
     places = _places(row.cfg, row.cfg.test_dataloader.dataset.pipeline)
     _check_unseen(row, model, meta, {id(dataset): dataset for dataset, _ in places}.values())

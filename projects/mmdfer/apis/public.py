@@ -20,9 +20,10 @@ class RunOptions(TypedDict, total=False):
     ``data_root``: folder of the data set. ``fold``, ``scene``: of sets that have them. ``packed``: a pack of the clips.
     ``allow_seen``: test on clips that the model was trained on too, which the results tell. ``work_dir``: where logs
     and results go. ``image_checkpoint``: image ViT or CLIP model that the towers start from;
-    ``long_clip_checkpoint``: the one for long texts. ``trust_checkpoint``: read torch files that run code; ``ema``: the
-    averaged weights of files that hold both. ``workers``: of each loader.
-    ``cfg_options``: entries of the config by dotted key. ``launcher``: how the processes were started.
+    ``long_clip_checkpoint``: the one for long texts. ``class_texts``: a file of texts of the classes.
+    ``trust_checkpoint``: read torch files that run code; ``ema``: the averaged weights of files that hold both.
+    ``workers``: of each loader. ``cfg_options``: entries of the config by dotted key. ``launcher``: how the processes
+    were started.
     """
     data_root: str | os.PathLike[str] | None
     fold: int | None
@@ -32,6 +33,7 @@ class RunOptions(TypedDict, total=False):
     work_dir: str | os.PathLike[str] | None
     image_checkpoint: str | os.PathLike[str] | None
     long_clip_checkpoint: str | os.PathLike[str] | None
+    class_texts: str | os.PathLike[str] | None
     trust_checkpoint: bool
     ema: bool
     cfg_options: dict[str, Any] | None

@@ -9,6 +9,8 @@ of the regions of the face, where the set has face maps, silhouettes, prediction
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from .. import options
 
@@ -39,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from ...files import read_json
     from ..explain import explain
     from ..explain_rows import Row, rows_of
     cfg = options.run_config(args)
@@ -53,4 +56,19 @@ def run(args: argparse.Namespace) -> None:
     out = args.out or f'{cfg.work_dir}/explain'
     written = explain(rows, out, args.what, args.ids or args.clips, args.target, args.format, args.captions, args.title,
                       args.seed)
+    for path in written:
+        if path.name == 'explain.json':
+            print('\n'.join(told_of(read_json(path)['rows'])))
     print(f'{", ".join(path.name for path in written)} are in {out}')
+
+
+def told_of(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The numbers of each model in a line; what it was not asked for, since it cannot be, in another."""
+    for name, row in rows.items():
+        told = [f'{kind}: brows and mouth weigh {found["factor"]:.2f} times the background ({found["clips"]} clips)'
+                for kind, found in row.get('regions', {}).items() if found['factor'] is not None]
+        told += [f'silhouette {row["silhouette"]:+.3f}'] if 'silhouette' in row else []
+        if told:
+            yield f'{name}: {"; ".join(told)}'
+        for kind, why in row.get('left_out', {}).items():
+            yield f'{name}: no {kind}: {why}'

@@ -101,7 +101,7 @@ def verdict(found: Mapping[str, Any], pair: Mapping[str, Any]) -> str:
 
 
 def class_table(found: Mapping[str, Any], pair: Mapping[str, Any]) -> Table:
-    """Recall of each class by both models, the difference, and the clips that one of them has right more often."""
+    """Recall of each class by both models, A and B, the difference, and the clips that one has right more often."""
     one, other = (found['models'][pair[side]] for side in 'ab')
     sides = {side: Counter(row['label'] for row in pair['changed'] if row['better'] == side) for side in 'ab'}
     rows = []
@@ -112,9 +112,7 @@ def class_table(found: Mapping[str, Any], pair: Mapping[str, Any]) -> Table:
         rows.append([name, *(percent(model['recall'][label]['mean']) for model in (one, other)),
                      points(pair['recall'][label]['difference']), points_range(pair['recall'][label]),
                      *(count(sides[side][name]) for side in 'ab')])
-    head = ('class', f'recall, {one["name"]}', f'recall, {other["name"]}', 'difference', '95 %',
-            f'{one["name"]} alone right', f'{other["name"]} alone right')
-    return Table(head, rows)
+    return Table(('class', 'recall, A', 'recall, B', 'A − B', '95 %', 'A alone right', 'B alone right'), rows)
 
 
 def changed_table(found: Mapping[str, Any], pair: Mapping[str, Any]) -> Table:

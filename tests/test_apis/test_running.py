@@ -66,7 +66,7 @@ def test_a_run_ends_with_its_results_whatever_it_logs_to_and_is_called(visualize
     assert not list(tmp_path.glob('*/vis_data/scalars.json'))
     assert (tmp_path / 'curves.png').stat().st_size > 10_000 and (tmp_path / 'confusion.png').stat().st_size > 10_000
     report = write_report(str(tmp_path))
-    assert report['last']['uar']['mean'] == result['uar'] and set(report['missing']) == {'curves', 'paper'}
+    assert report['last']['uar']['mean'] == result['uar'] and set(report['missing']) == {'curves', 'paper', 'temperature'}
     assert 'LocalVisBackend' in report['missing']['curves']
 
 

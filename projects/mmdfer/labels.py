@@ -26,19 +26,19 @@ class Emotion:
 
 
 # Short names are those of MAFW's paper. The colours lie at least 20 apart (CIE76) for normal sight and for people who
-# lack one kind of cones, so that any two classes are told apart.
+# lack one kind of cones, so that any two classes are told apart, and none is lost on a white or a black page.
 EMOTIONS = {
-    'happiness': Emotion('happiness', 'happy', '#f7be04', 'HA'),
-    'sadness': Emotion('sadness', 'sad', '#145484', 'SA'),
-    'neutral': Emotion('neutral', 'neutral', '#6d6a65', 'NE'),
-    'anger': Emotion('anger', 'angry', '#ba1608', 'AN'),
-    'surprise': Emotion('surprise', 'surprised', '#ed7328', 'SU'),
-    'disgust': Emotion('disgust', 'disgusted', '#85a970', 'DI'),
-    'fear': Emotion('fear', 'fearful', '#4e049b', 'FE'),
-    'contempt': Emotion('contempt', 'contemptuous', '#553724', 'CO'),
+    'happiness': Emotion('happiness', 'happy', '#fcc407', 'HA'),
+    'sadness': Emotion('sadness', 'sad', '#0a60c1', 'SA'),
+    'neutral': Emotion('neutral', 'neutral', '#b5afa9', 'NE'),
+    'anger': Emotion('anger', 'angry', '#ca1507', 'AN'),
+    'surprise': Emotion('surprise', 'surprised', '#ee933f', 'SU'),
+    'disgust': Emotion('disgust', 'disgusted', '#749f64', 'DI'),
+    'fear': Emotion('fear', 'fearful', '#5b4b8a', 'FE'),
+    'contempt': Emotion('contempt', 'contemptuous', '#6c4f38', 'CO'),
     'anxiety': Emotion('anxiety', 'anxious', '#36d9f0', 'AX'),
-    'helplessness': Emotion('helplessness', 'helpless', '#5d95dd', 'HL'),
-    'disappointment': Emotion('disappointment', 'disappointed', '#e47dac', 'DS'),
+    'helplessness': Emotion('helplessness', 'helpless', '#639de6', 'HL'),
+    'disappointment': Emotion('disappointment', 'disappointed', '#b772a5', 'DS'),
 }
 
 # Every word for an emotion, in lower case: nouns and adjectives, and what data sets call it (add_words).

@@ -7,6 +7,7 @@ from mmengine.visualization.vis_backend import BaseVisBackend
 from sklearn.metrics import accuracy_score, recall_score
 
 from mmdfer.apis.running import test as run_test, train
+from mmdfer.captions import Caption, write_captions
 from mmdfer.evaluation import load_predictions
 from mmdfer.run_config import LOADERS, load_config, set_data
 from mmdfer.runs.folder import RunFolder
@@ -57,7 +58,11 @@ def sklearn_figures(predictions):
 def test_a_run_ends_with_its_results_whatever_it_logs_to_and_is_called(visualizer, data, tmp_path):
     cfg = small(data, tmp_path)
     cfg.visualizer = visualizer
+    write_captions([Caption(str(number), 'a text') for number in range(1, 8)], tmp_path / 'of_seven.jsonl')
+    cfg.train_dataloader.dataset.pipeline.insert(
+        1, dict(type='LoadCaption', file=str(tmp_path / 'of_seven.jsonl'), missing='leave_out'))
     result = train(cfg, AWKWARD)
+    assert (result['left_out'], result['clips_a_step']) == (dict(caption=1), 8)
     assert json.loads((tmp_path / 'result.json').read_text()) == result and result['name'] == AWKWARD
     for figures in (result, result['best']):
         kept = load_predictions(tmp_path / 'predictions' / f'epoch_{figures["epoch"]}.npz')
@@ -66,7 +71,9 @@ def test_a_run_ends_with_its_results_whatever_it_logs_to_and_is_called(visualize
     assert not list(tmp_path.glob('*/vis_data/scalars.json'))
     assert (tmp_path / 'curves.png').stat().st_size > 10_000 and (tmp_path / 'confusion.png').stat().st_size > 10_000
     report = write_report(str(tmp_path))
-    assert report['last']['uar']['mean'] == result['uar'] and set(report['missing']) == {'curves', 'paper', 'temperature'}
+    assert report['last']['uar']['mean'] == result['uar']
+    assert set(report['missing']) == {'curves', 'paper', 'temperature'}
+    assert 'Fold 1 was trained without the clips that have no caption: 1.' in report['notes']
     assert 'LocalVisBackend' in report['missing']['curves']
 
 

@@ -1,12 +1,11 @@
 """Zero-shot training goes without clips that have no caption: counted, told, no generated text in a human's place."""
-import json
-import shutil
+from contextlib import nullcontext
 
 import pytest
-from mmaction.registry import DATASETS
-from mmengine.dataset import ConcatDataset
+import torch
+from mmaction.registry import DATASETS, MODELS
+from mmengine.dataset import ConcatDataset, pseudo_collate
 
-from mmdfer.apis.running import train
 from mmdfer.captions import Caption, write_captions
 from mmdfer.datasets import DatasetError, class_names
 from mmdfer.datasets.leaving_out import left_out_of
@@ -62,25 +61,34 @@ def test_a_set_without_any_caption_is_refused_in_a_line(mafw, tmp_path):
         build(mafw, pipeline=[dict(STEPS[0], file=str(tmp_path / 'captions.jsonl'))])
 
 
-def test_mafws_own_captions_train_and_the_result_tells_what_was_left_out(mafw, tmp_path):
+def test_mafws_own_captions_train(mafw):
+    """A step of the row's own model, small, over its own data set, and no clip of it lacks a caption."""
     small = dict(embed_dims=32, num_layers=1, num_heads=2, feedforward_channels=32)
-    cfg = load_config('finecliper_zeroshot/mafw_own', {'train_cfg.max_epochs': 1, 'visualizer': None})
+    cfg = load_config('finecliper_zeroshot/mafw_own')
     for tower in towers(cfg.model):
         is_text = tower.type == 'CLIPTextEncoder'
-        tower.update(dict(arch=dict(small, proj_dim=32), vocabulary=49408) if is_text else
-                     dict(arch=small, img_size=32, proj_dim=32), init_cfg=None)
-    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
-        loader.update(num_workers=0, persistent_workers=False)
-        for step in loader.dataset.pipeline:
-            if step.type == 'Resize':
-                step.update(scale=(32, 32), keep_ratio=False)
-            elif step.type == 'CenterCrop':
-                step.crop_size = 32
+        tower.update(dict(arch=dict(small, proj_dim=32)) if is_text else dict(arch=small, img_size=32, proj_dim=32),
+                     init_cfg=None)
+    for step in cfg.train_dataloader.dataset.pipeline:
+        if step.type == 'Resize':
+            step.update(scale=(32, 32), keep_ratio=False)
     set_data(cfg, str(mafw), fold=1)
-    cfg.work_dir = str(tmp_path / 'run')
-    result = train(cfg)
-    assert result['left_out'] == dict(caption=4) == json.loads((tmp_path / 'run/result.json').read_text())['left_out']
-    assert 0 <= result['war'] <= 1
-    log = next((tmp_path / 'run').rglob('*.log')).read_text()
-    assert '4 of 44 clips have no caption and are left out of training (such as' in log
-    shutil.rmtree(tmp_path / 'run')
+    dataset, model = DATASETS.build(cfg.train_dataloader.dataset), MODELS.build(cfg.model)
+    assert len(dataset) == 40 and left_out_of(dataset) == dict(caption=4)
+    losses = model.train_step(pseudo_collate([dataset[index] for index in (0, 1, 2)]), Steps(model))
+    assert torch.isfinite(losses['loss_contrast']) and losses['loss_contrast'] > 0
+
+
+class Steps:
+    """An optimizer's wrapper that counts on gradients alone."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def optim_context(self, model):
+        return nullcontext()
+
+    def update_params(self, loss):
+        loss.backward()
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        assert trained and any(parameter.grad is not None and parameter.grad.any() for parameter in trained)

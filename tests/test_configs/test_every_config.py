@@ -61,6 +61,19 @@ def walk(value):
             yield from walk(one)
 
 
+COUNTS: dict[str, dict] = {}
+# What no parameter's shape depends on; of class texts, which a context of each class multiplies, their number is kept.
+SHAPELESS = ('data_preprocessor', 'texts', 'negative_texts', 'temperature', 'train_cfg', 'scale', 'zero_bias',
+             'across_batch', 'drop_modalities')
+
+
+def shape_deciding(value):
+    """A model's config without what decides no shape."""
+    if isinstance(value, dict):
+        return {key: shape_deciding(one) for key, one in sorted(value.items()) if key not in SHAPELESS}
+    return [shape_deciding(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
 class Read:
     """A config, read once, and its model's count."""
 
@@ -72,7 +85,10 @@ class Read:
     def count(self) -> dict:
         if 'backbone' in self.cfg.model:
             self.cfg.model.backbone.init_cfg = NO_WEIGHTS       # a count needs none
-        return count_config(self.cfg)
+        shapes = str(shape_deciding(self.cfg.model.to_dict()))
+        if shapes not in COUNTS:                                # many rows are one model
+            COUNTS[shapes] = count_config(self.cfg)
+        return COUNTS[shapes]
 
     @property
     def head(self):

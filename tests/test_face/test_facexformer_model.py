@@ -91,7 +91,7 @@ def played(place, tmp_path):
                            f'sys.argv[1:] = sys.argv[2:]\nimport importlib.util as util\n'
                            f'spec = util.spec_from_file_location("worker", {worker.__file__!r})\n'
                            'worker = util.module_from_spec(spec)\nspec.loader.exec_module(worker)\n'
-                           f'import numpy as np\nout = sys.stdout.buffer\n{script}')
+                           f'out = sys.stdout.buffer\n{script}')
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         return FaceXFormerModel(str(place / 'checkout'), str(place / 'weights.pt'), str(program),
                                 detector=f'{__name__}.OneBox')
@@ -100,7 +100,7 @@ def played(place, tmp_path):
 
 
 HELLO = 'worker.write_message(out, dict(protocol=1))\n'
-ANSWER = HELLO + 'worker.read_message(sys.stdin.buffer)\nworker.write_message(out, dict(%s))\n'
+ANSWER = 'import numpy as np\n' + HELLO + 'worker.read_message(sys.stdin.buffer)\nworker.write_message(out, dict(%s))\n'
 
 
 @pytest.mark.parametrize('script, message', [

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from mmdfer.labels import class_colours
+from mmdfer.labels import EMOTIONS, class_colours
 from mmdfer.visualization.bubbles import Bubble, plot_bubbles
 from mmdfer.visualization.caption_pairs import CaptionedClip, plot_captions
 from mmdfer.visualization.class_similarity import plot_class_similarity
 from mmdfer.visualization.dilation import dilation_scale, plot_dilations
 from mmdfer.visualization.embedding import EmbeddingPanel, plot_embedding
-from mmdfer.visualization.figure import check_formats, new_figure, save_formats
+from mmdfer.visualization.figure import check_formats, ink_on, new_figure, save_formats
 from mmdfer.visualization.frame_importance import ImportanceClip, plot_frame_importance
 from mmdfer.visualization.heat_rows import HeatClip, HeatScale, overlaid, plot_heat_rows
 
@@ -151,3 +151,15 @@ def test_names_of_bubbles_cover_no_other_name():
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]
     assert not any(one.overlaps(other) for index, one in enumerate(boxes) for other in boxes[:index])
+
+
+def test_ink_reads_on_every_class_colour():
+    from matplotlib.colors import to_rgb
+
+    def luminance(colour):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055)**2.4 for c in to_rgb(colour)]
+        return np.dot(linear, (0.2126, 0.7152, 0.0722))
+
+    for colour in [*(emotion.colour for emotion in EMOTIONS.values()), '#000000', '#ffffff']:
+        light, dark = sorted((luminance(colour), luminance(ink_on(colour))), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) > 4.5                           # WCAG 2, level AA

@@ -32,6 +32,8 @@ def usable(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     """Whether a call is for this path; a matter of the shape of one clip, so that no batch changes a prediction."""
     if x.device.type != 'cpu' or x.dtype == torch.float64 or not len(x):
         return False
+    if type(x) not in (Tensor, torch.nn.Parameter) or torch.compiler.is_compiling():    # shapes without values
+        return False
     if os.environ.get('MMDFER_D2CONV3D') == 'torch' or weight.shape[1] == 1 and weight.shape[0] != geometry.groups:
         return False
     t, h, w = geometry.output_shape(x.shape[2:])

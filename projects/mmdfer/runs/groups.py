@@ -122,7 +122,7 @@ def notes_on(runs: Sequence[RunFolder], rows: Sequence[dict], missing: Sequence[
     for run in runs:
         for needs, count in (run.result.get('left_out') or {}).items():
             whose = _whose(run, 'the run').capitalize()
-            notes.append(f'{whose} was trained without {count} clips that have no {needs}.')
+            notes.append(f'{whose} was trained without the clips that have no {needs}: {count}.')
     notes += filter(None, (note_on_seen(run.result, _whose(run, 'the run')) for run in runs))
     for row in rows:
         if row['absent']:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .figure import distinct_colours, new_figure, save
+from .figure import distinct_colours, ink_on, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,13 +45,17 @@ def plot_class_bars(recalls: Mapping[str, np.ndarray], classes: Sequence[str], p
         for fold in values if len(values) > 1 else ():
             axes.plot(places, 100 * fold, 'o', markersize=3.2, markerfacecolor='white', markeredgecolor='#222222',
                       markeredgewidth=0.8)
-        for place, value in zip(places, mean) if len(classes) <= 16 else ():
+        for place, value, colour in zip(places, mean, colours) if len(classes) <= 16 else ():
             # Dots may lie anywhere above a bar: beside them the mean stands at its foot.
             foot = len(values) > 1
             axes.text(place, 2 if foot else value + 2.5, f'{value:.1f}' if len(series) == 1 else f'{value:.0f}',
-                      ha='center', fontsize=8, color='white' if foot and index == 0 and value > 8 else '#222222')
+                      ha='center', fontsize=8, color=ink_on(colour) if foot and index == 0 and value > 8 else '#222222')
     many = len(classes) > 16
-    axes.set_xticks(range(len(classes)), classes, rotation=90 if many else 0, fontsize=8 if many else 10)
+    room = figure.get_size_inches()[0] / (len(classes) + 1)                     # inches of a name that lies level
+    slanted = not many and max(map(len, classes)) * 0.085 > room
+    axes.set_xticks(range(len(classes)), classes, rotation=90 if many else 30 if slanted else 0,
+                    fontsize=8 if many else 10, ha='right' if slanted else 'center',
+                    rotation_mode='anchor' if slanted else 'default')
     axes.set(ylim=(0, 112), yticks=range(0, 101, 20), ylabel='recall, %')
     told = f'solid: {list(series)[0]}' + (f', pale: {", ".join(list(series)[1:])}' if len(series) > 1 else '')
     told += '; dots: folds' if any(len(values) > 1 for values in series.values()) else ''

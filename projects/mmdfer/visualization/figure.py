@@ -155,6 +155,14 @@ def legend_below(figure: Figure, entries: Sequence[tuple[dict, str]], fontsize: 
                   handlelength=2.8)
 
 
+def ink_on(colour: str | Sequence[float]) -> str:
+    """Black or white, whichever reads better on a colour: by the contrast of luminances (WCAG 2)."""
+    from matplotlib.colors import to_rgb
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055)**2.4 for part in to_rgb(colour)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return '#111111' if (luminance + 0.05) / 0.056 > 1.05 / (luminance + 0.05) else 'white'
+
+
 def distinct_colours(names: Sequence[str]) -> list:
     """A colour for each class name: the emotion's where it has one, else one from a map of twenty."""
     from matplotlib import colormaps

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .figure import distinct_colours, new_figure, save
+from .figure import distinct_colours, ink_on, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,8 +93,9 @@ def _draw_band(axes: Axes, centres: np.ndarray, probabilities: np.ndarray, class
     borders = np.concatenate([[0.0], (centres[first[1:] - 1] + centres[first[1:]]) / 2, [duration]])
     for start, end, index in zip(borders[:-1], borders[1:], leading[first]):
         axes.axvspan(start, end, facecolor=colours[index], edgecolor='white', linewidth=1)
-        if (end - start) / duration > 0.0095 * len(classes[index]):
-            axes.text((start + end) / 2, 0.5, classes[index], ha='center', va='center', color='white', fontsize=9,
+        if (end - start) / duration > 0.0105 * len(classes[index]):
+            axes.text((start + end) / 2, 0.5, classes[index], ha='center', va='center', fontsize=9,
+                      color=ink_on(colours[index]),
                       fontweight='bold')
     axes.set_ylim(0, 1)
     axes.axis('off')

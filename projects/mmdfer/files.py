@@ -30,6 +30,13 @@ class WriteError(OSError):
     """What could not be written, why, and what to do; what was there before is as it was."""
 
 
+def cache_folder() -> Path:
+    """What is kept to save time, fetched weights above all: ``$MMDFER_CACHE``, or ``mmdfer`` in the user's cache."""
+    own = os.environ.get('MMDFER_CACHE')
+    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    return Path(own) if own else Path(base) / 'mmdfer'
+
+
 @contextmanager
 def whole_file(path: str | os.PathLike, durable: bool = True) -> Iterator[Path]:
     """A path to write to, which takes the name ``path`` when the block ends well and is removed when it does not.

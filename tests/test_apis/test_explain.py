@@ -9,6 +9,7 @@ import torch
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
+from mmdfer.apis import explain_rows
 from mmdfer.apis.commands.explain import told_of
 from mmdfer.apis.explain import EXPRESSIVE, KINDS, REGIONS, explain, face_weights
 from mmdfer.apis.explain_measures import ClipMeasure, measure_row, region_labels
@@ -198,7 +199,9 @@ def test_what_is_not_known_is_refused(place, tmp_path):
     assert not (tmp_path / 'out').exists()
 
 
-def test_a_folder_of_folds_is_a_row_a_fold_on_its_clips(place, tmp_path):
+def test_a_folder_of_folds_is_a_row_a_fold_on_its_clips(place, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(explain_rows, 'print_log', lambda message, **_: told.append(message))
     cfg = config('fe_adapter', place / 'dfew')
     for fold in (2, 1, 10):
         (tmp_path / f'fold_{fold}').mkdir()
@@ -207,6 +210,7 @@ def test_a_folder_of_folds_is_a_row_a_fold_on_its_clips(place, tmp_path):
     assert [(row.name, row.fold, row.cfg.test_dataloader.dataset.fold) for row in rows] == [
         (f'fold {fold}', fold, fold) for fold in (1, 2, 10)]
     assert cfg.test_dataloader.dataset.fold == 1
+    assert told == [f'{tmp_path}: holds no fold_3, fold_4, fold_5; the figure is of the folds that are there']
     with pytest.raises(ValueError, match='--what rollout: fold 1 and fold 2 are of different folds'):
         explain(rows, tmp_path / 'out', ['rollout'])
     (tmp_path / 'empty').mkdir()

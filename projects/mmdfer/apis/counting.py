@@ -186,11 +186,7 @@ def count_flops(run: Callable[[], object]) -> int:
 
     Element-wise operations, norms and softmax do not count, as usual.
     """
-    aten = torch.ops.aten
-    counter = FlopCounterMode(display=False, custom_mapping={
-        aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
-        aten._embedding_bag: _gather_flops,
-        aten._embedding_bag_forward_only: _gather_flops})
+    counter = flop_counter()
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)              # one operator that the counter does not know
     try:
@@ -199,6 +195,28 @@ def count_flops(run: Callable[[], object]) -> int:
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
     return counter.get_total_flops()
+
+
+def flop_counter() -> FlopCounterMode:
+    """PyTorch's counter of FLOPs, which knows what our models call besides."""
+    aten, ours = torch.ops.aten, torch.ops.mmdfer
+    return FlopCounterMode(display=False, custom_mapping={
+        aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
+        aten._embedding_bag: _gather_flops,
+        aten._embedding_bag_forward_only: _gather_flops,
+        ours.d2conv3d: _d2conv3d_flops,
+        ours.d2conv3d_backward: _d2conv3d_backward_flops})
+
+
+def _d2conv3d_flops(x: tuple, size: tuple, weight: tuple, *args, **kwargs) -> int:
+    """The matrix products of Triton's kernels, a convolution's: weight (O, c, kt, kh, kw), size (B, S, T', H', W')."""
+    return 2 * size[0] * prod(size[2:]) * prod(weight)
+
+
+def _d2conv3d_backward_flops(grad: tuple, x: tuple, size: tuple, weight: tuple, *args, **kwargs) -> int:
+    """A product each for the gradients of the input, of what is read (for sizes and modulation) and of the weight."""
+    of_x, of_size, of_weight, of_modulation = args[-1]
+    return (of_x + (of_size or of_modulation) + of_weight) * _d2conv3d_flops(x, size, weight)
 
 
 def _attention_flops(query: tuple, key: tuple, value: tuple, *args, **kwargs) -> int:

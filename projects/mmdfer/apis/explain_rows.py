@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mmengine.logging import print_log
 
 from ..runs.layout import BEST_CHECKPOINT
 
@@ -40,7 +43,9 @@ def rows_of(cfg: Config, checkpoints: Sequence[str | os.PathLike], names: Sequen
     """
     found: list[tuple[str, str, int | None]] = []
     for path in map(Path, checkpoints):
-        found += _of_path(path)
+        of_path = _of_path(path)
+        _tell_missing(cfg, path, [fold for _, _, fold in of_path] if path.is_dir() and len(of_path) > 1 else [])
+        found += of_path
     given = list(names) if names else _distinct([name for name, _, _ in found])
     if len(given) != len(found) or len(set(given)) != len(given):
         raise ValueError(f'--names {" ".join(given)}: {len(found)} rows need as many names, each once')
@@ -71,6 +76,15 @@ def _checkpoint_in(folder: Path) -> str:
 def _fold(folder: Path) -> int | None:
     stem, _, number = folder.name.partition('_')
     return int(number) if stem == 'fold' and number.isdecimal() else None
+
+
+def _tell_missing(cfg: Config, path: Path, folds: Sequence[int | None]) -> None:
+    """Warn of folds of the set that a folder of folds lacks."""
+    from ..run_config import set_folds
+    missing = [f'fold_{fold}' for fold in set_folds(cfg) if fold not in folds]
+    if folds and missing:
+        print_log(f'{path}: holds no {", ".join(missing)}; the figure is of the folds that are there', logger='current',
+                  level=logging.WARNING)
 
 
 def _of_fold(cfg: Config, fold: int | None) -> Config:

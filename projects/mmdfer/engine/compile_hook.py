@@ -22,8 +22,9 @@ class CompileBackboneHook(Hook):
         backend: of ``torch.compile``.
         mode: of ``torch.compile``, e.g. ``'max-autotune'``; for ``backend='inductor'``.
         dynamic: of ``torch.compile``; by default a second input shape compiles one graph for all.
-        eager: classes of modules that run uncompiled. D2Conv3d, a kernel with loops of its own that depend
-            on the size, would take most of the compiler's time and gain nothing.
+        eager: classes of modules that run uncompiled. D2Conv3d on PyTorch's operators, with loops of its own that
+            depend on the size, would take most of the compiler's time and gain nothing. Where a module says that it
+            ``compiles_whole``, as D2Conv3d does on Triton's kernels, it is compiled all the same.
 
     Raises:
         ValueError: for an unknown backend, or a model without backbone.
@@ -50,7 +51,7 @@ class CompileBackboneHook(Hook):
             runner.logger.warning(f'torch.compile does not work here, training goes on without: {reason}')
             return
         for module in backbone.modules():
-            if type(module).__name__ in self.eager:
+            if type(module).__name__ in self.eager and not getattr(module, 'compiles_whole', False):
                 module.forward = torch.compiler.disable(module.forward)
         backbone.compile(**self.options)
         runner.logger.info(f'the backbone is compiled at its first step by {self.options["backend"]}')

@@ -1,4 +1,4 @@
-"""Dynamic dilated 3D convolution (D²Conv3D) in plain PyTorch, for CPU and CUDA.
+"""Dynamic dilated 3D convolution (D²Conv3D): in plain PyTorch on any device, in Triton's kernels on CUDA.
 
 Schmidt et al., "D2Conv3D: Dynamic Dilated Convolutions for Object Segmentation in Videos", WACV 2022. Every output
 voxel has its own dilation on each axis::
@@ -20,6 +20,9 @@ from ._autograd import D2Conv3dFunction
 from ._few_channels import MOST_CHANNELS, FewChannelsConv3d
 from ._gathering import gathered
 from ._sampling import SIZE_MAPS, Geometry
+from ._triton_operands import fits_kernels
+from .choosing import runs_on_triton
+from .d2conv3d_triton import fused_d2conv3d
 from .exporting import is_exporting
 
 Triple = int | Sequence[int]
@@ -31,6 +34,11 @@ def d2conv3d(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None = None
 
     Tap b in ``dilation · {-(k//2)..k//2}`` is read at ``centre + b · size``. With ``size = 1`` this is
     ``F.conv3d``. Nothing is differentiable twice.
+
+    On CUDA it runs on Triton's kernels where they work, float64 and elsewhere on PyTorch's operators; the environment
+    variable ``MMDFER_D2CONV3D`` forces one, ``torch`` or ``triton``. The kernels multiply float32 exactly unless
+    ``torch.set_float32_matmul_precision`` allows less. Under ``torch.use_deterministic_algorithms(True)`` both give the
+    same numbers in every run; else gradients by the kernels may differ from run to run by rounding.
 
     Args:
         x: (B, C, T, H, W).
@@ -61,6 +69,8 @@ def d2conv3d(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None = None
     modulation = None if modulation is None else modulation.to(exact)
     if exporting:
         return gathered(x, size, weight, bias, modulation, geometry)
+    if runs_on_triton(str(x.device), x.dtype) and fits_kernels(x, size, weight):
+        return fused_d2conv3d(x, size, weight, bias, modulation, *geometry[1:])
     return D2Conv3dFunction.apply(x, size, weight, bias, modulation, geometry)
 
 
@@ -145,6 +155,11 @@ class D2Conv3d(nn.Conv3d):
             _check_clip(x, self.in_channels, geometry)
         size, modulation = self.predict(x)
         return d2conv3d(x, size, self.weight, self.bias, modulation, *geometry[1:])
+
+    @property
+    def compiles_whole(self) -> bool:
+        """Whether ``torch.compile`` takes the layer as one operator, as it does Triton's kernels."""
+        return runs_on_triton(str(self.weight.device), self.weight.dtype)
 
     def extra_repr(self) -> str:
         return f'{super().extra_repr()}, size_map={self.size_map!r}, modulation={self.modulation}'

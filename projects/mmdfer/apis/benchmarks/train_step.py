@@ -1,4 +1,8 @@
-"""Time and memory of a training step: full fine-tuning beside what leaves the image model frozen."""
+"""Time and memory of a training step: full fine-tuning beside what leaves the image model frozen.
+
+The floor of what can be reached with adapters is the frozen model that hands a gradient to its input. On CUDA each
+row's FLOPs a second stand beside those of a large matrix product, measured in the same run.
+"""
 from __future__ import annotations
 
 import argparse
@@ -17,9 +21,9 @@ from ...backbones import AdapterViT
 from ...backbones.freezing import count_parameters
 from ...heads import LinearVideoHead
 from ...names import check_name
-from ..counting import saved_storages
+from ..counting import flop_counter, saved_storages
 
-FULL = 'full fine-tuning'
+FULL, FLOOR = 'full fine-tuning', 'frozen, input gradient'
 
 
 def _tda(recurrence: str) -> dict:
@@ -29,7 +33,7 @@ def _tda(recurrence: str) -> dict:
 # Backbone arguments of each row, and whether the frozen model must hand a gradient to its input.
 ROWS: dict[str, tuple[dict, bool]] = {
     FULL: (dict(freeze=False), False),
-    'frozen, input gradient': (dict(), True),
+    FLOOR: (dict(), True),
     'FE-Adapter': (dict(adapters=dict(fe=dict(type='FEAdapter', slot='before_attn'))), False),
     'ST-Adapter': (dict(adapters=dict(st=dict(type='STAdapter', slot='before_ffn'))), False),
     'AIM': (dict(adapters=dict(
@@ -60,9 +64,9 @@ class Row:
         tuned = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(tuned, lr=1e-5)
         device = torch.device(args.device).type
-        self.dtype = torch.float16 if device == 'cuda' else torch.bfloat16
+        self.dtype = torch.float16 if device == 'cuda' and args.dtype != 'bfloat16' else torch.bfloat16
         self.autocast = dict(device_type=device, dtype=self.dtype, enabled=args.amp)
-        self.scaler = torch.amp.GradScaler(device, enabled=args.amp and device == 'cuda')
+        self.scaler = torch.amp.GradScaler(device, enabled=args.amp and self.dtype == torch.float16)
         self.needs_input_gradient = needs_input_gradient
 
     def loss(self, clips: Tensor, labels: Tensor) -> Tensor:
@@ -109,6 +113,22 @@ def memory(args: argparse.Namespace, row: Row, batch: tuple[Tensor, Tensor]) -> 
     return (activations + gradients + state) / 2 ** 20
 
 
+def step_flops(row: Row, batch: tuple[Tensor, Tensor]) -> int:
+    """FLOPs of a row's forward and backward pass."""
+    row.optimizer.zero_grad()
+    with flop_counter() as counter:
+        row.loss(*batch).backward()
+    row.optimizer.zero_grad()
+    return counter.get_total_flops()
+
+
+def product_rate(args: argparse.Namespace, dtype: torch.dtype, size: int = 8192, rounds: int = 10) -> float:
+    """FLOPs a second of a square matrix product: what the device reaches at best."""
+    left, right = (torch.randn(size, size, device=args.device).to(dtype) for _ in range(2))
+    times = [_seconds(args.device, lambda: left @ right) for _ in range(rounds + 3)][3:]
+    return 2 * size ** 3 / statistics.median(times)
+
+
 def _bytes(tensors) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
@@ -136,25 +156,38 @@ def run(args: argparse.Namespace) -> None:
         torch.set_num_threads(args.threads)
     init_default_scope('mmaction')
     rows = {name: Row(args, *row) for name, row in ROWS.items()
-            if not args.rows or name in (FULL, *args.rows)}
+            if not args.rows or name in (FULL, FLOOR, *args.rows)}
     batch = (torch.randn(args.batch, 3, args.frames, args.size, args.size, device=args.device),
              torch.arange(args.batch, device=args.device) % 7)
     times = measure_times(args, rows, batch)
     report = {}
     for name, row in rows.items():
-        ratio = statistics.median(ours / full for ours, full in zip(times[name], times[FULL]))
+        ratio, to_floor = (statistics.median(ours / other for ours, other in zip(times[name], times[yardstick]))
+                           for yardstick in (FULL, FLOOR))
         report[name] = dict(tunable=count_parameters(row.model)[0], ms=round(statistics.median(times[name]), 2),
-                            time_ratio=round(ratio, 3), mib=round(memory(args, row, batch), 1))
+                            time_ratio=round(ratio, 3), floor_ratio=round(to_floor, 3),
+                            mib=round(memory(args, row, batch), 1))
     for entry in report.values():
         entry['memory_ratio'] = round(entry['mib'] / report[FULL]['mib'], 3)
     precision = str(rows[FULL].dtype).rsplit('.', 1)[-1] if args.amp else 'float32'
+    is_cuda = torch.device(args.device).type == 'cuda'
+    best = product_rate(args, rows[FULL].dtype if args.amp else torch.float32) if is_cuda else None
+    if best is not None:
+        for name, row in rows.items():
+            rate = step_flops(row, batch) / report[name]['ms'] * 1e3
+            report[name] |= dict(tflops=round(rate / 1e12, 1), utilisation=round(rate / best, 3))
     print(f'ViT {args.arch}/16, {args.batch} x {args.frames} frames of {args.size}x{args.size}, {precision}, '
-          f'{args.device}, {torch.get_num_threads()} threads, AdamW, medians of {args.rounds} interleaved rounds')
-    print(f'{"":24}{"tunable":>12}{"step":>14}{"ratio":>8}{"memory":>16}{"ratio":>8}')
+          f'{torch.cuda.get_device_name(args.device) if is_cuda else args.device}, {torch.get_num_threads()} threads, '
+          f'AdamW, medians of {args.rounds} interleaved rounds')
+    print(f'{"":24}{"tunable":>12}{"step":>14}{"ratio":>8}{"to floor":>10}{"memory":>16}{"ratio":>8}'
+          + (f'{"TFLOP/s":>10}{"of best":>9}' if is_cuda else ''))
     for name, entry in report.items():
         print(f'{name:24}{entry["tunable"] / 1e6:>10.2f} M{entry["ms"]:>11.1f} ms{entry["time_ratio"]:>8.2f}'
-              f'{entry["mib"]:>12.1f} MiB{entry["memory_ratio"]:>8.2f}')
-    kind = 'peak that PyTorch allocates' if torch.device(args.device).type == 'cuda' else 'kept for backward'
+              f'{entry["floor_ratio"]:>10.2f}{entry["mib"]:>12.1f} MiB{entry["memory_ratio"]:>8.2f}'
+              + (f'{entry["tflops"]:>10.1f}{entry["utilisation"]:>9.2f}' if is_cuda else ''))
+    if best is not None:
+        print(f'best: {best / 1e12:.0f} TFLOP/s, a product of two 8192 x 8192 matrices')
+    kind = 'peak that PyTorch allocates' if is_cuda else 'kept for backward'
     print(f'memory without the weights: {kind}, with gradients and optimizer state')
     if args.json:
         print(json.dumps(report))

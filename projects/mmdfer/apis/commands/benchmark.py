@@ -3,9 +3,9 @@
 ``mmdfer benchmark loader [--no-jitter]``: clips a second and core; a PIL loader as published code has it, MMAction2's
 pipeline, ours, and ours packed.
 ``mmdfer benchmark d2conv3d --channels 128 --size 16 14 14 --threads 2``: D2Conv3D beside a plain conv3d and a loop of
-grid_sample.
-``mmdfer benchmark train-step --device cuda --batch 8 --amp``: full fine-tuning beside what leaves the image model
-frozen.
+grid_sample; ``--device cuda --dtype bfloat16 --batch 8 --channels-last``: its kernels beside cuDNN's conv3d.
+``mmdfer benchmark train-step --device cuda --batch 8 --amp --dtype bfloat16``: full fine-tuning beside what leaves the
+image model frozen.
 ``mmdfer benchmark videos FACE.mp4 --minutes 1 30``: recognising a video that is repeated to these lengths; memory,
 speed, and where the time goes.
 ``mmdfer benchmark kills training packing``: jobs ended at each of their file events and started again, held against
@@ -47,6 +47,8 @@ def _d2conv3d(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--batch', type=int, default=1, help='clips [%(default)s]')
     parser.add_argument('--groups', type=int, default=1)
     parser.add_argument('--device', default='cpu')
+    parser.add_argument('--dtype', choices=('float32', 'bfloat16', 'float16'), default='float32', help='[%(default)s]')
+    parser.add_argument('--channels-last', action='store_true', help="channels beside one another, as adapters' are")
     parser.add_argument('--threads', type=int, help="CPU threads [PyTorch's choice]")
     parser.add_argument('--repeats', type=int, default=15, help='rounds, each runs every row once [%(default)s]')
 
@@ -59,6 +61,7 @@ def _train_step(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--rounds', type=int, default=5, help='rounds, each runs every row once [%(default)s]')
     parser.add_argument('--amp', action='store_true', help='float16 with loss scaling on CUDA, bfloat16 elsewhere')
+    parser.add_argument('--dtype', choices=('float16', 'bfloat16'), help='that of --amp on CUDA [float16]')
     parser.add_argument('--threads', type=int, help="CPU threads [PyTorch's choice]")
     parser.add_argument('--rows', nargs='+', metavar='ROW', help='some of the rows, with full fine-tuning in any case')
 

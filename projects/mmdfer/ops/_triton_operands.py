@@ -1,0 +1,107 @@
+"""What the Triton kernels of D2Conv3D are given: rows, matrices, sizes and the numbers of the convolution."""
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ._sampling import Geometry
+
+LANE = 16
+"""Channels a group are padded to a multiple of this, the least that a matrix product takes."""
+
+NARROW = 8
+"""Groups of at most so many channels in and out are worked on channel by channel."""
+
+LARGEST = 2 ** 31 - 1
+"""Kernels count in 32 bits."""
+
+
+class Operands(NamedTuple):
+    """Arguments of a convolution as the kernels take them.
+
+    Args:
+        rows: input, (R, G·c), channels padded where groups are wide.
+        size, modulation: float32, contiguous.
+        matrices: (K, G, c, o), padded likewise; of narrow groups (K, c, O).
+        narrow: whether groups are.
+        inner, outer: c and o of ``matrices``.
+        voxels, cells: of the output and the input, clips and all.
+        shape: output's volume, T, H, W, T', H', W'.
+        axes: numbers of the axes, by the kernels' names.
+        precision: of a float32 product.
+    """
+    rows: Tensor
+    size: Tensor
+    modulation: Tensor | None
+    matrices: Tensor
+    narrow: bool
+    groups: int
+    inner: int
+    outer: int
+    voxels: int
+    cells: int
+    shape: tuple[int, ...]
+    axes: dict[str, Any]
+    precision: str
+
+    @property
+    def taps(self) -> int:
+        return self.matrices.shape[0]
+
+
+def operands(x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None, geometry: Geometry) -> Operands:
+    """The checked arguments of ``d2conv3d`` for the kernels; copies what does not lie as it should."""
+    groups, out, inner = geometry.groups, weight.shape[0], weight.shape[1]
+    outer, taps = out // groups, math.prod(geometry.kernel)
+    narrow = inner <= NARROW and outer <= NARROW
+    if narrow:
+        matrices = weight.reshape(out, inner, taps).permute(2, 1, 0).contiguous()
+    else:
+        matrices = weight.reshape(groups, outer, inner, taps).permute(3, 0, 2, 1)
+        matrices = F.pad(matrices, (0, -outer % LANE, 0, -inner % LANE)).contiguous()
+    output = tuple(size.shape[2:])
+    return Operands(
+        rows=channel_rows(x, groups, narrow), size=size.contiguous(),
+        modulation=None if modulation is None else modulation.contiguous(), matrices=matrices, narrow=narrow,
+        groups=groups, inner=matrices.shape[-2], outer=matrices.shape[-1] // (groups if narrow else 1),
+        voxels=len(x) * math.prod(output), cells=len(x) * math.prod(x.shape[2:]),
+        shape=(math.prod(output), *x.shape[2:], *output), axes=_axes(geometry, size.shape[1]),
+        precision=_float32_precision())
+
+
+def channel_rows(image: Tensor, groups: int, narrow: bool) -> Tensor:
+    """(B, C, T, H, W) -> (B·T·H·W, C), the channels of each wide group padded."""
+    rows = image.permute(0, 2, 3, 4, 1).reshape(-1, groups, image.shape[1] // groups)
+    return (rows if narrow else F.pad(rows, (0, -rows.shape[2] % LANE))).flatten(1).contiguous()
+
+
+def fits_kernels(x: Tensor, size: Tensor, weight: Tensor) -> bool:
+    """Whether everything can be counted in 32 bits."""
+    channels = max(LANE * weight.shape[0], LANE * x.shape[1])
+    taps = weight.shape[2] * weight.shape[3] * weight.shape[4]
+    cells, voxels = x.numel() // max(1, x.shape[1]), size.numel() // size.shape[1]
+    return max(cells * max(channels, taps), voxels * max(channels, 8 * taps)) <= LARGEST
+
+
+def on_device_of(tensor: Tensor) -> AbstractContextManager:
+    """Kernels start on the current device; within this it is the tensor's."""
+    return torch.cuda.device(tensor.device) if tensor.is_cuda else nullcontext()
+
+
+def _axes(geometry: Geometry, maps: int) -> dict[str, Any]:
+    numbers: dict[str, Any] = dict(MAPS=maps, REACH_T=geometry.kernel[0] // 2)
+    for axis, letter in enumerate('THW'):
+        kernel, dilation = geometry.kernel[axis], geometry.dilation[axis]
+        numbers |= {f'K{letter}': kernel, f'STRIDE_{letter}': geometry.stride[axis], f'DILATION_{letter}': dilation,
+                    f'OFFSET_{letter}': dilation * (kernel // 2) - geometry.padding[axis]}
+    return numbers
+
+
+def _float32_precision() -> str:
+    """PyTorch's own switch: ``torch.set_float32_matmul_precision``, 'highest' unless somebody said otherwise."""
+    return 'ieee' if torch.get_float32_matmul_precision() == 'highest' else 'tf32'

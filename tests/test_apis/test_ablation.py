@@ -117,6 +117,23 @@ def test_pe_clips_rows_differ_in_the_demo_by_what_they_are_of():
     assert [one.reduction for one in demo('pe_clip', 'reduction_16').model.backbone.adapters.values()] == [8, 8]
 
 
+@pytest.mark.parametrize('row, modalities, loads', [
+    ('base', {'video'}, set()), ('parsing', {'video', 'parsing'}, {'LoadFaceMaps'}),
+    ('captions', {'video', 'caption'}, {'LoadCaption'}), ('adapters_positive', {'video'}, set()),
+    ('all', {'video', 'parsing', 'landmarks', 'caption'}, {'LoadFaceMaps', 'LoadCaption'})])
+def test_fineclipers_rows_load_in_the_demo_what_they_read(row, modalities, loads):
+    cfg = demo('finecliper', row)
+    assert {name for name, one in cfg.model.modalities.items() if one} == modalities
+    for pipeline in (cfg.test_pipeline, *(cfg[f'{name}_dataloader'].dataset.pipeline for name in ('train', 'val'))):
+        assert {step.type for step in pipeline if step.type in ('LoadFaceMaps', 'LoadCaption')} == loads
+        packed = {*pipeline[-1].get('meta_keys', ()), *pipeline[-1].get('algorithm_keys', ())}
+        assert ('caption' in packed, 'parsing_maps' in packed) == ('LoadCaption' in loads, 'LoadFaceMaps' in loads)
+    own = load_config(f'finecliper/{row}').model
+    assert set(cfg.model.backbone.adapters) == set(own.backbone.adapters)
+    assert (cfg.model.cls_head.negative_encoder is None) == (own.cls_head.negative_encoder is None)
+    assert set(cfg.model.cls_head.text_encoder.adapters) == set(own.cls_head.text_encoder.adapters)
+
+
 SAME = {'pe_clip': [{'full', 'adapters_prompts', 'maple_au', 'reduction_8', 'scaling_post_up', 'tda_gru'},
                     {'adapters', 'class_names'}],
         'fe_adapter': [{'d2conv3d', 'blocks_1_to_12', 'before_mhsa', 'size_xyz'}]}

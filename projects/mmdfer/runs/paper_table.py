@@ -135,14 +135,14 @@ def _ours(row: PublishedRow, found: Measured | None, columns: Sequence[Column], 
 
 
 def _leads(results: Results, columns: Sequence[Column]) -> dict[str, float]:
-    """The highest of our figures in each column in which there are several."""
+    """The highest of our figures in each column in which there are different ones."""
     found: dict[str, list[float]] = {}
     for (_, dataset), measured in results.items():
         for column in columns:
             value = measured.figure(column)[0] if column.dataset == dataset else None
             if value is not None:
                 found.setdefault(column.name, []).append(value)
-    return {name: max(values) for name, values in found.items() if len(values) > 1}
+    return {name: max(values) for name, values in found.items() if len(set(values)) > 1}
 
 
 def _remarks(table: PublishedTable, results: Results | None, demo: bool) -> list[str]:

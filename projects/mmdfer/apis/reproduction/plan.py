@@ -194,8 +194,14 @@ def _add(plan: Plan, entry: Entry, lenient: bool) -> None:
             f'Trained on the captions of {SETS[parent.dataset]}{fold}; tested on '
             + ('that fold' if entry.dataset == parent.dataset else 'every fold that is told')
             + ', since the paper names no folds.')
-        plan.runs.update({run.folder: run for run in trainings})
-    plan.runs.update({run.folder: run for run in runs})
+        _keep(plan, trainings)
+    _keep(plan, runs)
+
+
+def _keep(plan: Plan, runs: Iterable[Run]) -> None:
+    """Runs by their folders, each as the first row that wants it has it."""
+    for run in runs:
+        plan.runs.setdefault(run.folder, run)
 
 
 def _runs(plan: Plan, entry: Entry, lenient: bool, is_test: bool = False) -> list[Run]:

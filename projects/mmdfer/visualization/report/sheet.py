@@ -76,17 +76,18 @@ class Sheet:
         return '\n\n'.join(parts) + '\n'
 
     def latex(self) -> str:
-        """A ``table`` of its own, which wants ``\\usepackage{booktabs}``."""
-        lines = ['% wants \\usepackage{booktabs}; figures in per cent', '\\begin{table}', '\\centering',
+        """A ``table`` of its own, made as narrow as the line where it is wider; it wants booktabs and graphicx."""
+        lines = ['% wants \\usepackage{booktabs,graphicx}; figures in per cent', '\\begin{table}', '\\centering',
                  f'\\caption{{{escape_latex(self.title)}}}',
-                 f'\\begin{{tabular}}{{{self._alignment()}}}', '\\toprule', *self._head(), '\\midrule']
+                 '\\sbox0{%', f'\\begin{{tabular}}{{{self._alignment()}}}', '\\toprule', *self._head(), '\\midrule']
         for before, line in zip((None, *self.lines), self.lines):
             if before is not None and before.ours and not line.ours:
                 lines.append('\\addlinespace')
             first, *rest = map(escape_latex, line.words)
             name = (f'\\quad\\textit{{{first}}}' if line.ours else first) + _latex_marks(line.notes)
             lines.append(f'{" & ".join([name, *rest, *map(_latex, line.figures)])} \\\\')
-        lines += ['\\bottomrule', '\\end{tabular}']
+        lines += ['\\bottomrule', '\\end{tabular}}%',
+                  '\\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi']
         below = [f'\\textsuperscript{{{number}}} {escape_latex(note)}' for number, note in enumerate(self.notes, 1)]
         below += map(escape_latex, self.remarks)
         if below:

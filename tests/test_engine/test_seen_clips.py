@@ -33,7 +33,7 @@ def no_pictures():
         for place in ('apis.running._draw', 'apis.running._draw_confusion', 'runs.summary.plot_curves'):
             patch.setattr(f'mmdfer.{place}', lambda *args, **kwargs: None)
         patch.setattr('mmdfer.runs.report.draw_pictures', lambda *args, **kwargs: {})
-        patch.setattr('mmdfer.runs.summary.svg_uri', lambda figure: 'data:,')
+        patch.setattr('mmdfer.runs.summary.draw_curves', lambda curves: None)
         patch.setattr('mmengine.runner.runner.collect_env', dict)
         yield
 

@@ -30,9 +30,10 @@ def summary_rows(groups: Sequence[Sequence[RunFolder]]) -> list[dict]:
 
     Returns:
         Dicts with ``name``, ``dataset``, ``folds``, ``select`` (of which epoch the figures are), ``uar``, ``war`` and
-        their standard deviations over the folds, ``best`` with the best epoch's, ``pooled`` (or ``None``), ``tunable``,
-        ``total``, ``seen_clips`` (test clips that were trained on), ``seconds`` (added up), ``cuda_mib`` and
-        ``rss_mib`` (the largest), ``paper`` (its row or ``None``) and ``work_dirs``. What was not measured is ``None``.
+        their standard deviations over the folds, ``intervals`` with those of the chosen epoch, ``best`` with the best
+        epoch's, ``pooled`` (or ``None``), ``tunable``, ``total``, ``seen_clips`` (test clips that were trained on),
+        ``seconds`` (added up), ``cuda_mib`` and ``rss_mib`` (the largest), ``paper`` (its row or ``None``) and
+        ``work_dirs``. What was not measured is ``None``.
     """
     return [_row(runs) for runs in groups]
 
@@ -51,6 +52,7 @@ def _row(runs: Sequence[RunFolder]) -> dict:
         select=select, seen_clips=seen,
         **{key: chosen and chosen[key]['mean'] for key in ('uar', 'war')},
         **{f'{key}_std': chosen and chosen[key]['std'] for key in ('uar', 'war')},
+        intervals=chosen and chosen['intervals'] and {key: chosen['intervals'][key] for key in ('uar', 'war')},
         best=best and dict({key: best[key]['mean'] for key in ('uar', 'war')},
                            **{f'{key}_std': best[key]['std'] for key in ('uar', 'war')},
                            epoch=best['folds'][0]['epoch'] if len(runs) == 1 else None),

@@ -107,12 +107,12 @@ def class_table(found: Mapping[str, Any], pair: Mapping[str, Any]) -> Table:
     rows = []
     for label, name in enumerate(found['classes']):
         if one['recall'][label] is None:
-            rows.append([name, 'no clip', '', '', '', '', ''])
+            rows.append([name, 'no clip', '', '', '', ''])
             continue
         rows.append([name, *(percent(model['recall'][label]['mean']) for model in (one, other)),
                      points(pair['recall'][label]['difference']), points_range(pair['recall'][label]),
-                     *(count(sides[side][name]) for side in 'ab')])
-    return Table(('class', 'recall, A', 'recall, B', 'A − B', '95 %', 'A alone right', 'B alone right'), rows)
+                     f'{sides["a"][name]} : {sides["b"][name]}'])
+    return Table(('class', 'recall, A', 'recall, B', 'A − B', '95 %', 'right by A alone : by B'), rows)
 
 
 def changed_table(found: Mapping[str, Any], pair: Mapping[str, Any]) -> Table:

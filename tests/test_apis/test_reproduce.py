@@ -80,6 +80,10 @@ def test_zero_shot_trainings_are_tested_on_every_set(plans):
     dfew = plan.cells['mafw', 'dfew']
     assert len(dfew) == 2 * 5 and all(run.trained.startswith(plan.wishes.out) for run in dfew)
     assert {run.fold for run in plan.cells['mafw', 'mafw']} == {1} == {run.fold for run in plan.cells['dfew', 'dfew']}
+    wishes = Wishes(plan.wishes.out, seeds=(0, 1), rows=('clip', ), sets=('dfew', ))
+    alone = make_plan(wanted_entries(find_table('finecliper', '3'), wishes), wishes, lenient=True).cells['clip', 'dfew']
+    assert len(alone) == 5 and all(run.is_test and not run.trained for run in alone)       # of one seed: nothing trains
+    assert job_of(alone[0]).arguments[:2] == ('finecliper_zeroshot/clip_b32@dfew', '--work-dir')
     job = job_of(dfew[0])
     assert job.command == 'test' and job.arguments[1].endswith('last.safetensors') and '--seed' not in job.arguments
 

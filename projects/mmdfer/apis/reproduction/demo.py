@@ -13,6 +13,7 @@ from ...run_config import load_config
 from ...run_towers import towers
 from ...runs.published import PublishedTable
 from ..ablation_demo import demo_config
+from ..configs import read_tunable
 from ..job_queue import Job
 from .plan import Entry, entries_of, read_entry, words_of
 from .wishes import DRAWN, Wishes
@@ -48,6 +49,8 @@ def small_config(name: str, folder: str) -> str | None:
     A row that tests what another one has trained stands for that training here: the drawn set is tested in it.
     """
     row = find_row(name)
+    if read_tunable(name) == 0 and (row is None or row[0].of is None):
+        return None                                                 # the drawn set has no model of images and texts
     if row is not None and row[0].of is not None:
         row = find_row(f'{row[0].paper}/{row[0].of}')
     if row is not None:

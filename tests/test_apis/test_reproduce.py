@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from mmdfer.apis import job_queue, running
+from mmdfer.apis.figures import FIGURES as DRAWN_BY
 from mmdfer.apis.reproduce import job_of, wanted_entries, write_table
 from mmdfer.apis.reproduction.collecting import collect
 from mmdfer.apis.reproduction.costs import costs_of, render_costs
@@ -119,6 +120,17 @@ def test_the_list_names_all_tables_and_figures(tmp_path):
     for figures in FIGURES.values():
         assert all(find_row(name) is not None for figure in figures.values() for _, name in figure.rows)
     assert find_figure('PE-CLIP', 'Figure 4').name == 'PE-CLIP, figure 4'
+
+
+def test_every_figure_has_a_function_that_draws_it(tmp_path):
+    assert {paper: {key: figure.draws for key, figure in figures.items()} for paper, figures in FIGURES.items()} == {
+        paper: {key: figure.needs for key, figure in figures.items()} for paper, figures in DRAWN_BY.items()}
+    done = command('reproduce', 'pe_clip', 'figure1', '--out', tmp_path)
+    assert done.returncode == 0 and (tmp_path / 'pe_clip_figure1/pe_clip_figure1.png').stat().st_size > 10_000
+    told = command('reproduce', '--list', '--out', tmp_path).stdout
+    assert told.count('not drawn\n') == 7 and told.count(' drawn\n') == 8
+    plan = command('reproduce', 'finecliper', 'figure6', '--dry-run', '--out', tmp_path).stdout
+    assert '4 of 4 runs to do: 120 epochs' in plan and 'DFEW must be given' in plan
 
 
 def finish(run, seed, uar=None):

@@ -54,6 +54,8 @@ def run_command(name: str, words: Sequence[str] | None = None, prog: str | None 
         prog: what the help calls it. Defaults to the script's name.
     """
     words = list(sys.argv[1:] if words is None else words)
+    # Threads that wait by spinning take the cores from those that work: read when PyTorch starts its own.
+    os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
     command = command_module(name)
     run_tool(lambda: command.run(parse(command, words, prog)))
 

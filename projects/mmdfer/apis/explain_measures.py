@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..datasets import DatasetError
 from ..datasets.sample_ids import list_name, sample_ids
+from ..engine.loaders import fit_loaders
 from ..explain import (
     AttentionMaps,
     attention_maps,
@@ -259,6 +260,7 @@ def region_labels(results: dict) -> np.ndarray | None:
 def _measure_all(found: RowMeasure, model: nn.Module, cfg: Config, wanted: set[str]) -> None:
     """Features and similarities of every test clip, batch by batch."""
     ids, labels, features, positive, negative = [], [], [], [], []
+    fit_loaders(cfg)
     for data in Runner.build_dataloader(cfg.test_dataloader, seed=0):
         batch = model.data_preprocessor(data, training=False)
         inputs, samples = batch['inputs'], batch['data_samples']

@@ -60,11 +60,12 @@ def reproduce(table: PublishedTable, wishes: Wishes, places: Places | None = Non
     return sheet
 
 
-def prepared(entries: Sequence[Entry], wishes: Wishes) -> Wishes:
-    """The wishes with all that the drawn set wants in place, if it is to be run on."""
+def prepared(entries: Sequence[Entry], wishes: Wishes, weights: bool = True) -> Wishes:
+    """The wishes with all that the drawn set wants in place, if one runs on it; ``weights`` with its image model."""
     if not wishes.demo:
         return wishes
-    run_jobs(preparation(entries, wishes), Places(ALONE), lambda job, others: None)
+    jobs = [job for job in preparation(entries, wishes) if weights or job.command != 'train']
+    run_jobs(jobs, Places(ALONE), lambda job, others: None)
     return with_drawn_set(wishes)
 
 

@@ -14,7 +14,7 @@ from .processes import Places
 from .reproduce import prepared, run_plan
 from .reproduction.demo import small_config
 from .reproduction.figures import PaperFigure
-from .reproduction.plan import Entry, Plan, Run, make_plan
+from .reproduction.plan import Entry, Plan, Run, check_data, make_plan, read_entry, words_of
 from .reproduction.wishes import DRAWN, Wishes
 
 
@@ -58,9 +58,9 @@ def reproduce_figure(figure: PaperFigure, wishes: Wishes, places: Places | None 
     if figure.draws == 'figures':
         return draw(out, formats)
     entries = figure_entries(figure, wishes)
-    plan = make_plan(entries, prepared(entries, wishes))
     if figure.draws == 'config':
-        return draw(_config(plan.cells[entries[0].row, entries[0].dataset][0]), out, formats)
+        return draw(_untrained(entries[0], prepared(entries, wishes, weights=False)), out, formats)
+    plan = make_plan(entries, prepared(entries, wishes))
     run_plan(plan, places or Places(ALONE))
     return draw(_rows(plan, entries), out, formats)
 
@@ -76,6 +76,16 @@ def _rows(plan: Plan, entries: Sequence[Entry]) -> list:
                      f'fold {run.fold}' if len(runs) > 1 else '']
             rows += rows_of(_config(run), [run.folder], [', '.join(filter(None, parts))])
     return rows
+
+
+def _untrained(entry: Entry, wishes: Wishes) -> Config:
+    """The config of a figure that needs a set and no model.
+
+    Raises:
+        ValueError: if the set is not given.
+    """
+    check_data(Plan(wishes), [entry], lenient=False)
+    return read_entry(entry, words_of(wishes, entry), wishes, False, True)
 
 
 def _config(run: Run) -> Config:

@@ -35,10 +35,11 @@ def d2conv3d(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None = None
     Tap b in ``dilation · {-(k//2)..k//2}`` is read at ``centre + b · size``. With ``size = 1`` this is
     ``F.conv3d``. Nothing is differentiable twice.
 
-    On CUDA it runs on Triton's kernels where they work, float64 and elsewhere on PyTorch's operators; the environment
-    variable ``MMDFER_D2CONV3D`` forces one, ``torch`` or ``triton``. The kernels multiply float32 exactly unless
-    ``torch.set_float32_matmul_precision`` allows less. Under ``torch.use_deterministic_algorithms(True)`` both give the
-    same numbers in every run; else gradients by the kernels may differ from run to run by rounding.
+    On CUDA it runs on Triton's kernels where they work, in float64 and where they do not on PyTorch's operators, on a
+    CPU on numba's or PyTorch's. The environment variable ``MMDFER_D2CONV3D`` forces ``torch`` or ``triton``. The
+    kernels multiply float32 exactly unless ``torch.set_float32_matmul_precision`` allows less. Under
+    ``torch.use_deterministic_algorithms(True)`` they give the same numbers in every run; else their gradients may
+    differ from run to run by rounding.
 
     Args:
         x: (B, C, T, H, W).

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...files import read_json
@@ -77,6 +77,7 @@ def figure_done(out: str | os.PathLike, figure: PaperFigure) -> str:
     return ', '.join(told) or 'not drawn'
 
 
-def figure_files(out: Path, figure: PaperFigure) -> Iterator[Path]:
+def figure_files(out: Path, figure: PaperFigure) -> list[Path]:
     """The pictures of a figure."""
-    return (out / f'{figure.paper}_{figure.key}').glob('*.p*')
+    folder = out / f'{figure.paper}_{figure.key}'
+    return [path for path in folder.glob('*') if path.suffix in ('.png', '.pdf', '.svg')]

@@ -135,7 +135,7 @@ def make_plan(entries: Iterable[Entry], wishes: Wishes, lenient: bool = False) -
         ValueError: for sets and weights that are not given, folds that are missing, and runs of other settings.
     """
     plan, every = Plan(wishes), list(entries)
-    _check_data(plan, every, lenient)
+    check_data(plan, every, lenient)
     with files_read_once():
         for entry in every:
             _add(plan, entry, lenient)
@@ -150,7 +150,12 @@ def make_plan(entries: Iterable[Entry], wishes: Wishes, lenient: bool = False) -
     return plan
 
 
-def _check_data(plan: Plan, entries: Sequence[Entry], lenient: bool) -> None:
+def check_data(plan: Plan, entries: Sequence[Entry], lenient: bool) -> None:
+    """Refuse sets that are not given, those of the trainings that rows test included.
+
+    Raises:
+        ValueError: naming them; if ``lenient``, the plan lacks them instead.
+    """
     wanted = dict.fromkeys(entry.dataset for entry in entries)
     for entry in entries:
         parent = _parent(entry)

@@ -105,6 +105,18 @@ def test_class_of_which_all_or_none_are_right_has_wilsons_interval():
     assert some['by'] == 'bootstrap' and some['low'] < some['high']
 
 
+def test_a_model_that_says_one_class_alone_is_not_beyond_doubt():
+    """Where resamples never change, the interval is still one, over one fold and several, and holds the figure."""
+    matrix = np.zeros((4, 4), int)
+    matrix[:, 0] = [12, 9, 20, 7]
+    row = fold_row(1, 3, Predictions(np.arange(48).astype(str), np.repeat(range(4), matrix[:, 0]),
+                                     np.eye(4, dtype=np.float32)[np.zeros(48, int)], tuple('abcd')))
+    one, three = intervals([row]), intervals([row] * 3)
+    for found in (one['uar'], one['pooled']['uar'], three['uar']):
+        assert found['low'] <= 0.25 <= found['high'] and found['high'] - found['low'] > 0.02
+    assert three['uar']['high'] < one['uar']['high'] < 0.4
+
+
 def test_wilsons_interval_is_statsmodels():
     confint = pytest.importorskip('statsmodels.stats.proportion', reason='statsmodels is a reference of tests alone')
     for right, clips in ((0, 7), (3, 7), (29, 29), (113, 400)):

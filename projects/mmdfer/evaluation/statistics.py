@@ -7,9 +7,12 @@ would count as 0 and pull the whole interval down. With the counts held, nothing
 same set in every resample. The interval is between the percentiles of the resampled figures.
 
 **What it tells.** What other clips of the same kinds would change, for these trained models. It knows nothing of
-another training; clips are taken as independent, though a person may be in several, which makes it somewhat narrow. Of
-a class of which every clip is right, or none, the bootstrap knows no spread: its recall has Wilson's score interval
-(E. B. Wilson, JASA 1927) in place of the bootstrap's.
+another training; clips are taken as independent, though a person may be in several, which makes it somewhat narrow.
+
+**All or none.** A class of which every clip is right, or none, is the same in every resample, as if its recall were
+known: a model that says one class alone would have a UAR without any doubt. Such a class's recall is drawn from
+what its clips leave open in place of that, the Beta distribution of r + 1/2 right and n - r + 1/2 wrong ones (Jeffreys'
+prior), and told with Wilson's score interval (E. B. Wilson, JASA 1927).
 
 **Folds.** The mean of several folds is resampled within each fold. What the folds themselves tell, which are trainings
 too, is told apart: their standard deviation, Student's interval of their mean (five values are too few to resample:
@@ -24,6 +27,8 @@ from statistics import stdev
 from typing import Any
 
 import numpy as np
+
+from .figures import uar_war
 
 RESAMPLES, LEVEL, SEED = 10_000, 0.95, 0
 METHOD = 'percentile bootstrap over the test clips, within each class of each fold'
@@ -73,13 +78,19 @@ def resample(folds: Sequence[tuple[np.ndarray, np.ndarray]], num_classes: int, r
 
 def resample_confusions(matrices: Sequence[np.ndarray], resamples: int = RESAMPLES, seed: int = SEED) -> Resampled:
     """:func:`resample` for one model from its confusion matrices, (K, K) a fold: of n clips with r right a resample has
-    a binomial number right."""
+    a binomial number right; where r is 0 or n in all folds, a recall is drawn as told above."""
     rng = np.random.default_rng(seed)
     recalls, counts = [], []
+    total = np.sum(matrices, axis=0)
+    right, wrong = total.diagonal(), total.sum(axis=1) - total.diagonal()
+    known = np.flatnonzero((right == 0) ^ (wrong == 0))
+    drawn = rng.beta(right[known] + 0.5, wrong[known] + 0.5, (resamples, len(known)))
     for matrix in map(np.asarray, matrices):
         clips = matrix.sum(axis=1)
         shares = matrix.diagonal() / np.maximum(clips, 1)
-        recalls.append((rng.binomial(clips, shares, (resamples, len(clips))) / np.maximum(clips, 1))[..., None])
+        recall = rng.binomial(clips, shares, (resamples, len(clips))) / np.maximum(clips, 1)
+        recall[:, known] = drawn * (clips[known] > 0)
+        recalls.append(recall[..., None])
         counts.append(clips)
     return _figures(recalls, counts)
 
@@ -138,13 +149,21 @@ def intervals(rows: Sequence[Mapping[str, Any]], resamples: int = RESAMPLES, see
     pooled = np.sum(matrices, axis=0)
     return dict(
         method=METHOD, level=LEVEL, resamples=resamples, seed=seed,
-        uar=interval(found.uar[:, 0]), war=interval(found.war[:, 0]),
+        uar=_around(found.uar[:, 0], [row['uar'] for row in rows]),
+        war=_around(found.war[:, 0], [row['war'] for row in rows]),
         recall=[_recall_interval(found.recall[:, label, 0], int(pooled[label, label]), int(pooled[label].sum()))
                 for label in range(len(pooled))],
-        pooled=dict(uar=interval(found.pooled_uar[:, 0]), war=interval(found.pooled_war[:, 0])),
+        pooled={key: _around(getattr(found, f'pooled_{key}')[:, 0], [value])
+                for key, value in zip(('uar', 'war'), uar_war(pooled))},
         folds=dict(uar=fold_spread([row['uar'] for row in rows], list(map(_uar_variance, matrices))),
                    war=fold_spread([row['war'] for row in rows], list(map(_war_variance, matrices))))
         if len(rows) > 1 else None)
+
+
+def _around(values: np.ndarray, figures: Sequence[float]) -> dict[str, float]:
+    """The interval of resampled values, which holds at least the mean of the figures themselves."""
+    found, figure = interval(values), float(np.mean(figures))
+    return dict(low=min(found['low'], figure), high=max(found['high'], figure))
 
 
 def _recall_interval(values: np.ndarray, right: int, clips: int) -> dict[str, Any] | None:

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from ..evaluation.figures import per_class_recall, uar_war
+from ..evaluation.fold_summary import fold_row
 from ..evaluation.significance import bootstrap_difference, holm, mcnemar, pairs_needed, wilcoxon
-from ..evaluation.statistics import LEVEL, METHOD, RESAMPLES, SEED, Resampled, interval, resample
+from ..evaluation.statistics import LEVEL, METHOD, RESAMPLES, SEED, Resampled, interval, intervals, resample
 from ..files import write_json, write_text
 from ..visualization.confusion_difference import plot_confusion_difference
 from ..visualization.report.comparison import render_comparison_html, render_comparison_markdown
@@ -76,7 +77,8 @@ def gather(kind: str, models: Sequence[Contestant], all_pairs: bool, resamples: 
         set=set_of(models), classes=list(classes), folds=first.folds,
         clips=sum(len(one.labels) for one in kept.values()),
         epoch=kind, bootstrap=dict(method=METHOD, level=LEVEL, resamples=resamples, seed=seed),
-        models=[_model(model, index, drawn, absent) for index, model in enumerate(models)], pairs=pairs,
+        models=[_model(model, index, drawn, absent, (resamples, seed)) for index, model in enumerate(models)],
+        pairs=pairs,
         pairs_needed=pairs_needed(), notes=_notes(kind, models, absent))
 
 
@@ -85,7 +87,8 @@ def _share_right(model: Contestant, fold: int | None) -> np.ndarray:
     return np.mean([one.predicted == one.labels for one in model.of_fold(fold).values()], axis=0)
 
 
-def _model(model: Contestant, index: int, drawn: Resampled, absent: Sequence[str]) -> dict[str, Any]:
+def _model(model: Contestant, index: int, drawn: Resampled, absent: Sequence[str],
+           drawing: tuple[int, int]) -> dict[str, Any]:
     figures = _figures(model)
     classes = next(iter(model.runs.values())).classes
     found: dict[str, Any] = dict(name=model.name, path=model.path, runs=len(model.runs),
@@ -95,6 +98,10 @@ def _model(model: Contestant, index: int, drawn: Resampled, absent: Sequence[str
         found[key] = dict(mean=mean(mean(one[place] for at, one in figures.items() if at[0] == fold)
                                     for fold in model.folds),
                           std=stdev(values) if len(values) > 1 else None, **interval(getattr(drawn, key)[:, index]))
+    if len(model.runs) == len(model.folds):                 # a run a fold: the same intervals as its report has
+        told = intervals([fold_row(0, 0, one) for one in model.runs.values()], *drawing)
+        found['uar'].update(told['uar'])
+        found['war'].update(told['war'])
     found['recall'] = [None if name in absent else dict(mean=float(value), **interval(drawn.recall[:, label, index]))
                        for label, (name, value) in enumerate(zip(classes, _recalls(model)))]
     return found

@@ -78,7 +78,7 @@ class Sheet:
     def latex(self) -> str:
         """A ``table`` of its own, made as narrow as the line where it is wider; it wants booktabs and graphicx."""
         lines = ['% wants \\usepackage{booktabs,graphicx}; figures in per cent', '\\begin{table}', '\\centering',
-                 f'\\caption{{{escape_latex(self.title)}}}',
+                 f'\\caption{{{escape_latex(self.title)}}}\\smallskip',
                  '\\sbox0{%', f'\\begin{{tabular}}{{{self._alignment()}}}', '\\toprule', *self._head(), '\\midrule']
         for before, line in zip((None, *self.lines), self.lines):
             if before is not None and before.ours and not line.ours:

@@ -1,7 +1,5 @@
 """Counts are the papers', FLOPs are the closed form's, and what is kept for backward is what must be kept."""
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -12,6 +10,7 @@ from mmdfer.apis.counting import clip_shape, count_config, count_flops, count_mo
 from mmdfer.ops import D2Conv3d
 from mmdfer.run_config import load_config
 
+from ..commands import tool
 from ..conftest import ROOT
 
 FE_ADAPTER = ROOT / 'configs/fe_adapter_vitb_dfew.py'
@@ -205,9 +204,8 @@ def test_table_is_aligned():
 
 @pytest.mark.slow
 def test_the_tools_last_line_is_json_and_logs_go_elsewhere():
-    done = subprocess.run(
-        [sys.executable, 'tools/analysis/count_params.py', str(FE_ADAPTER), '--json', '--full', '--cfg-options',
-         'model.backbone.adapters.fe.width=24'], cwd=ROOT, capture_output=True, text=True)
+    done = tool('analysis/count_params.py', FE_ADAPTER, '--json', '--full', '--cfg-options',
+                'model.backbone.adapters.fe.width=24')
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     found = json.loads(lines[-1])

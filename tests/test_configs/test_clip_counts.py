@@ -32,6 +32,7 @@ SHA_TEXT = TA = bottleneck(TEXT, 8)
 SHA_VISION = bottleneck(VISION, 8)
 MAPLE = 9 * 2 * TEXT + 9 * (TEXT * VISION + VISION)
 COOP = 16 * TEXT
+DFER_CLIP = 7 * 8 * TEXT                                    # eight words of its own for each class
 MAPS = LAYERS * (2 * TEXT * VISION + TEXT + VISION)         # of a shared ShA, between the widths
 
 # Config, tunable parameters in closed form, and millions as the paper has them, where it does.
@@ -44,13 +45,14 @@ PE_CLIP = {
     'tda_lstm': (adapters() - tda() + tda(gates=4) + MAPLE, 9.62),
     'tda_vanilla': (adapters() - tda() + SHA_VISION + MAPLE, 8.70),
     'reduction_4': (adapters(4) + MAPLE, 16.51), 'reduction_16': (adapters(16) + MAPLE, 6.34),
+    'class_names': (adapters(), 5.845), 'descriptions': (adapters() + DFER_CLIP, None),
     'scaling_none': (adapters() - tda() + tda(gate=False) + MAPLE, None),
     'coop': (adapters() + COOP, None), 'coop_au': (adapters() + COOP, None),
     'shared_modalities': (adapters() - SHA_TEXT + MAPS + MAPLE, None),
 }
 # Those that change something else than parameters.
-AS_FULL = ('tda_gru', 'scaling_input', 'scaling_recurrent', 'scaling_post_up', 'reduction_8', 'class_names', 'maple_au',
-           'descriptions', 'across_batch', 'frames_0_to_1', 'no_mixing')
+AS_FULL = ('tda_gru', 'scaling_input', 'scaling_recurrent', 'scaling_post_up', 'reduction_8', 'adapters_prompts',
+           'maple_au', 'across_batch', 'frames_0_to_1', 'no_mixing', 'release')
 PE_CLIP.update((name, PE_CLIP['full']) for name in AS_FULL)
 
 

@@ -187,8 +187,7 @@ def _add(plan: Plan, entry: Entry, lenient: bool) -> None:
     parent = _parent(entry)
     key = (entry.row, entry.dataset)
     if parent is None:
-        untrained = read_tunable(entry.config) == 0
-        runs = _runs(plan, entry, lenient, is_test=untrained)
+        runs = _runs(plan, entry, lenient, is_test=read_tunable(entry.config) == 0)
         plan.cells[key] = runs
     else:
         trainings = _runs(plan, parent, lenient)

@@ -34,7 +34,7 @@ EXTRAS = {
     'app': [f'mediapipe==0.10.21; {MEDIAPIPE}', 'h5py', 'werkzeug>=3'],
     'explain': ['umap-learn>=0.5'],
     'export': ['onnx>=1.17', 'onnxruntime>=1.20'],
-    'test': ['pytest', 'pytest-xdist', 'timm', 'ruff', 'mypy',
+    'test': ['pytest', 'pytest-xdist', 'statsmodels', 'timm', 'ruff', 'mypy',
              'triton>=3.6; sys_platform == "linux" and platform_machine == "x86_64"'],
 }
 

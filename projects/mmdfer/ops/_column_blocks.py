@@ -21,8 +21,8 @@ from torch import Tensor
 
 from ._sampling import AXIS_CHANNELS, Geometry
 
-BLOCK_ELEMENTS = 1 << 21
-"""Numbers in a block of columns: 8 MiB, a part of what the cores share."""
+BLOCK_ELEMENTS = 1 << 19
+"""Numbers in a block of columns: 2 MiB, about what a core has for itself."""
 LEAST_WORK = 1 << 20
 """Products of a clip below which the compiled reads are not worth their start, which takes a second."""
 NO_SCALES = np.empty((0, 0), np.float32)

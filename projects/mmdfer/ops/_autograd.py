@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from . import _column_blocks
-from ._projection import project, project_to_input, project_to_weight, tap_matrices, tap_matrices_to_weight
+from ._projection import project, project_to_input, project_to_weight, tap_matrices, tap_matrices_to_weight, voxel_rows
 from ._sampling import Geometry, SamplingGrid, Slab
 
 # Elements of a projected table. On a CPU it should stay within the caches, and be small enough for the allocator to
@@ -38,7 +38,8 @@ class D2Conv3dFunction(torch.autograd.Function):
                 geometry: Geometry) -> Tensor:
         ctx.save_for_backward(x, size, weight, modulation)
         ctx.geometry = geometry
-        if _column_blocks.usable(x, weight, geometry):
+        ctx.by_columns = _column_blocks.usable(x, weight, geometry)
+        if ctx.by_columns:
             with torch.autocast(x.device.type, enabled=False):
                 return from_channels_last(_column_blocks.forward(x, size, weight, bias, modulation, geometry), x)
         matrices = tap_matrices(weight, geometry.groups)
@@ -61,7 +62,7 @@ class D2Conv3dFunction(torch.autograd.Function):
         x, size, weight, modulation = ctx.saved_tensors
         need_x, need_size, need_weight, need_bias, need_modulation, _ = ctx.needs_input_grad
         grad = grad.to(size.dtype).permute(0, 2, 3, 4, 1).contiguous()  # (B, T', H', W', O)
-        if _column_blocks.usable(x, weight, ctx.geometry):
+        if ctx.by_columns:
             with torch.autocast(x.device.type, enabled=False):
                 of_x, of_size, of_weight, of_modulation = _column_blocks.backward(
                     grad, x, size, weight, modulation, ctx.geometry, need_x, need_size, need_weight, need_modulation)
@@ -138,11 +139,6 @@ def tap_gradient(table: Tensor, slab: Slab, grad: Tensor) -> Tensor:
                             per_sample_weights=slab.share.flatten(), mode='sum')
     reads = reads.view(length, -1, len(sizes), table.shape[1]).sum(1)
     return (reads @ grad.unsqueeze(2)).squeeze(2)
-
-
-def voxel_rows(image: Tensor) -> Tensor:
-    """(B, C, T, H, W) -> (B·T·H·W, C)."""
-    return image.permute(0, 2, 3, 4, 1).reshape(-1, image.shape[1])
 
 
 def chunk_sizes(x: Tensor, weight: Tensor) -> tuple[int, int]:

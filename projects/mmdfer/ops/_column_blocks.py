@@ -19,7 +19,9 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
+from ._projection import voxel_rows
 from ._sampling import AXIS_CHANNELS, Geometry
+from .choosing import forced
 
 BLOCK_ELEMENTS = 1 << 19
 """Numbers in a block of columns: 2 MiB, about what a core has for itself."""
@@ -34,7 +36,7 @@ def usable(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
         return False
     if type(x) not in (Tensor, torch.nn.Parameter) or torch.compiler.is_compiling():    # shapes without values
         return False
-    if os.environ.get('MMDFER_D2CONV3D') == 'torch' or weight.shape[1] == 1 and weight.shape[0] != geometry.groups:
+    if forced() == 'torch' or weight.shape[1] == 1 and weight.shape[0] != geometry.groups:
         return False
     t, h, w = geometry.output_shape(x.shape[2:])
     return t * h * w * weight.numel() >= LEAST_WORK and kernels() is not None
@@ -71,9 +73,9 @@ class Reads:
         self.columns_shape = groups, self.taps, x.shape[1] // groups                # without n
         self.clip = self.voxels // len(x)
         channels = [-1 if channel is None else channel for channel in AXIS_CHANNELS[size.shape[1]]]
-        self.places = (np.array([*channels, x.shape[1]]), np.array(x.shape[2:]), np.array(size.shape[2:]),
-                       np.array(geometry[:4]), groups)
-        self.where = (self.sizes.numpy(), NO_SCALES if self.scales is None else self.scales.numpy(), *self.places)
+        self.where = (self.sizes.numpy(), NO_SCALES if self.scales is None else self.scales.numpy(),
+                      np.array([*channels, x.shape[1]]), np.array(x.shape[2:]), np.array(size.shape[2:]),
+                      np.array(geometry[:4]), groups)
 
     def blocks(self) -> Iterator[tuple[int, int]]:
         step = max(1, BLOCK_ELEMENTS // (self.taps * self.table.shape[1]))
@@ -208,7 +210,7 @@ def _as_weight(matrix: Tensor, weight: Tensor) -> Tensor:
 
 def rows_of(image: Tensor) -> Tensor:
     """(B, C, T, H, W) -> (B·T·H·W, C), contiguous float32."""
-    return image.detach().float().permute(0, 2, 3, 4, 1).reshape(-1, image.shape[1]).contiguous()
+    return voxel_rows(image.detach().float()).contiguous()
 
 
 def _flat(tensor: Tensor) -> np.ndarray:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ._projection import voxel_rows
 from ._sampling import Geometry
 
 MOST_CHANNELS = 8
@@ -25,7 +26,7 @@ class FewChannelsConv3d(torch.autograd.Function):
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, geometry: Geometry) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.geometry = geometry
-        taps = (x.permute(0, 2, 3, 4, 1).reshape(-1, x.shape[1]) @ _matrix(weight)).view(
+        taps = (voxel_rows(x) @ _matrix(weight)).view(
             len(x), *x.shape[2:], -1, len(weight))                          # (B, T, H, W, K, S)
         out = bias.expand(len(x), *geometry.output_shape(x.shape[2:]), len(bias)).clone()
         for tap, (inside, read) in enumerate(shifts(geometry, x.shape[2:])):
@@ -45,8 +46,7 @@ class FewChannelsConv3d(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_x = (taps @ _matrix(weight).T).view(len(x), *x.shape[2:], -1).permute(0, 4, 1, 2, 3)
         if ctx.needs_input_grad[1]:
-            rows = x.permute(0, 2, 3, 4, 1).reshape(-1, x.shape[1])
-            of_weight = (rows.T @ taps).unflatten(1, (-1, len(weight))).permute(2, 0, 1).reshape(weight.shape)
+            of_weight = (voxel_rows(x).T @ taps).unflatten(1, (-1, len(weight))).permute(2, 0, 1).reshape(weight.shape)
         return of_x, of_weight, grad.sum((0, 1, 2, 3)) if ctx.needs_input_grad[2] else None, None
 
 

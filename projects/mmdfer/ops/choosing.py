@@ -24,9 +24,7 @@ def runs_on_triton(device: str, dtype: torch.dtype) -> bool:
     Raises:
         ValueError: for another value of the variable, or where it asks for Triton and that cannot be.
     """
-    wish = os.environ.get(VARIABLE, '').strip().lower()
-    if wish and wish not in CHOICES:
-        raise ValueError(f'{VARIABLE}={wish!r} is not known: set it to one of {", ".join(CHOICES)}, or unset it')
+    wish = forced()
     if wish == 'torch' or not wish and not device.startswith('cuda'):
         return False
     trouble = f'its kernels have no {_plain(dtype)}' if dtype not in DTYPES else _trouble(device)
@@ -37,6 +35,18 @@ def runs_on_triton(device: str, dtype: torch.dtype) -> bool:
                          "for PyTorch's operators")
     _say_once(f"D2Conv3D runs on PyTorch's operators, not on Triton: {trouble}")
     return False
+
+
+def forced() -> str:
+    """What ``MMDFER_D2CONV3D`` asks for, one of ``CHOICES``; empty for nothing.
+
+    Raises:
+        ValueError: for another value.
+    """
+    wish = os.environ.get(VARIABLE, '').strip().lower()
+    if wish and wish not in CHOICES:
+        raise ValueError(f'{VARIABLE}={wish!r} is not known: set it to one of {", ".join(CHOICES)}, or unset it')
+    return wish
 
 
 @functools.cache

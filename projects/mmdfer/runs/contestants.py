@@ -66,7 +66,7 @@ def read_contestants(paths: Sequence[str], kind: str | None = None,
     found = [_folders(path, folds) for path in paths]
     kind = _kind(kind, [run for one in found for run in one.values()])
     names = _names(paths, found)
-    models = [Contestant(name, str(path), {key: _predictions(run, kind) for key, run in one.items()}, one,
+    models = [Contestant(name, str(path), {key: run.needed_predictions(kind) for key, run in one.items()}, one,
                          tuple(filter(None, (note_on_seen(run.result, f'{name}{_of(key)}')
                                              for key, run in one.items()))))
               for path, name, one in zip(paths, names, found)]
@@ -135,14 +135,6 @@ def _names(paths: Sequence[str], found: Sequence[Mapping[Key, RunFolder]]) -> li
         seen = sum(run.result.get('seen_clips') or 0 for run in runs.values())
         names.append(marked(first.result['name'], seen))
     return [name if names.count(name) == 1 else f'{name} ({path})' for name, path in zip(names, paths)]
-
-
-def _predictions(run: RunFolder, kind: str) -> Predictions:
-    found = run.predictions(kind)
-    if found is None:
-        raise ValueError(f'{run.path}: has no {run.prediction_files(kind)[0]}: add dict(type=\'PredictionsHook\') to '
-                         'custom_hooks of the config and train again')
-    return found
 
 
 def _check_same_set(one: Contestant, other: Contestant) -> None:

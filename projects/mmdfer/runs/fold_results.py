@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from ..evaluation.fold_summary import fold_row, shared_clips, summarize
-from ..evaluation.predictions import Predictions
 from ..files import write_json, write_text
 from ..visualization.confusion import plot_confusion_matrix
 from ..visualization.report.folds import render_folds
@@ -91,7 +90,7 @@ def summarize_folds(out: str, folds: Sequence[int] | None = None, all_folds: Seq
     name = marked(runs[0].result['name'], seen)
     summary: dict[str, Any] = dict(name=name, select=select, classes=[], folds=finished, missing=missing, notes=[])
     for kind in runs[0].kinds:
-        found = {fold: _predictions(run, kind) for fold, run in zip(finished, runs)}
+        found = {fold: run.needed_predictions(kind) for fold, run in zip(finished, runs)}
         classes = {fold: predictions.classes for fold, predictions in found.items()}
         if len(set(classes.values())) > 1:
             raise ValueError(f'{out}: the folds have different classes: {classes}')
@@ -132,11 +131,3 @@ def read_fold(folder: str, fold: int) -> RunFolder:
         raise ValueError(f'{folder}: has no {SETTINGS} and no config: whether it belongs with the other folds is not '
                          'known; remove the folder and train again')
     return run
-
-
-def _predictions(run: RunFolder, kind: str) -> Predictions:
-    found = run.predictions(kind)
-    if found is None:
-        raise ValueError(f'{run.path}: has no {run.prediction_files(kind)[0]}: add dict(type=\'PredictionsHook\') to '
-                         'custom_hooks of the config and train again')
-    return found

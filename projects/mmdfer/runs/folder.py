@@ -154,6 +154,18 @@ class RunFolder:
             self._predictions[kind] = self._read_predictions(kind)
         return self._predictions[kind]
 
+    def needed_predictions(self, kind: str) -> Predictions:
+        """What :meth:`predictions` gives.
+
+        Raises:
+            ValueError: as there, and if the run kept none.
+        """
+        found = self.predictions(kind)
+        if found is None:
+            raise ValueError(f'{self.path}: has no {self.prediction_files(kind)[0]}: add '
+                             'dict(type=\'PredictionsHook\') to custom_hooks of the config and train again')
+        return found
+
     def prediction_files(self, kind: str) -> list[str]:
         """Where the predictions of a kind of epoch may lie, below the folder; first where today's runs keep them."""
         if kind == 'inner':

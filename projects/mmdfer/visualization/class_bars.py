@@ -29,12 +29,7 @@ def plot_class_bars(recalls: Mapping[str, np.ndarray], classes: Sequence[str], p
     Raises:
         ValueError: for no series, or one that does not fit the classes.
     """
-    if not recalls:
-        raise ValueError('recalls is empty: give the recalls of at least one series by name')
-    series = {name: np.atleast_2d(np.asarray(values, dtype=float)) for name, values in recalls.items()}
-    for name, values in series.items():
-        if values.ndim != 2 or values.shape[1] != len(classes):
-            raise ValueError(f'recalls[{name!r}] has shape {values.shape}, for {len(classes)} classes')
+    series = by_fold(recalls, classes)
     colours, width = distinct_colours(classes), 0.8 / len(series)
     figure = new_figure(max(7.5, 0.75 * len(classes) * (0.6 + 0.4 * len(series)) + 1.5), 3.6)
     axes = figure.add_subplot()
@@ -65,3 +60,18 @@ def plot_class_bars(recalls: Mapping[str, np.ndarray], classes: Sequence[str], p
     axes.tick_params(axis='x', length=0)
     axes.spines[['top', 'right']].set_visible(False)
     return save(figure, path)
+
+
+def by_fold(recalls: Mapping[str, np.ndarray], classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """Each series as (folds, K).
+
+    Raises:
+        ValueError: for no series, or one that does not fit the classes.
+    """
+    if not recalls:
+        raise ValueError('recalls is empty: give the recalls of at least one series by name')
+    series = {name: np.atleast_2d(np.asarray(values, dtype=float)) for name, values in recalls.items()}
+    for name, values in series.items():
+        if values.ndim != 2 or values.shape[1] != len(classes):
+            raise ValueError(f'recalls[{name!r}] has shape {values.shape}, for {len(classes)} classes')
+    return series

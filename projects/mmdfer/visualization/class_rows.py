@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .class_bars import by_fold
 from .figure import GRID, INK, distinct_colours, legend_below, new_figure, save
 
 if TYPE_CHECKING:
@@ -30,12 +31,7 @@ def plot_class_rows(recalls: Mapping[str, np.ndarray], classes: Sequence[str], p
     Raises:
         ValueError: for no series, or one that does not fit the classes.
     """
-    if not recalls:
-        raise ValueError('recalls is empty: give the recalls of at least one series by name')
-    series = {name: np.atleast_2d(np.asarray(values, dtype=float)) for name, values in recalls.items()}
-    for name, values in series.items():
-        if values.ndim != 2 or values.shape[1] != len(classes):
-            raise ValueError(f'recalls[{name!r}] has shape {values.shape}, for {len(classes)} classes')
+    series = by_fold(recalls, classes)
     (first, values), *others = series.items()
     colours, rows = distinct_colours(classes), np.arange(len(classes))
     figure = new_figure(5.6, 0.42 * len(classes) + 0.8)

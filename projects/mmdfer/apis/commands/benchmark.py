@@ -84,9 +84,6 @@ def _kills(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    # Threads that wait by spinning lose whole time slices when others use the machine, and what has more steps loses
-    # more of them. Must be set before PyTorch starts its threads.
-    os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
     if args.what == 'loader':
         for variable in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
             os.environ[variable] = '1'                          # read when the libraries are loaded

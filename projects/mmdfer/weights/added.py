@@ -13,6 +13,7 @@ KINDS = {
     'adapters': re.compile(r'(?:^|\.)adapters\.(\w+)\.'),
     'lora': re.compile(r'(?:^|\.)(\w+)\.lora_\w+\.'),
     'temporal_embedding': re.compile(r'(?:^|\.)(temporal_embedding)$'),
+    'stages': re.compile(r'(?:^|\.)stages\.(\w+)\.'),
 }
 
 
@@ -32,5 +33,5 @@ def added(name: str) -> Added | None:
 
 
 def is_added(name: str) -> bool:
-    """Whether a parameter belongs to an adapter, to LoRA or to the temporal embedding."""
+    """Whether a parameter belongs to an adapter, to LoRA, to the temporal embedding or to stages between blocks."""
     return added(name) is not None

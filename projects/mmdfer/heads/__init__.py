@@ -1,8 +1,12 @@
 """Heads: features to class scores."""
+from .anchor_distillation_head import AnchorDistillationHead
 from .caption_head import CaptionContrastiveHead
 from .clip_text_head import CLIPTextHead
 from .finecliper_head import FineCLIPERHead
 from .linear_video_head import LinearVideoHead
 from .temporal_transformer import TemporalTransformer
 
-__all__ = ['CLIPTextHead', 'CaptionContrastiveHead', 'FineCLIPERHead', 'LinearVideoHead', 'TemporalTransformer']
+__all__ = [
+    'AnchorDistillationHead', 'CLIPTextHead', 'CaptionContrastiveHead', 'FineCLIPERHead', 'LinearVideoHead',
+    'TemporalTransformer'
+]

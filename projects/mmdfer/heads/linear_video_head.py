@@ -46,6 +46,10 @@ class LinearVideoHead(BaseHead):
         nn.init.zeros_(self.fc.bias)
 
     def forward(self, x: Tensor, **kwargs) -> Tensor:
-        logits = self.fc(self.dropout(x.mean(dim=1)))   # (B, T, D) -> (B, D) -> (B, K)
+        return self.classify(self.dropout(x.mean(dim=1)))           # (B, T, D) -> (B, D) -> (B, K)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Logits (B, K) of clips' features (B, D)."""
+        logits = self.fc(features)
         # BaseHead hands logits to NumPy, which knows no bfloat16.
         return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -4,4 +4,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {}
+from . import s2d
+
+NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {
+    's2d': (s2d.convert, 'prompt_blocks.0.TMA.norm.weight'),
+}

@@ -7,9 +7,10 @@ from .d2_resnet3d import D2ResNet3d
 from .image_vit import ImageViT
 from .injection import inject_adapters
 from .s2d import S2DViT
+from .temporal_transformer import TemporalTransformer
 from .tower import AdapterTower
 
 __all__ = [
     'SLOTS', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT',
-    'S2DViT', 'adapted_backbone', 'inject_adapters', 'named_adapters'
+    'S2DViT', 'TemporalTransformer', 'adapted_backbone', 'inject_adapters', 'named_adapters'
 ]

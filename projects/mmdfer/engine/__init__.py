@@ -19,9 +19,9 @@ from .tunable_swa import TunableSWAHook
 from .warm_up import WarmUpCosineLR
 
 __all__ = [
-    'AccumulationHook', 'AdapterCheckpointHook', 'AnchorHook', 'BadClipsHook', 'BlockFSDPStrategy', 'ClassCountsHook', 'ClassesHook',
-    'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'SeenClipsHook', 'StartHook', 'StopHook',
-    'TrackerBackend', 'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook', 'WarmUpCosineLR',
-    'accumulate', 'allow_random_towers', 'check_start', 'clips_a_step', 'fit_loaders', 'seen_clips_of', 'set_workers',
-    'shield_workers', 'track', 'without_trackers'
+    'AccumulationHook', 'AdapterCheckpointHook', 'AnchorHook', 'BadClipsHook', 'BlockFSDPStrategy',
+    'ClassCountsHook', 'ClassesHook', 'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'SeenClipsHook',
+    'StartHook', 'StopHook', 'TrackerBackend', 'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook',
+    'WarmUpCosineLR', 'accumulate', 'allow_random_towers', 'check_start', 'clips_a_step', 'fit_loaders',
+    'seen_clips_of', 'set_workers', 'shield_workers', 'track', 'without_trackers'
 ]

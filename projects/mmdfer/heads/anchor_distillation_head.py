@@ -12,6 +12,7 @@ from mmengine.logging import MessageHub, print_log
 from torch import Tensor
 
 from ..registry import MODELS
+from ..weights.classes import Axis
 from .linear_video_head import LinearVideoHead
 
 #: From which epoch (from 0) the distillation's loss has which weight.
@@ -68,7 +69,7 @@ class AnchorDistillationHead(LinearVideoHead):
             warnings.warn('AnchorDistillationHead: release=True starts the anchors as random numbers and learns from '
                           'them, as the release does; leave it out for anchors of real clips alone', stacklevel=2)
 
-    def class_axes(self) -> dict[str, int | tuple[int, ...]]:
+    def class_axes(self) -> dict[str, Axis]:
         """Anchors go by class, and their probabilities by it twice."""
         return dict(super().class_axes(), anchors=0, anchor_scores=(0, 2), anchor_counts=0)
 
@@ -129,8 +130,8 @@ class AnchorDistillationHead(LinearVideoHead):
             return True
         if not self._warned:
             self._warned = True
-            print_log(f'epoch {epoch + 1}: no distillation yet, since classes '
-                      f'{(self.anchor_counts < self.neighbours).nonzero().flatten().tolist()} have fewer than '
-                      f'{self.neighbours} anchors; epochs from {self.fill_from + 1} on fill them (fill_from, fill_every)',
-                      logger='current', level=logging.WARNING)
+            few = (self.anchor_counts < self.neighbours).nonzero().flatten().tolist()
+            print_log(f'epoch {epoch + 1}: no distillation yet, since classes {few} have fewer than {self.neighbours} '
+                      'anchors, which epochs fill as fill_from and fill_every say; does a training clip of each class '
+                      'come?', logger='current', level=logging.WARNING)
         return False

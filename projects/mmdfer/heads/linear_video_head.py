@@ -6,6 +6,7 @@ from mmaction.models.heads import BaseHead
 from torch import Tensor, nn
 
 from ..registry import MODELS
+from ..weights.classes import Axis
 from .classes import required_classes
 
 
@@ -36,7 +37,7 @@ class LinearVideoHead(BaseHead):
         self.fc = nn.Linear(in_channels, num_classes)
         self.init_std = init_std
 
-    def class_axes(self) -> dict[str, int]:
+    def class_axes(self) -> dict[str, Axis]:
         """The classifier's rows go by class."""
         return {'fc.weight': 0, 'fc.bias': 0}
 

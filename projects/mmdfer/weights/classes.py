@@ -100,8 +100,8 @@ def fit_classes(state: dict[str, Tensor], theirs: Sequence[str] | None, ours: Se
     return permuted
 
 
-def _of_other_classes(state: dict[str, Tensor], theirs: Sequence[str], ours: Sequence[str], axes: dict[str, Axis] | None,
-                      path: str | os.PathLike, fresh: bool) -> dict[str, Tensor]:
+def _of_other_classes(state: dict[str, Tensor], theirs: Sequence[str], ours: Sequence[str],
+                      axes: dict[str, Axis] | None, path: str | os.PathLike, fresh: bool) -> dict[str, Tensor]:
     told = (f'{path}: was trained on the classes {listed(theirs)}; the data have {listed(ours)} '
             f'({difference(theirs, ours)})')
     if axes == {}:

@@ -102,8 +102,8 @@ def landmark_net(checkpoint: str | None) -> MobileFaceNet:
     wrong = sorted(name for name in {*own, *state}
                    if name not in own or name not in state or own[name].shape != state[name].shape)
     if wrong:
-        raise CheckpointError(f'{OPTION}: {checkpoint} is no MobileFaceNet of 68 landmarks: {len(wrong)} of its tensors '
-                              f'are missing, too many or of another shape (such as {wrong[0]}); give the file '
+        raise CheckpointError(f'{OPTION}: {checkpoint} is no MobileFaceNet of 68 landmarks: {len(wrong)} tensors are '
+                              f'missing, too many or of another shape (such as {wrong[0]}); give the file '
                               'mobilefacenet_model_best.pth.tar')
     net.load_state_dict(state)
     print_log(f'{checkpoint}: landmark net, {len(state)} tensors loaded', logger='current')

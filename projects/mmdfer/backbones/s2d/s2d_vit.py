@@ -38,12 +38,13 @@ class S2DViT(AdapterViT):
         kwargs: of :class:`AdapterViT`. Further adapters may stand in its blocks.
     """
 
-    def __init__(self, *args, landmarks: dict | None = None, stage_width: int = 8, temporal: dict | None = None,
-                 zero_init: bool = True, temporal_embedding: int = 16, tune_final_norm: bool = True, **kwargs) -> None:
+    def __init__(self, arch: str | dict = 'base', landmarks: dict | None = None, stage_width: int = 8,
+                 temporal: dict | None = None, zero_init: bool = True, temporal_embedding: int = 16,
+                 tune_final_norm: bool = True, **kwargs) -> None:
         # Before the modules are there: the parent freezes and counts once, when all of them are.
-        self._stage_settings = dict(landmarks=dict(landmarks or {}), width=stage_width, temporal=temporal,
-                                    zero_init=zero_init)
-        super().__init__(*args, temporal_embedding=temporal_embedding, tune_final_norm=tune_final_norm, **kwargs)
+        self._stage_settings: dict = dict(landmarks=dict(landmarks or {}), width=stage_width, temporal=temporal,
+                                          zero_init=zero_init)
+        super().__init__(arch, temporal_embedding=temporal_embedding, tune_final_norm=tune_final_norm, **kwargs)
 
     def adopt_adapters(self, adapters: AdapterConfigs, *args, **kwargs) -> None:
         """As in every tower, with the stages there."""
@@ -54,7 +55,8 @@ class S2DViT(AdapterViT):
                deep_prompts: Sequence[Tensor] | None = None) -> Tensor:
         """Images (B·T, 3, H, W) as tokens (B·T, L, D) after the last block."""
         patches, resolution = self.patch_embed(images)
-        bare = TokenGrid(frames, *resolution, leading=0)
+        height, width = resolution
+        bare = TokenGrid(frames, height, width, leading=0)
         added, stream = self.stages(0, patches, self.stages.start(images, resolution), bare)
         tokens, grid = self.place(patches + added, resolution, frames, prompts)
 

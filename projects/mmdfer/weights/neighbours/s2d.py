@@ -43,6 +43,8 @@ _RULES = (
 #: By what a file of S2D's image stage, too, is known.
 _STAGE_NAMES = re.compile(r'patch_embed_prompt\.|prompt_norms\.|prompt_blocks\.')
 ANCHORS = 16
+#: The release's name for the file of its landmark net.
+LANDMARKS = 'mobilefacenet_model_best.pth.tar'
 
 
 def convert(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
@@ -54,8 +56,8 @@ def convert(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
     ours, unused = bring(state, _RULES, path, 'S2D', [r'(.+\.)?landmark.*'])
     ours = _as_linear(ours)
     if 'cls_head.fc.weight' not in ours:
-        raise CheckpointError(f'{path}: has no classifier (head.fc_cls.weight); choose the file of the fine-tuned video '
-                              'model')
+        raise CheckpointError(f'{path}: has no classifier (head.fc_cls.weight); choose the file of the fine-tuned '
+                              'video model')
     classes, width = ours['cls_head.fc.weight'].shape
     # What training here keeps beside the weights, and the release does not know.
     ours.update({
@@ -64,12 +66,13 @@ def convert(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
         'cls_head.anchor_counts': torch.zeros(classes, dtype=torch.long),
         f'{STAGES}landmarks.digest': torch.zeros(32, dtype=torch.uint8)
     })
-    return Release(ours, {NUM_CLASSES: classes}, 'configs/neighbours/s2d_dfew.py', sets=('dfew', 'ferv39k', 'mafw'),
+    settings = {NUM_CLASSES: classes, 'backbone.landmarks.checkpoint': LANDMARKS}
+    return Release(ours, settings, 'configs/neighbours/s2d_dfew.py', sets=('dfew', 'ferv39k', 'mafw'),
                    orders=dict(dfew='official', ferv39k='alphabetical', mafw='alphabetical'), unused=unused, whole=True)
 
 
 def stage_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of S2D's stages by their names in :class:`mmdfer.backbones.s2d.Stages`; none of a plain ViT's file."""
+    """S2D's stages by their names in :class:`mmdfer.backbones.s2d.Stages`; nothing of a plain ViT's file."""
     stages = {name: tensor for name, tensor in state.items() if _STAGE_NAMES.match(name)}
     ours, _ = bring(stages, _STAGE_RULES, 'the file', 'S2D')
     return {name.removeprefix(STAGES): tensor for name, tensor in _as_linear(ours).items()}

@@ -101,9 +101,9 @@ def count_model(model: nn.Module) -> dict:
     """Parameters of a model; a shared one counts once.
 
     Returns:
-        ``tunable``, ``tunable_adapters`` (adapters, LoRA, stages), ``total``, and ``modules``: ``tunable`` and ``total``
-        of each top-level module and, as ``<module>.adapters.<name>`` and the like, of the adapters of each name, which
-        that row includes. ``unread``: parameters of each adapter whose gradient is zero: nothing reads what it adds.
+        ``tunable``, ``tunable_adapters`` (adapters, LoRA, stages), ``total``, and ``modules``: ``tunable`` and
+        ``total`` of each top-level module and, as ``<module>.adapters.<name>`` and the like, of the additions of each
+        name, which that row includes. ``unread``: parameters of adapters whose gradient is zero: nothing reads theirs.
     """
     modules: dict[str, dict[str, int]] = {}
     tunable, total = count_parameters(model)

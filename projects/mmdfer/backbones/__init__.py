@@ -7,9 +7,10 @@ from .d2_resnet3d import D2ResNet3d
 from .image_vit import ImageViT
 from .injection import inject_adapters
 from .snippet_vit import Snippets, SnippetViT
+from .temporal_transformer import TemporalTransformer
 from .tower import AdapterTower
 
 __all__ = [
     'SLOTS', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT',
-    'SnippetViT', 'Snippets', 'adapted_backbone', 'inject_adapters', 'named_adapters'
+    'SnippetViT', 'Snippets', 'TemporalTransformer', 'adapted_backbone', 'inject_adapters', 'named_adapters'
 ]

@@ -4,4 +4,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {}
+from . import dk_clip
+
+NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {
+    'dk_clip': (dk_clip.convert, dk_clip.WITNESS),
+}

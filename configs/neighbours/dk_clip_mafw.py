@@ -1,4 +1,4 @@
-# DK-CLIP (ACM MM 2024) on MAFW: its second stack starts from CLIP's weights and trains, as does the layer over snippets.
+# DK-CLIP (ACM MM 2024) on MAFW: the second stack starts from CLIP's weights and trains, as do the snippets' layers.
 _base_ = [
     '../_base_/models/dk_clip_vitb16.py', '../_base_/datasets/mafw.py', '../_base_/schedules/dk_clip_50e.py',
     '../_base_/default_runtime.py'

@@ -253,7 +253,7 @@ CHECKS = (the_first_line_says_what_it_is, the_metafile_tells_of_it, classes_agre
           counts_are_those_that_are_told)
 
 
-@pytest.mark.filterwarnings('ignore:TemporalDynamicAdapter')
+@pytest.mark.filterwarnings('ignore:TemporalDynamicAdapter', 'ignore:Snippet')
 @pytest.mark.parametrize('name', [*FILES, *row_names()])
 def test_a_config_is_what_it_should_be(name):
     read = Read(name)

@@ -1,6 +1,6 @@
-# DK-CLIP (ACM MM 2024) on CLIP ViT-B/16: 16 frames in four snippets, messages between frames and between snippets, texts
-# that read the patches of the clear snippets. The image tower and what CLIP does not have train, the text tower is
-# frozen. Frames are normalised by ImageNet's mean and standard deviation, as in the release.
+# DK-CLIP (ACM MM 2024) on CLIP ViT-B/16: 16 frames in four snippets, messages between frames and between snippets,
+# texts that read the patches of the clear snippets. The image tower and what CLIP does not have train, the text tower
+# is frozen. Frames are normalised by ImageNet's mean and standard deviation, as in the release.
 _base_ = ['clip_vitb16.py']
 
 model = dict(

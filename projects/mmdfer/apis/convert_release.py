@@ -108,8 +108,8 @@ def _told_by_its_classes(kind: str, release: Release, source: str | os.PathLike)
     if not release.orders:
         return None
     if release.classes is None:
-        raise ValueError(f'{source}: a {kind} release does not tell its classes; give the set that it was trained on by '
-                         f'--dataset, one of {", ".join(release.orders)}')
+        raise ValueError(f'{source}: a {kind} release does not tell its classes; give the set that it was trained on '
+                         f'by --dataset, one of {", ".join(release.orders)}')
     lists = {name: find_set(name).class_orders()[order] for name, order in release.orders.items()}
     fitting = {name: classes for name, classes in lists.items() if len(classes) == release.classes}
     if not fitting:

@@ -9,13 +9,14 @@ from mmengine.logging import MessageHub
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..backbones import Snippets
 from ..registry import MODELS
 from ..text import CLIPTextEncoder, FixedPrompts
 from .clip_text_head import CLIPTextHead, unit
 from .snippet_parts import SnippetIntegration, TextEnhancer, snippet_weights
 
 SCORES = ('global', 'local', 'both')
+#: What the backbone gives: s (B, J, D) and V (B, J, N, D).
+Snippets = tuple[Tensor, Tensor]
 
 
 class SnippetLogits(NamedTuple):

@@ -10,6 +10,7 @@ from ..release import Release, bring
 
 WITNESS = 'prompts_generator_cmam.alpha'
 SETS = ('dfew', 'ferv39k', 'mafw')
+ORDERS = dict(dfew='official', ferv39k='dfer_clip', mafw='dfer_clip')
 _PARTS = (('attn.in_proj_', 'attn.qkv.'), ('attn.out_proj.', 'attn.proj.'), ('mlp.c_fc.', 'ffn.layers.0.0.'),
           ('mlp.c_proj.', 'ffn.layers.1.'), ('ln_1.', 'ln1.'), ('ln_2.', 'ln2.'))
 _MESSAGE = (('message_fc.', 'message.fc.'), ('message_ln.', 'message.ln.'),
@@ -25,7 +26,8 @@ def _blocks(theirs: str, ours: str, parts: tuple = _PARTS) -> list[tuple[str, st
 
 def _image(theirs: str, ours: str) -> list[tuple[str, str]]:
     """Rules for an image tower, or what the second stack has of one."""
-    return [(rf'{theirs}\.class_embedding', f'{ours}cls_token'), (rf'{theirs}\.positional_embedding', f'{ours}pos_embed'),
+    return [(rf'{theirs}\.class_embedding', f'{ours}cls_token'),
+            (rf'{theirs}\.positional_embedding', f'{ours}pos_embed'),
             (rf'{theirs}\.ln_pre\.{_ENDS}', rf'{ours}pre_norm.\1'),
             *_blocks(rf'{theirs}\.transformer\.', ours, (*_PARTS, *_MESSAGE))]
 
@@ -46,7 +48,8 @@ RULES = [
       for theirs, ours in _DECODER),
     ('positional_embedding', f'{_TEXT}pos_embed'), ('text_projection', f'{_TEXT}out_proj.weight'),
     (r'token_embedding\.weight', f'{_TEXT}token_embedding.weight'),
-    (rf'ln_final\.{_ENDS}', rf'{_TEXT}ln_final.\1'), *_blocks(r'transformer\.', _TEXT), ('logit_scale', 'cls_head.log_scale')
+    (rf'ln_final\.{_ENDS}', rf'{_TEXT}ln_final.\1'), *_blocks(r'transformer\.', _TEXT),
+    ('logit_scale', 'cls_head.log_scale')
 ]
 # The class token of the second stack goes through a norm and a projection that nothing reads.
 UNUSED = (rf'visual_semantic\.ln_post\.{_ENDS}', r'visual_semantic\.proj')
@@ -70,7 +73,7 @@ def convert(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
         if name.endswith(_TABLES):
             ours[name] = ours[name].reshape(1, -1, ours[name].shape[-1])
     ours[f'{_TEXT}logit_scale'] = ours['cls_head.log_scale'].clone()
-    return Release(ours, {}, 'configs/neighbours/dk_clip_dfew.py', sets=SETS, orders=dict(dfew='official', ferv39k='dfer_clip', mafw='dfer_clip'),
+    return Release(ours, {}, 'configs/neighbours/dk_clip_dfew.py', sets=SETS, orders=ORDERS,
                    unused=unused, whole=True,
                    note='its class texts are not in the file: write those of the authors\' labels2prompt, as lines '
                         '"class: text", into a file for model.cls_head.texts.file, with which its scores are the '

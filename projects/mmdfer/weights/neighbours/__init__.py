@@ -4,4 +4,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {}
+from . import mae_dfer, svfap
+
+NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {
+    'mae_dfer': (mae_dfer.convert, mae_dfer.WITNESS),
+    'svfap': (svfap.convert, svfap.WITNESS),
+}

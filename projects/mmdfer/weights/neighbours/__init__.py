@@ -4,8 +4,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import dk_clip
+from . import dk_clip, mae_dfer, svfap
 
 NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {
     'dk_clip': (dk_clip.convert, dk_clip.WITNESS),
+    'mae_dfer': (mae_dfer.convert, mae_dfer.WITNESS),
+    'svfap': (svfap.convert, svfap.WITNESS),
 }

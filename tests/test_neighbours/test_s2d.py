@@ -264,11 +264,11 @@ def test_what_trains_gets_a_gradient_and_the_landmark_net_stays_as_it_is(landmar
     model.backbone(clips()).mean(dim=1).square().sum().backward()
     without = {name for name, parameter in model.backbone.named_parameters()
                if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any())}
-    last = f'stages.norms.{DEPTH - 1}'
+    last = f's2d_stages.norms.{DEPTH - 1}'
     assert without == {f'{last}.weight', f'{last}.bias'}                    # there and unused, as in the release
-    net = model.backbone.stages.landmarks.net
+    net = model.backbone.s2d_stages.landmarks.net
     assert not net.training and not any(parameter.requires_grad for parameter in net.parameters())
-    assert not model.backbone.layers.training and model.backbone.stages.training
+    assert not model.backbone.layers.training and model.backbone.s2d_stages.training
     assert not any('conv_4' in name for name in model.state_dict())
 
 

@@ -6,11 +6,15 @@ from .adapter_vit import AdapterViT
 from .d2_resnet3d import D2ResNet3d
 from .image_vit import ImageViT
 from .injection import inject_adapters
+from .lgi_former import LGIFormer
 from .s2d import S2DViT
+from .snippet_vit import Snippets, SnippetViT
+from .svfap import SVFAP
 from .temporal_transformer import TemporalTransformer
 from .tower import AdapterTower
 
 __all__ = [
-    'SLOTS', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT',
-    'S2DViT', 'TemporalTransformer', 'adapted_backbone', 'inject_adapters', 'named_adapters'
+    'SLOTS', 'SVFAP', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT',
+    'LGIFormer', 'S2DViT', 'SnippetViT', 'Snippets', 'TemporalTransformer', 'adapted_backbone', 'inject_adapters',
+    'named_adapters'
 ]

@@ -5,8 +5,9 @@ from .caption_head import CaptionContrastiveHead
 from .clip_text_head import CLIPTextHead
 from .finecliper_head import FineCLIPERHead
 from .linear_video_head import LinearVideoHead
+from .snippet_text_head import SnippetTextHead
 
 __all__ = [
     'AnchorDistillationHead', 'CLIPTextHead', 'CaptionContrastiveHead', 'FineCLIPERHead', 'LinearVideoHead',
-    'TemporalTransformer'
+    'SnippetTextHead', 'TemporalTransformer'
 ]

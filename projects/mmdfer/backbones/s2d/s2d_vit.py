@@ -48,7 +48,7 @@ class S2DViT(AdapterViT):
 
     def adopt_adapters(self, adapters: AdapterConfigs, *args, **kwargs) -> None:
         """As in every tower, with the stages there."""
-        self.stages = Stages(self.embed_dims, self.num_layers, **self._stage_settings)
+        self.s2d_stages = Stages(self.embed_dims, self.num_layers, **self._stage_settings)
         super().adopt_adapters(adapters, *args, **kwargs)
 
     def encode(self, images: Tensor, frames: int, prompts: Tensor | None = None,
@@ -57,14 +57,14 @@ class S2DViT(AdapterViT):
         patches, resolution = self.patch_embed(images)
         height, width = resolution
         bare = TokenGrid(frames, height, width, leading=0)
-        added, stream = self.stages(0, patches, self.stages.start(images, resolution), bare)
+        added, stream = self.s2d_stages(0, patches, self.s2d_stages.start(images, resolution), bare)
         tokens, grid = self.place(patches + added, resolution, frames, prompts)
 
         def stage(index: int, tokens: Tensor) -> Tensor:
             nonlocal stream
             if index == 0:                                      # is behind us
                 return tokens
-            added, stream = self.stages(index, tokens[:, grid.span], stream, bare)
+            added, stream = self.s2d_stages(index, tokens[:, grid.span], stream, bare)
             return add_to_patches(tokens, added, grid)
 
         return self.run_prompted(tokens, grid, deep_prompts, stage)
@@ -80,12 +80,12 @@ class S2DViT(AdapterViT):
         state = stage_tensors(find_state_dict(read_checkpoint(path), path))
         if not state:
             return
-        own = {name: tensor for name, tensor in self.stages.state_dict().items() if not name.startswith('landmarks.')}
+        own = {name: tensor for name, tensor in self.s2d_stages.state_dict().items() if name != 'landmarks.digest'}
         wanted = [name for name in own if '.temporal.' not in name]
         wrong = [name for name in wanted if name not in state] + [
             name for name, tensor in state.items() if name not in own or tensor.shape != own[name].shape]
         if wrong:
             raise CheckpointError(f"{path}: its stages are not those of this model (such as {wrong[0]}); choose arch "
                                   "and stage_width of the file's sizes")
-        self.stages.load_state_dict(state, strict=False)
+        self.s2d_stages.load_state_dict(state, strict=False)
         print_log(f'{path}: {len(state)} tensors of S2D stages loaded; landmarks come from {OPTION}', logger='current')

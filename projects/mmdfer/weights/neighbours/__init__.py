@@ -4,8 +4,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import s2d
+from . import dk_clip, mae_dfer, s2d, svfap
 
 NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {
-    's2d': (s2d.convert, 'prompt_blocks.0.TMA.norm.weight'),
+    'dk_clip': (dk_clip.convert, dk_clip.WITNESS),
+    'mae_dfer': (mae_dfer.convert, mae_dfer.WITNESS),
+    's2d': (s2d.convert, s2d.WITNESS),
+    'svfap': (svfap.convert, svfap.WITNESS),
 }

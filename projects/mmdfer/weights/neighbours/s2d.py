@@ -11,7 +11,9 @@ from torch import Tensor
 from ..errors import CheckpointError
 from ..release import NUM_CLASSES, Release, bring
 
-STAGES = 'backbone.stages.'
+#: A name by which such a file is known.
+WITNESS = 'prompt_blocks.0.TMA.norm.weight'
+STAGES = 'backbone.s2d_stages.'
 _STAGE = rf'{STAGES}blocks.\1.'
 _TMA = r'prompt_blocks\.(\d+)\.TMA\.'
 _STAGE_RULES = (

@@ -4,12 +4,15 @@ from .adapter_block import SLOTS, AdapterBlock
 from .adapter_configs import AdapterConfigs, named_adapters
 from .adapter_vit import AdapterViT
 from .d2_resnet3d import D2ResNet3d
+from .former_dfer import FormerDFER
+from .ial import IALNet
 from .image_vit import ImageViT
 from .injection import inject_adapters
+from .m3dfel import M3DFEL
 from .temporal_transformer import TemporalTransformer
 from .tower import AdapterTower
 
 __all__ = [
-    'SLOTS', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT',
-    'TemporalTransformer', 'adapted_backbone', 'inject_adapters', 'named_adapters'
+    'SLOTS', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'FormerDFER', 'IALNet',
+    'ImageViT', 'M3DFEL', 'TemporalTransformer', 'adapted_backbone', 'inject_adapters', 'named_adapters'
 ]

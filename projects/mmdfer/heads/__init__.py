@@ -1,8 +1,13 @@
 """Heads: features to class scores."""
 from ..backbones import TemporalTransformer
 from .caption_head import CaptionContrastiveHead
+from .class_contrast_head import ClassContrastiveHead
 from .clip_text_head import CLIPTextHead
 from .finecliper_head import FineCLIPERHead
+from .ial_head import IALHead
 from .linear_video_head import LinearVideoHead
 
-__all__ = ['CLIPTextHead', 'CaptionContrastiveHead', 'FineCLIPERHead', 'LinearVideoHead', 'TemporalTransformer']
+__all__ = [
+    'CLIPTextHead', 'CaptionContrastiveHead', 'ClassContrastiveHead', 'FineCLIPERHead', 'IALHead', 'LinearVideoHead',
+    'TemporalTransformer'
+]

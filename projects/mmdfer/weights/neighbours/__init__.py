@@ -4,4 +4,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {}
+from . import former_dfer, ial, m3dfel
+
+NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {
+    'former_dfer': (former_dfer.convert, former_dfer.WITNESS),
+    'ial': (ial.convert, ial.WITNESS),
+    'm3dfel': (m3dfel.convert, m3dfel.WITNESS),
+}

@@ -9,7 +9,9 @@ from mmengine.config import Config, ConfigDict
 from .weights.registry import is_name
 
 # Stock backbones take ``init_cfg`` and go past it in silence, or take none.
-READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
+READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone', 'M3DFEL')
+TRAINED_WHOLE = ('ImageViT', 'M3DFEL')
+"""Towers that are frozen only where their config says so."""
 TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
 CLIP_CONTEXT = 77
 IMAGE_SET = '{image_set}'

@@ -1,5 +1,4 @@
 """Heads: features to class scores."""
-from ..backbones import TemporalTransformer
 from .caption_head import CaptionContrastiveHead
 from .class_contrast_head import ClassContrastiveHead
 from .clip_text_head import CLIPTextHead
@@ -8,6 +7,5 @@ from .ial_head import IALHead
 from .linear_video_head import LinearVideoHead
 
 __all__ = [
-    'CLIPTextHead', 'CaptionContrastiveHead', 'ClassContrastiveHead', 'FineCLIPERHead', 'IALHead', 'LinearVideoHead',
-    'TemporalTransformer'
+    'CLIPTextHead', 'CaptionContrastiveHead', 'ClassContrastiveHead', 'FineCLIPERHead', 'IALHead', 'LinearVideoHead'
 ]

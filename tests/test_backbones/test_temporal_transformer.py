@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmdfer.backbones.freezing import count_parameters
 from mmdfer.backbones import TemporalTransformer
+from mmdfer.backbones.freezing import count_parameters
 from mmdfer.registry import MODELS
 
 from ..conftest import ROOT

@@ -71,7 +71,8 @@ def logits_of(model, clips):
 
 def assert_every_tensor_has_its_place(kind, name=None):
     """The sheet's names and shapes are, converted, those of the full-size model."""
-    release = RELEASES[kind][0]({key: torch.zeros(()).expand(shape) for key, shape in sheet(name or kind).items()}, kind)
+    shapes = sheet(name or kind)
+    release = RELEASES[kind][0]({key: torch.zeros(()).expand(shape) for key, shape in shapes.items()}, kind)
     cfg = Config(dict(model=load_config(release.config).model))
     cfg.merge_from_dict({f'model.{key}': value for key, value in release.settings.items()})
     ours = {key: value.shape for key, value in build_shapes(cfg.model).state_dict().items()}

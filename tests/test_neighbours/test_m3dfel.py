@@ -130,8 +130,9 @@ def test_torchvisions_kinetics_file_fills_the_3d_network(tmp_path):
     model.init_weights()
     torch.testing.assert_close(model.resnet(clip).mean((2, 3, 4)), resnet(s, clip), rtol=1e-5, atol=1e-5)
     for content, message in (
-            ({key: value for key, value in theirs.items() if 'layer4' not in key}, 'layer4.*is missing.*of another dep'),
-            ({key: value[:4] if value.ndim else value for key, value in theirs.items()}, 'expected.*of another width'),
+            ({key: value for key, value in theirs.items() if 'layer4' not in key},
+             'layer4.*is missing.*another depth'),
+            ({key: value[:4] if value.ndim else value for key, value in theirs.items()}, 'expected.*another width'),
             ({'conv1.weight': torch.zeros(1)}, 'no 3D ResNet of torchvision')):
         torch.save(content, path)
         with pytest.raises(CheckpointError, match=message):

@@ -1,6 +1,6 @@
 # IAL (AAAI 2023): a residual network under a global view, static and dynamic features of 16 frames of 112x112, and its
-# loss for intensity; the classifier starts as torch's Linear does. Frames go in as [0, 1]. What computes nothing, for the
-# release's sake, wants DDP to be told.
+# loss for intensity; the classifier starts as torch's Linear does. Frames go in as [0, 1]. What computes nothing, for
+# the release's sake, wants DDP to be told.
 find_unused_parameters = True
 model = dict(
     type='Recognizer3D',

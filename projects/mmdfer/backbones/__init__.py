@@ -8,11 +8,15 @@ from .former_dfer import FormerDFER
 from .ial import IALNet
 from .image_vit import ImageViT
 from .injection import inject_adapters
+from .lgi_former import LGIFormer
 from .m3dfel import M3DFEL
+from .snippet_vit import Snippets, SnippetViT
+from .svfap import SVFAP
 from .temporal_transformer import TemporalTransformer
 from .tower import AdapterTower
 
 __all__ = [
-    'SLOTS', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'FormerDFER', 'IALNet',
-    'ImageViT', 'M3DFEL', 'TemporalTransformer', 'adapted_backbone', 'inject_adapters', 'named_adapters'
+    'M3DFEL', 'SLOTS', 'SVFAP', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d',
+    'FormerDFER', 'IALNet', 'ImageViT', 'LGIFormer', 'SnippetViT', 'Snippets', 'TemporalTransformer',
+    'adapted_backbone', 'inject_adapters', 'named_adapters'
 ]

@@ -85,6 +85,7 @@ class AdapterViT(AdapterTower, VisionTransformer):
     """
 
     reads_class_token = True
+    block: type[AdapterBlock] = AdapterBlock
 
     def __init__(self, arch: str | dict = 'base', adapters: AdapterConfigs = (), freeze: bool = True,
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
@@ -108,7 +109,7 @@ class AdapterViT(AdapterTower, VisionTransformer):
                       if key in kwargs)
         shared.update(layer_cfg)
         rates = np.linspace(0, drop_path_rate, self.num_layers)
-        return ModuleList([AdapterBlock(drop_path_rate=float(rate), **shared) for rate in rates])
+        return ModuleList([self.block(drop_path_rate=float(rate), **shared) for rate in rates])
 
     def init_weights(self) -> None:
         """Initialise; a ``Pretrained`` file is read here, whatever its format."""

@@ -5,7 +5,9 @@ from .clip_text_head import CLIPTextHead
 from .finecliper_head import FineCLIPERHead
 from .ial_head import IALHead
 from .linear_video_head import LinearVideoHead
+from .snippet_text_head import SnippetTextHead
 
 __all__ = [
-    'CLIPTextHead', 'CaptionContrastiveHead', 'ClassContrastiveHead', 'FineCLIPERHead', 'IALHead', 'LinearVideoHead'
+    'CLIPTextHead', 'CaptionContrastiveHead', 'ClassContrastiveHead', 'FineCLIPERHead', 'IALHead',
+    'LinearVideoHead', 'SnippetTextHead'
 ]

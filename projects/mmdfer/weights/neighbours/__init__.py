@@ -4,10 +4,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import former_dfer, ial, m3dfel
+from . import dk_clip, former_dfer, ial, m3dfel, mae_dfer, svfap
 
 NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {
-    'former_dfer': (former_dfer.convert, former_dfer.WITNESS),
-    'ial': (ial.convert, ial.WITNESS),
-    'm3dfel': (m3dfel.convert, m3dfel.WITNESS),
+    name: (system.convert, system.WITNESS)
+    for name, system in (('dk_clip', dk_clip), ('former_dfer', former_dfer), ('ial', ial), ('m3dfel', m3dfel),
+                         ('mae_dfer', mae_dfer), ('svfap', svfap))
 }

@@ -4,11 +4,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import dk_clip, mae_dfer, s2d, svfap
+from . import dk_clip, former_dfer, ial, m3dfel, mae_dfer, s2d, svfap
 
 NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {
-    'dk_clip': (dk_clip.convert, dk_clip.WITNESS),
-    'mae_dfer': (mae_dfer.convert, mae_dfer.WITNESS),
-    's2d': (s2d.convert, s2d.WITNESS),
-    'svfap': (svfap.convert, svfap.WITNESS),
+    name: (system.convert, system.WITNESS)
+    for name, system in (('dk_clip', dk_clip), ('former_dfer', former_dfer), ('ial', ial), ('m3dfel', m3dfel),
+                         ('mae_dfer', mae_dfer), ('s2d', s2d), ('svfap', svfap))
 }

@@ -9,8 +9,8 @@ import pytest
 from ..conftest import ROOT, write_clip
 
 CLIPS, FEW, EPOCHS = 40_000, 200, 2
-READ = 8_000
-"""Clips that an epoch reads, drawn from all: five times as many as a list has pages of memory."""
+READ = 3_000
+"""Clips that an epoch reads, drawn from all: twice as many as a list has pages of memory, so most are looked at."""
 
 # Runs alone, so that nothing of the tests is in its memory. Private pages are those of no other process; the loader's
 # own process shares most of its pages with the workers, so there all anonymous ones count.

@@ -6,6 +6,7 @@ from mmaction.models.heads import BaseHead
 from torch import Tensor, nn
 
 from ..registry import MODELS
+from ..weights.classes import Axis
 from .classes import required_classes
 
 
@@ -36,7 +37,7 @@ class LinearVideoHead(BaseHead):
         self.fc = nn.Linear(in_channels, num_classes)
         self.init_std = init_std
 
-    def class_axes(self) -> dict[str, int]:
+    def class_axes(self) -> dict[str, Axis]:
         """The classifier's rows go by class."""
         return {'fc.weight': 0, 'fc.bias': 0}
 
@@ -46,6 +47,10 @@ class LinearVideoHead(BaseHead):
         nn.init.zeros_(self.fc.bias)
 
     def forward(self, x: Tensor, **kwargs) -> Tensor:
-        logits = self.fc(self.dropout(x.mean(dim=1)))   # (B, T, D) -> (B, D) -> (B, K)
+        return self.classify(self.dropout(x.mean(dim=1)))           # (B, T, D) -> (B, D) -> (B, K)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Logits (B, K) of clips' features (B, D)."""
+        logits = self.fc(features)
         # BaseHead hands logits to NumPy, which knows no bfloat16.
         return logits.to(torch.promote_types(logits.dtype, torch.float32))

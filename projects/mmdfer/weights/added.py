@@ -13,6 +13,8 @@ KINDS = {
     'adapters': re.compile(r'(?:^|\.)adapters\.(\w+)\.'),
     'lora': re.compile(r'(?:^|\.)(\w+)\.lora_\w+\.'),
     'temporal_embedding': re.compile(r'(?:^|\.)(temporal_embedding)$'),
+    'stages': re.compile(r'(?:^|\.)s2d_stages\.(\w+)\.'),
+    'snippets': re.compile(r'(?:^|\.)(message|semantic_stack|patch_norm|patch_proj)\.'),
 }
 
 
@@ -32,5 +34,5 @@ def added(name: str) -> Added | None:
 
 
 def is_added(name: str) -> bool:
-    """Whether a parameter belongs to an adapter, to LoRA or to the temporal embedding."""
+    """Whether a parameter belongs to one of these additions."""
     return added(name) is not None

@@ -28,6 +28,7 @@ class Release:
         orders: by a set's short name, in which of the set's ``ORDERS`` the release lists its classes.
         unused: names of tensors of the file that its computation leaves out.
         whole: whether ``state`` must hold each tensor of the config's model, so that :mod:`mmdfer.apis` compares them.
+        note: what the file does not tell and whoever tests it must know, a sentence for the report.
     """
     state: dict[str, Tensor]
     settings: dict[str, Any]
@@ -38,11 +39,13 @@ class Release:
     orders: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     whole: bool = False
+    note: str = ''
 
     @property
-    def classes(self) -> int:
-        """Number of classes."""
-        return int(self.settings[NUM_CLASSES])
+    def classes(self) -> int | None:
+        """Number of classes; ``None`` where no tensor goes by class, as with texts that are in no file."""
+        classes = self.settings.get(NUM_CLASSES)
+        return None if classes is None else int(classes)
 
     def config_on(self, dataset: str | None) -> str:
         """Its config on a set, on the first of ``sets`` where there is none."""

@@ -34,7 +34,8 @@ EXTRAS = {
     'app': [f'mediapipe==0.10.21; {MEDIAPIPE}', 'h5py', 'werkzeug>=3'],
     'explain': ['umap-learn>=0.5'],
     'export': ['onnx>=1.17', 'onnxruntime>=1.20'],
-    'test': ['pytest', 'pytest-xdist', 'statsmodels', 'timm', 'ruff', 'mypy',
+    'neighbours': ['timm>=1.0'],                # RandAugment
+    'test': ['pytest', 'pytest-xdist', 'statsmodels', 'timm>=1.0', 'ruff', 'mypy',
              'triton>=3.6; sys_platform == "linux" and platform_machine == "x86_64"'],
 }
 

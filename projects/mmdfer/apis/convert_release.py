@@ -1,11 +1,13 @@
 """Released checkpoints as files that our configs test with."""
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
+from mmengine.config import Config
 from mmengine.logging import print_log
 
 from ..files import write_text
@@ -15,9 +17,11 @@ from ..run_config import load_config
 from ..shell_words import argument, config_option
 from ..text.tokenizer import decode
 from ..weights import CheckpointError
-from ..weights.releases import RELEASES, Release, read_release
+from ..weights.release import NUM_CLASSES, Release
+from ..weights.releases import RELEASES, read_release
 from .convert import check_target, write_converted
 from .convert_clip import convert_clip
+from .counting import build_shapes
 
 FORMAT = 'mmdfer-release-1'
 # CLIP models are no recognisers: both towers, for --image-checkpoint.
@@ -44,8 +48,9 @@ def convert_release(kind: str, source: str | os.PathLike, target: str | os.PathL
         source: the release's file.
         target: ends in ``.safetensors``.
         force: write over existing files.
-        dataset: the set that it was trained on, for its classes' names. Defaults to ``'dfew'`` for a model with texts;
-            without a set a model of another kind does not know its classes.
+        dataset: the set that it was trained on, for its classes' names. Defaults to ``'dfew'`` for a model with texts,
+            and for a neighbouring system to the first of its sets with as many classes, where all these list them
+            alike; without a set a model of another kind does not know its classes.
         class_order: the order of the classes, by its name in the set's ``ORDERS``. Defaults to the release's.
 
     Returns:
@@ -53,7 +58,7 @@ def convert_release(kind: str, source: str | os.PathLike, target: str | os.PathL
 
     Raises:
         CheckpointError: for a target of another suffix or one that is there already, and a source that cannot
-            be read or is of another release.
+            be read, is of another release, or lacks a tensor of its config's model or has it in another shape.
         ValueError: for an unknown kind, a data set of another number of classes, or an order that is not known.
     """
     if kind not in KINDS:
@@ -64,19 +69,23 @@ def convert_release(kind: str, source: str | os.PathLike, target: str | os.PathL
     release = read_release(kind, source)
     settings = {f'model.{key}': str(value) for key, value in release.settings.items()} | _frame_settings(release)
     meta: dict = {}
-    if release.tokens and dataset is None:
-        dataset = 'dfew'
+    if dataset is None:
+        dataset = 'dfew' if release.tokens else _told_by_its_classes(kind, release, source)
     if dataset is not None:
         meta['classes'] = _class_names(kind, release, dataset, class_order)
     if release.tokens:
         settings['model.cls_head.texts.file'] = str(_write_texts(release.tokens, target, meta['classes'], force))
         settings['model.cls_head.texts.templates'] = '{}'
     config = release.config_on(dataset)
-    preprocessing = load_config(config).model.data_preprocessor
+    model = load_config(config).model
+    if release.whole:
+        _check_whole(kind, release, config, model, source)
+    preprocessing = model.data_preprocessor
     meta.update({key: list(preprocessing[key]) for key in ('mean', 'std')})
     write_converted(release.state, target, dict(format=FORMAT, release=kind, source=str(source), config=config,
                                                 settings=settings, **meta))
-    report = (f'{source}: {kind} release, {len(release.state)} tensors written to {target}; '
+    unused = f' ({len(release.unused)} that its computation leaves out are not)' if release.unused else ''
+    report = (f'{source}: {kind} release, {len(release.state)} tensors written to {target}{unused}; '
               f'{_next_command(release, config, settings, target, dataset)}')
     print_log(report, logger='current')
     return report
@@ -90,6 +99,46 @@ def _frame_settings(release: Release) -> dict[str, str]:
     return {f'{place}.1.num_frames': str(release.frames) for place in places}
 
 
+def _told_by_its_classes(kind: str, release: Release, source: str | os.PathLike) -> str | None:
+    """The first set with as many classes as a neighbour's release, where all such sets list them alike.
+
+    Raises:
+        ValueError: where they do not, or no set has as many.
+    """
+    if not release.orders:
+        return None
+    lists = {name: find_set(name).class_orders()[order] for name, order in release.orders.items()}
+    fitting = {name: classes for name, classes in lists.items() if len(classes) == release.classes}
+    if not fitting:
+        raise ValueError(f'{source}: has {release.classes} classes, and {kind} was released on '
+                         + ', '.join(f'{name} ({len(classes)})' for name, classes in lists.items())
+                         + '; give the set that it was trained on by --dataset, and the order of its classes by '
+                         '--class-order')
+    if len(set(fitting.values())) > 1:
+        raise ValueError(f'{source}: {kind} lists the {release.classes} classes of {" and ".join(fitting)} '
+                         'in different orders; give the set that it was trained on by --dataset')
+    return next(iter(fitting))
+
+
+def _check_whole(kind: str, release: Release, config: str, model: dict, source: str | os.PathLike) -> None:
+    """Refuse a release that has not each tensor of its config's model, and no other.
+
+    Raises:
+        CheckpointError: naming the first tensor that is of another shape, missing or left over.
+    """
+    cfg = Config(dict(model=copy.deepcopy(model)))
+    cfg.merge_from_dict({f'model.{key}': value for key, value in release.settings.items()})
+    ours = {name: tuple(value.shape) for name, value in build_shapes(cfg.model).state_dict().items()}
+    theirs = {name: tuple(value.shape) for name, value in release.state.items()}
+    whose = f'a {kind} release of {release.classes} classes as {config} has it'
+    for name in sorted(ours.keys() | theirs.keys()):
+        if ours.get(name) != theirs.get(name):
+            what = ('is missing' if name not in theirs else 'has no place' if name not in ours else
+                    f'is {theirs[name]}, not {ours[name]}')
+            raise CheckpointError(f'{source}: {name} {what} in {whose}; it is of another size or system, or damaged: '
+                                  'choose the file as it was released')
+
+
 def _class_names(kind: str, release: Release, dataset: str, order: str | None) -> tuple[str, ...]:
     """The classes in the release's order.
 
@@ -99,6 +148,8 @@ def _class_names(kind: str, release: Release, dataset: str, order: str | None) -
     orders = find_set(dataset).class_orders()
     if order is not None:
         check_name(f'--class-order of {dataset}', order, orders)
+    elif dataset in release.orders:
+        order = release.orders[dataset]
     elif release.tokens and ORDER in orders:
         order = ORDER
     elif len(orders) == 1:
@@ -123,7 +174,7 @@ def _next_command(release: Release, config: str, settings: dict[str, str], targe
         return (f'there is no config of it on {dataset}: write one that stands on {config} with the data of {dataset}, '
                 f'and test it by mmdfer test CONFIG {argument(target)} --cfg-options {options}')
     training = ' '.join(config_option(key, _typed(value)) for key, value in settings.items()
-                        if key != 'model.cls_head.num_classes')
+                        if key != f'model.{NUM_CLASSES}')
     return (f'the file does not know its {release.classes} classes (--dataset and --class-order tell them), so over '
             f'data of these in its own order the config is {config} --cfg-options {options}; train on from it by '
             f'mmdfer train {config} --cfg-options {config_option("load_from", str(target))} fresh_classes=True'

@@ -6,9 +6,10 @@ from .adapter_vit import AdapterViT
 from .d2_resnet3d import D2ResNet3d
 from .image_vit import ImageViT
 from .injection import inject_adapters
+from .temporal_transformer import TemporalTransformer
 from .tower import AdapterTower
 
 __all__ = [
     'SLOTS', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT',
-    'adapted_backbone', 'inject_adapters', 'named_adapters'
+    'TemporalTransformer', 'adapted_backbone', 'inject_adapters', 'named_adapters'
 ]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
@@ -13,10 +14,11 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from ..registry import OPTIM_WRAPPER_CONSTRUCTORS
 from ..weights import bare_name
+from .layer_depth import depth_by_name, has_layers_by_name
 from .sharding import is_sharded
 
 _NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
-_KNOWN = {'custom_keys', 'norm_decay_mult', 'bias_decay_mult', 'layer_decay_rate'}
+_KNOWN = {'custom_keys', 'norm_decay_mult', 'bias_decay_mult', 'flat_decay_mult', 'layer_decay_rate'}
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -29,10 +31,12 @@ class TunableOptimWrapperConstructor:
     Args:
         optim_wrapper_cfg: with an ``optimizer`` that sets ``lr``.
         paramwise_cfg: ``norm_decay_mult`` and ``bias_decay_mult`` multiply the weight decay of norm layers
-            and of biases; ``custom_keys`` maps a part of a parameter's name to ``lr_mult`` and
+            and of biases, ``flat_decay_mult`` that of whatever else has one axis, such as a scale of channels or
+            the biases of queries that stand alone; ``custom_keys`` maps a part of a parameter's name to ``lr_mult`` and
             ``decay_mult``, the longest match winning. ``layer_decay_rate`` multiplies the learning rate once
             for each layer that lies above a parameter's own: 1 for the head, the rate for the last block,
-            least for the patch embedding (``get_layer_depth`` of the model or its backbone tells the layer).
+            least for the patch embedding. ``get_layer_depth`` of the model or its backbone tells the layer; of a
+            backbone without it its names do, if they are those of a vision transformer (:mod:`.layer_depth`).
 
     Raises:
         ValueError: for an unknown key, a rate outside (0, 1], a model without a tunable parameter, or layer
@@ -67,7 +71,7 @@ class TunableOptimWrapperConstructor:
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 name = bare_name(name)
-                lr_mult, decay_mult = self._multipliers(name, id(parameter) in norms)
+                lr_mult, decay_mult = self._multipliers(name, parameter, id(parameter) in norms)
                 groups.setdefault((lr * lr_mult * scale_of(name), weight_decay * decay_mult), []).append(parameter)
         if not groups:
             raise ValueError('the model has no tunable parameter: add adapters or a head, or set freeze=False')
@@ -89,6 +93,8 @@ class TunableOptimWrapperConstructor:
             depth_of, prefix = backbone.get_layer_depth, 'backbone.'
         elif hasattr(model, 'get_layer_depth') and backbone is None:
             depth_of, prefix = model.get_layer_depth, ''
+        elif backbone is not None and has_layers_by_name(backbone):
+            depth_of, prefix = partial(depth_by_name, backbone), 'backbone.'
         else:
             told_by = type(model if backbone is None else backbone).__name__
             raise ValueError('paramwise_cfg: layer_decay_rate needs a backbone that tells its layers by '
@@ -100,7 +106,7 @@ class TunableOptimWrapperConstructor:
 
         return scale
 
-    def _multipliers(self, name: str, is_norm: bool) -> tuple[float, float]:
+    def _multipliers(self, name: str, parameter: nn.Parameter, is_norm: bool) -> tuple[float, float]:
         custom = self.paramwise_cfg.get('custom_keys', {})
         for key in sorted(custom, key=lambda key: (-len(key), key)):
             if key in name:
@@ -109,4 +115,4 @@ class TunableOptimWrapperConstructor:
             return 1., self.paramwise_cfg.get('norm_decay_mult', 1.)
         if name.endswith('.bias'):
             return 1., self.paramwise_cfg.get('bias_decay_mult', 1.)
-        return 1., 1.
+        return 1., self.paramwise_cfg.get('flat_decay_mult', 1.) if parameter.ndim == 1 else 1.

@@ -1,8 +1,7 @@
-"""Released checkpoints of adapted CLIP models, brought to the names of our recognisers."""
+"""Released checkpoints, brought to the names of our recognisers; here those of adapted CLIP models."""
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -10,7 +9,9 @@ from torch import Tensor
 from .clip import OPENAI_TOWER, settle
 from .errors import CheckpointError, tensors_as_named
 from .loading import as_float, rename
+from .neighbours import NEIGHBOURS
 from .reading import read_checkpoint
+from .release import NUM_CLASSES, Release, prefixed, under
 from .states import find_state_dict
 
 _BLOCK = r'^transformer\.resblocks\.(\d+)\.'
@@ -39,37 +40,6 @@ _TEMPORAL = ((r'^pos_embedding$', 'pos_embed'),
              (rf'{_TEMPORAL_LAYER}1\.fn\.fn\.net\.0\.', r'layers.\1.ffn.layers.0.0.'),
              (rf'{_TEMPORAL_LAYER}1\.fn\.fn\.net\.3\.', r'layers.\1.ffn.layers.1.'))
 
-_NUM_CLASSES = 'cls_head.num_classes'
-
-
-@dataclass
-class Release:
-    """A released model under our names, and what its computation takes beside its weights.
-
-    Args:
-        state: the tensors.
-        settings: entries of its config's ``model`` by dotted key.
-        config: of its model on the first of ``sets``.
-        tokens: the texts of its classes in tokens, for a model that has any.
-        sets: short names of those that there is such a config for.
-        frames: clips have so many frames, where it is not the configs' 16.
-    """
-    state: dict[str, Tensor]
-    settings: dict[str, int]
-    config: str
-    tokens: list[list[int]] = field(default_factory=list)
-    sets: tuple[str, ...] = ('dfew', )
-    frames: int | None = None
-
-    @property
-    def classes(self) -> int:
-        """Number of classes."""
-        return int(self.settings[_NUM_CLASSES])
-
-    def config_on(self, dataset: str | None) -> str:
-        """Its config on a set, on the first of ``sets`` where there is none."""
-        return self.config.replace(self.sets[0], dataset) if dataset in self.sets else self.config
-
 
 def read_release(kind: str, path: str | os.PathLike) -> Release:
     """Read a released checkpoint of one of ``RELEASES``.
@@ -87,30 +57,22 @@ def read_release(kind: str, path: str | os.PathLike) -> Release:
         return convert(state, path)
 
 
-def _under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-
-
-def _prefixed(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {prefix + key: value for key, value in state.items()}
-
-
 def _st_adapter(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
     tower = {key: value for key, value in state.items() if not key.startswith('fc.')}
     head: dict[str, Tensor] = {key: state[key].float() for key in ('fc.weight', 'fc.bias') if key in state}
-    ours = dict(_prefixed('backbone.', as_float(settle(rename(tower, (*_ST_ADAPTER, *OPENAI_TOWER))))),
-                **_prefixed('cls_head.', head))
+    ours = dict(prefixed('backbone.', as_float(settle(rename(tower, (*_ST_ADAPTER, *OPENAI_TOWER))))),
+                **prefixed('cls_head.', head))
     both = any('.adapters.st_attn.' in key for key in ours)
     name = 'st_adapter_24x384' if both else 'st_adapter_12x384'
-    return Release(ours, {_NUM_CLASSES: _classes(ours, path)}, f'configs/baselines/{name}_vitb16_dfew.py')
+    return Release(ours, {NUM_CLASSES: _classes(ours, path)}, f'configs/baselines/{name}_vitb16_dfew.py')
 
 
 def _aim(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
-    tower = as_float(settle(rename(_under(state, 'backbone.'), (*_AIM, *OPENAI_TOWER))))
-    head = {key.replace('fc_cls.', 'fc.'): value.float() for key, value in _under(state, 'cls_head.').items()}
-    ours = dict(_prefixed('backbone.', tower), **_prefixed('cls_head.', head))
+    tower = as_float(settle(rename(under(state, 'backbone.'), (*_AIM, *OPENAI_TOWER))))
+    head = {key.replace('fc_cls.', 'fc.'): value.float() for key, value in under(state, 'cls_head.').items()}
+    ours = dict(prefixed('backbone.', tower), **prefixed('cls_head.', head))
     frames = tower['temporal_embedding'].shape[1]
-    settings = {_NUM_CLASSES: _classes(ours, path), 'backbone.temporal_embedding': frames}
+    settings = {NUM_CLASSES: _classes(ours, path), 'backbone.temporal_embedding': frames}
     return Release(ours, settings, 'configs/baselines/aim_vitb16_dfew.py', frames=frames)
 
 
@@ -122,11 +84,11 @@ def _classes(state: dict[str, Tensor], path: str | os.PathLike) -> int:
 
 def _dfer_clip(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
     ours = _clip_towers(state, 'clip_model_.')
-    ours.update(_prefixed('cls_head.temporal.', rename(_under(state, 'temporal_net.'), _TEMPORAL)))
+    ours.update(prefixed('cls_head.temporal.', rename(under(state, 'temporal_net.'), _TEMPORAL)))
     ctx, frames = state['prompt_learner.ctx'], state['temporal_net.pos_embedding'].shape[1] - 1
     patch = ours['backbone.patch_embed.projection.weight'].shape[-1]
     tokens = _spoken(state, 'clip_model_.', path)
-    settings = {_NUM_CLASSES: len(tokens), 'cls_head.prompts.context': ctx.shape[-2],
+    settings = {NUM_CLASSES: len(tokens), 'cls_head.prompts.context': ctx.shape[-2],
                 'cls_head.temporal.num_frames': frames}
     if ctx.ndim == 2:
         settings['cls_head.prompts.class_specific'] = False
@@ -136,14 +98,14 @@ def _dfer_clip(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
 
 def _pe_clip(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
     ours = _clip_towers(state, 'clip_model.', _PE_CLIP, _PE_CLIP_TEXT)
-    learner = _under(state, 'prompt_learner.')
-    deep, maps = (_under(learner, f'compound_prompt{name}.') for name in ('s_text', '_projections'))
-    ours.update(_prefixed('cls_head.prompt_learner.deep.', as_float(deep)))
-    for key, value in as_float(dict(_prefixed('-1.', _under(learner, 'proj.')), **maps)).items():
+    learner = under(state, 'prompt_learner.')
+    deep, maps = (under(learner, f'compound_prompt{name}.') for name in ('s_text', '_projections'))
+    ours.update(prefixed('cls_head.prompt_learner.deep.', as_float(deep)))
+    for key, value in as_float(dict(prefixed('-1.', under(learner, 'proj.')), **maps)).items():
         number, _, name = key.partition('.')
         ours[f'cls_head.prompt_learner.couplings.{int(number) + 1}.{name}'] = value
     tokens = _spoken(state, 'clip_model.', path)
-    settings = {_NUM_CLASSES: len(tokens), 'cls_head.prompts.context': len(learner['ctx']),
+    settings = {NUM_CLASSES: len(tokens), 'cls_head.prompts.context': len(learner['ctx']),
                 'cls_head.prompts.depth': len(deep) + 1}
     return Release(ours, settings, 'pe_clip/frames_0_to_1@dfew', tokens, ('dfew', 'ferv39k', 'mafw'))
 
@@ -153,7 +115,7 @@ def _clip_towers(state: dict[str, Tensor], clip: str, vision: tuple = (), text: 
 
     Its code divides cosines by 0.01 and leaves CLIP's own scale unused.
     """
-    towers = {place: as_float(settle(rename(_under(state, f'{name}_encoder.'), (*rules, *OPENAI_TOWER))))
+    towers = {place: as_float(settle(rename(under(state, f'{name}_encoder.'), (*rules, *OPENAI_TOWER))))
               for place, name, rules in (('backbone.', 'image', vision), ('cls_head.text_encoder.', 'text', text))}
     towers['cls_head.text_encoder.'].update(
         {'token_embedding.weight': state[f'{clip}token_embedding.weight'].float(),
@@ -186,4 +148,5 @@ RELEASES = {
     'pe_clip': (_pe_clip, 'prompt_learner.compound_prompt_projections.0.weight'),
     'st_adapter': (_st_adapter, 'transformer.resblocks.0.adapter_pre_mlp.fc1.weight'),
     'aim': (_aim, 'backbone.temporal_embedding'),
+    **NEIGHBOURS,
 }

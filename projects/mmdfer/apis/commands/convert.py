@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clip = kinds.add_parser('clip', help='a CLIP model')
     options.add_convert_options(clip, 'torch, TorchScript or safetensors file, or a folder')
     release = kinds.add_parser('release', help='a released checkpoint')
-    release.add_argument('kind', help='whose release it is: aim, dfer_clip, longclip, openai_clip, pe_clip, st_adapter')
+    release.add_argument('kind', help='whose release it is: aim, dfer_clip, longclip, openai_clip, pe_clip, '
+                         'st_adapter, or a system of configs/neighbours')
     options.add_convert_options(release, 'the released file')
     release.add_argument('--dataset', help='set that it was trained on [of models with texts: dfew]')
     release.add_argument('--class-order', help="order of its classes, by its name for the set's lists [the release's]")

@@ -2,7 +2,11 @@
 from .clip import ClipDecode, ClipInit, SampleSegments
 from .image import CropFaceBox
 from .jitter import ClipColorJitter
+from .rand_augment import ClipRandAugment
 from .resize import PillowResize
-from .window import SampleWindow
+from .window import SampleStridedWindow, SampleWindow
 
-__all__ = ['ClipColorJitter', 'ClipDecode', 'ClipInit', 'CropFaceBox', 'PillowResize', 'SampleSegments', 'SampleWindow']
+__all__ = [
+    'ClipColorJitter', 'ClipDecode', 'ClipInit', 'ClipRandAugment', 'CropFaceBox', 'PillowResize', 'SampleSegments',
+    'SampleStridedWindow', 'SampleWindow'
+]

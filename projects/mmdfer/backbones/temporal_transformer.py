@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import torch
-from mmengine.model import BaseModule, ModuleList
-from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ..registry import MODELS
+from .pre_norm import PreNormLayers
 
 
 @MODELS.register_module()
@@ -22,7 +22,8 @@ class TemporalTransformer(BaseModule):
         in_channels: feature width D.
         num_frames: longest clip T; a shorter one takes the first positions.
         num_layers: layers, one in the paper.
-        num_heads: heads, of D / num_heads channels.
+        num_heads: heads.
+        head_channels: channels of a head. Defaults to D / num_heads.
         feedforward_channels: width of the MLP.
         drop_rate: dropout after attention and within the MLP.
         act_cfg: activation of the MLP. Defaults to GELU by the tanh; ``dict(type='GELU')`` is the exact one.
@@ -30,17 +31,15 @@ class TemporalTransformer(BaseModule):
 
     def __init__(self, in_channels: int = 512, num_frames: int = 16, num_layers: int = 1, num_heads: int = 8,
                  feedforward_channels: int = 1024, drop_rate: float = 0., act_cfg: dict | None = None,
-                 init_cfg: dict | None = None) -> None:
+                 init_cfg: dict | None = None, head_channels: int | None = None) -> None:
         super().__init__(init_cfg)
-        if num_heads < 1 or in_channels % num_heads:
+        if num_heads < 1 or head_channels is None and in_channels % num_heads:
             raise ValueError(f'TemporalTransformer: num_heads={num_heads} does not divide in_channels={in_channels}')
         self.cls_token = nn.Parameter(torch.randn(1, 1, in_channels))
         self.pos_embed = nn.Parameter(torch.randn(1, num_frames + 1, in_channels))
-        self.layers = ModuleList([
-            TransformerEncoderLayer(in_channels, num_heads, feedforward_channels, drop_rate=drop_rate, qkv_bias=False,
-                                    act_cfg=act_cfg or dict(type='GELU', approximate='tanh'))
-            for _ in range(num_layers)
-        ])
+        self.layers = PreNormLayers(num_layers, channels=in_channels, num_heads=num_heads, drop_rate=drop_rate,
+                                    feedforward_channels=feedforward_channels, head_channels=head_channels,
+                                    act_cfg=act_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
         """Feature of the clip.
@@ -60,6 +59,4 @@ class TemporalTransformer(BaseModule):
                              f'{tuple(x.shape)}: set in_channels and num_frames to match')
         x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)        # (B, 1 + T, D)
         x = x + self.pos_embed[:, :x.shape[1]]
-        for layer in self.layers:
-            x = layer(x)
-        return x[:, 0]
+        return self.layers(x)[:, 0]

@@ -80,6 +80,9 @@ def test_every_adapter_in_every_slot(tower, kind, slot, tmp_path):
         if '.adapters.' not in name:
             assert parameter.grad is None, name
             continue
+        if '.experts.' in name:                             # of few tokens some are chosen by none
+            assert parameter.grad is not None
+            continue
         lies_idle = (unread and name.startswith(unread)) or (tower == 'text' and name.endswith(WITHOUT_PAST))
         lies_idle = lies_idle or name.endswith(IDLE_IN_TESTING)
         assert (parameter.grad is None or parameter.grad.abs().max() == 0) == bool(lies_idle), name

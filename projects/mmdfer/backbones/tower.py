@@ -40,7 +40,7 @@ class AdapterTower:
                 from 0.
             freeze: train what :func:`mmdfer.weights.is_added` names alone.
             with_cp: recompute blocks in the backward pass.
-            lora: arguments of :func:`mmdfer.backbones.lora.add_lora` for every block's attention.
+            lora: arguments of :func:`mmdfer.backbones.lora.add_lora` for every block.
             also_tunable: beginnings of the names of further parameters that train although ``freeze`` is set.
 
         Raises:
@@ -90,7 +90,7 @@ class AdapterTower:
         if not self.freeze:
             raise ValueError(f'{type(self).__name__}: lora is a small update of frozen weights: set freeze=True')
         for block in self.layers:
-            add_lora(block.attn, **cfg)
+            add_lora(block.attn, ffn=block.ffn, **cfg)
 
     def train(self, mode: bool = True) -> nn.Module:
         """As usual, but frozen parts stay in eval mode."""

@@ -9,7 +9,7 @@ from mmengine.config import Config, ConfigDict
 from .weights.registry import is_name
 
 # Stock backbones take ``init_cfg`` and go past it in silence, or take none.
-READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone')
+READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone', 'JointViT')
 TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
 CLIP_CONTEXT = 77
 IMAGE_SET = '{image_set}'

@@ -6,10 +6,11 @@ from .adapter_vit import AdapterViT
 from .d2_resnet3d import D2ResNet3d
 from .image_vit import ImageViT
 from .injection import inject_adapters
+from .joint_vit import JointViT
 from .temporal_transformer import TemporalTransformer
 from .tower import AdapterTower
 
 __all__ = [
-    'SLOTS', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT',
+    'SLOTS', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d', 'ImageViT', 'JointViT',
     'TemporalTransformer', 'adapted_backbone', 'inject_adapters', 'named_adapters'
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from mmcv.cnn.bricks import DropPath
 from mmengine.model import ModuleList
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -93,10 +94,13 @@ class AdapterTower:
             add_lora(block.attn, ffn=block.ffn, **cfg)
 
     def train(self, mode: bool = True) -> nn.Module:
-        """As usual, but frozen parts stay in eval mode."""
+        """As usual, but frozen parts stay in eval mode. Stochastic depth, which has no weights, goes with the mode."""
         super().train(mode and not self.freeze)
         if self.freeze:
             train_added(self, mode)
+            for module in self.modules():
+                if isinstance(module, DropPath) and module.drop_prob:
+                    module.training = mode
         return self
 
     def tie_frozen(self, guest: AdapterTower) -> int:

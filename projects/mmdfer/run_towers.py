@@ -9,7 +9,8 @@ from mmengine.config import Config, ConfigDict
 from .weights.registry import is_name
 
 # Stock backbones take ``init_cfg`` and go past it in silence, or take none.
-READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'ImageViT', 'AdaptedBackbone', 'JointViT')
+TRAINED_WHOLE = ('ImageViT', 'JointViT', 'LGIFormer', 'SVFAP')          # unless their config says freeze=True
+READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'AdaptedBackbone', *TRAINED_WHOLE)
 TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
 CLIP_CONTEXT = 77
 IMAGE_SET = '{image_set}'
@@ -17,6 +18,8 @@ IMAGE_SET = '{image_set}'
 
 def set_image_checkpoint(cfg: Config, path: str | None) -> None:
     """Start the image towers, and text towers where the model has any, from an image model's or a CLIP model's weights.
+
+    A video encoder starts so from a file of its pre-training.
 
     A tower whose config says ``init_cfg=None`` keeps its random weights. ``{image_set}`` in the path stands for the
     config's entry of that name, so that one path serves rows that start from models of different image sets.

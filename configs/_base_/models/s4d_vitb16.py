@@ -9,7 +9,7 @@ model = dict(
         img_size=160,
         patch_size=16,
         num_frames=16,
-        tubelet=2,
+        tubelet_size=2,
         adapters=dict(experts=dict(
             type='ExpertMixture', slot='parallel_ffn', blocks='7-12', width=192, num_experts=8, top_k=2)),
         freeze=False),

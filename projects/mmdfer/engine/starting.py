@@ -11,7 +11,7 @@ from mmengine.model import is_model_wrapper
 from torch import nn
 
 from ..registry import HOOKS
-from ..run_towers import TOWERS
+from ..run_towers import TOWERS, TRAINED_WHOLE
 from ..weights import CheckpointError, with_current_names
 from ..weights.tunable import bare_name
 from .adapter_checkpoint_hook import LAST
@@ -28,7 +28,8 @@ def random_towers(part: Any, path: str = 'model') -> Iterator[tuple[str, dict]]:
 
     A tower whose config says ``init_cfg=None`` is meant to be so, and is left out.
     """
-    if isinstance(part, dict) and part.get('type') in TOWERS and part.get('freeze', part.get('type') != 'ImageViT'):
+    kind = part.get('type') if isinstance(part, dict) else None
+    if kind in TOWERS and part.get('freeze', kind not in TRAINED_WHOLE):
         parts = part, part.get('backbone') or {}
         given = any(one.get(key) for one in parts for key in ('init_cfg', 'pretrained'))
         if not given and all(one.get('init_cfg', '') is not None for one in parts):

@@ -4,4 +4,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {}
+from . import claip_emo, fru_adapter, mae_dfer, s4d, svfap
+
+NEIGHBOURS: dict[str, tuple[Callable[..., Any], str]] = {
+    'claip_emo': (claip_emo.convert, claip_emo.WITNESS),
+    'fru_adapter': (fru_adapter.convert, fru_adapter.WITNESS),
+    'mae_dfer': (mae_dfer.convert, mae_dfer.WITNESS),
+    's4d': (s4d.convert, s4d.WITNESS),
+    'svfap': (svfap.convert, svfap.WITNESS),
+}

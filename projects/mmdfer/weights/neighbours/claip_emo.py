@@ -47,6 +47,7 @@ SIZES = {
     'cls_head.temporal.feedforward_channels': 1024,
 }
 HEAD = 64
+WITNESS = 'temporal_v.cls_token'
 
 
 def convert(state: dict[str, Tensor], path: str | os.PathLike) -> Release:

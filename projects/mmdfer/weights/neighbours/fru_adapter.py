@@ -37,6 +37,7 @@ SIZES = {
     'backbone.adapters.fru.width': 128, 'backbone.adapters.fru.frames': 16, 'cls_head.in_channels': 1024,
     'cls_head.image_classes': 1000,
 }
+WITNESS = 'tsea_blocks.0.T_linear1.weight'
 ORDERS = dict(dfew='official', ferv39k='dfer_clip', mafw='official')
 
 

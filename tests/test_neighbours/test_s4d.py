@@ -161,7 +161,7 @@ def test_classes_are_in_the_releases_order_of_the_set(state, tmp_path):
     report = convert_release('s4d', tmp_path / 'in.pth', tmp_path / 'out.safetensors', dataset='ferv39k')
     assert 'mmdfer test neighbours/s4d_ferv39k' in report and 'experts.blocks="2,3"' in report
     classes = read_checkpoint(tmp_path / 'out.safetensors')['meta']['classes']
-    assert list(classes) == ['Angry', 'Disgust', 'Fear', 'Happy', 'Neutral', 'Sad', 'Surprise']
+    assert list(classes) == ['angry', 'disgust', 'fear', 'happy', 'neutral', 'sad', 'surprise']
 
 
 @pytest.mark.parametrize('changed, message', [

@@ -87,7 +87,7 @@ def convert_release(kind: str, source: str | os.PathLike, target: str | os.PathL
                                                 settings=settings, **meta))
     unused = f' ({len(release.unused)} that its computation leaves out are not)' if release.unused else ''
     report = (f'{source}: {kind} release, {len(release.state)} tensors written to {target}{unused}; '
-              f'{_next_command(release, config, settings, target, dataset)}')
+              f'{_next_command(release, config, settings, target, dataset)}{release.note and "; "}{release.note}')
     print_log(report, logger='current')
     return report
 
@@ -108,6 +108,9 @@ def _told_by_its_classes(kind: str, release: Release, source: str | os.PathLike)
     """
     if not release.orders:
         return None
+    if release.classes is None:
+        raise ValueError(f'{source}: a {kind} release does not tell its classes; give the set that it was trained on '
+                         f'by --dataset, one of {", ".join(release.orders)}')
     lists = {name: find_set(name).class_orders()[order] for name, order in release.orders.items()}
     fitting = {name: classes for name, classes in lists.items() if len(classes) == release.classes}
     if not fitting:
@@ -133,8 +136,8 @@ def _check_whole(kind: str, release: Release, config: str, model: dict, source: 
     without = (class_axes(shapes) or {}) if release.headless else {}
     ours = {name: tuple(value.shape) for name, value in shapes.state_dict().items() if name not in without}
     theirs = {name: tuple(value.shape) for name, value in release.state.items()}
-    classes = '' if release.headless else f' of {release.classes} classes'
-    whose = f'a {kind} release{classes} as {config} has it'
+    of_classes = '' if release.classes is None else f' of {release.classes} classes'
+    whose = f'a {kind} release{of_classes} as {config} has it'
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
             what = ('is missing' if name not in theirs else 'has no place' if name not in ours else
@@ -162,7 +165,7 @@ def _class_names(kind: str, release: Release, dataset: str, order: str | None) -
         raise ValueError(f'--dataset {dataset}: in which order {kind} lists its classes is not known; give it by '
                          f'--class-order, one of {", ".join(orders)}')
     names = orders[order]
-    if len(names) != release.classes:
+    if release.classes not in (None, len(names)):
         raise ValueError(f'--dataset {dataset}: has {len(names)} classes, the release {release.classes}; give the set '
                          'that it was trained on')
     return names
@@ -177,7 +180,8 @@ def _next_command(release: Release, config: str, settings: dict[str, str], targe
         return ('it has no classifier and cannot be tested: train one on it by '
                 f'mmdfer train {config} --cfg-options {start}{" " if options else ""}{options}')
     if dataset in release.sets:
-        return f'test it by mmdfer test {config} {argument(target)} --cfg-options {options}'
+        given = f' --cfg-options {options}' if options else ''
+        return f'test it by mmdfer test {config} {argument(target)}{given}'
     if dataset is not None:
         return (f'there is no config of it on {dataset}: write one that stands on {config} with the data of {dataset}, '
                 f'and test it by mmdfer test CONFIG {argument(target)} --cfg-options {options}')

@@ -89,6 +89,8 @@ class AdapterViT(AdapterTower, VisionTransformer):
         ValueError: for an unknown architecture, adapter, slot, block or kind of output.
     """
 
+    block: type[AdapterBlock] = AdapterBlock
+
     def __init__(self, arch: str | dict = 'base', adapters: AdapterConfigs = (), freeze: bool = True,
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
                  num_segments: int = 1, proj_dim: int | None = None, lora: dict | None = None,
@@ -117,7 +119,7 @@ class AdapterViT(AdapterTower, VisionTransformer):
                       if key in kwargs)
         shared.update(layer_cfg)
         rates = np.linspace(0, drop_path_rate, self.num_layers)
-        return ModuleList([AdapterBlock(drop_path_rate=float(rate), **shared) for rate in rates])
+        return ModuleList([self.block(drop_path_rate=float(rate), **shared) for rate in rates])
 
     def init_weights(self) -> None:
         """Initialise; a ``Pretrained`` file is read here, whatever its format."""

@@ -21,9 +21,9 @@ def class_texts(dataset: str | None = None, source: str | dict = 'noun', templat
     Args:
         dataset: short name of a set whose classes these are, in its canonical order; not needed with ``classes``.
         source: what is told of a class, by a name in ``TEXT_SOURCES``: its emotion's ``'noun'`` ("anger") or
-            ``'adjective'`` ("angry"), the names of its ``'action_units'``, several ``'descriptions'`` of the face, one
-            ``'class_description'`` of it as EmoCLIP has them;
-            or ``dict(type=..., ...)`` for a source with settings.
+            ``'adjective'`` ("angry"), the names of its ``'action_units'``, the two as ``'noun_and_action_units'``,
+            several ``'descriptions'`` of the face, one ``'class_description'`` of it as EmoCLIP has them; or
+            ``dict(type=..., ...)`` for a source with settings.
         templates: sentences with ``{}`` for the class text, or the name of an ensemble (``'faces'``).
         file: a YAML or JSON file of one's own instead, that maps each class name to a text, a list of texts,
             or to a mapping with ``source`` as a key.

@@ -56,6 +56,17 @@ class ActionUnits(EmotionSource):
         return [_told(emotion)['action_units']]
 
 
+@TEXT_SOURCES.register_module('noun_and_action_units')
+class NounAndActionUnits(ActionUnits):
+    """The emotion's noun and its action units, after DK-CLIP: "happiness with cheek raiser, lip corner puller".
+
+    The units are PE-CLIP's; DK-CLIP's own lists of them can be read from a file.
+    """
+
+    def of_emotion(self, emotion: Emotion) -> list[str]:
+        return [f'{emotion.noun} with {units.lower()}' for units in super().of_emotion(emotion)]
+
+
 @TEXT_SOURCES.register_module('class_description')
 class ClassDescription(EmotionSource):
     """The emotion with what its face does, in one text, after EmoCLIP: "surprise, in which the brows are ...".

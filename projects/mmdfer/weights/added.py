@@ -13,6 +13,7 @@ KINDS = {
     'adapters': re.compile(r'(?:^|\.)adapters\.(\w+)\.'),
     'lora': re.compile(r'(?:^|\.)(\w+(?:\.\d+)*)\.lora_\w+\.'),
     'temporal_embedding': re.compile(r'(?:^|\.)(temporal_embedding)$'),
+    'snippets': re.compile(r'(?:^|\.)(message|semantic_stack|patch_norm|patch_proj)\.'),
 }
 #: What the layers of mmcv's ``FFN`` go by.
 LAYERS = {'layers.0.0': 'fc1', 'layers.1': 'fc2'}
@@ -34,5 +35,5 @@ def added(name: str) -> Added | None:
 
 
 def is_added(name: str) -> bool:
-    """Whether a parameter belongs to an adapter, to LoRA or to the temporal embedding."""
+    """Whether a parameter belongs to one of these additions."""
     return added(name) is not None

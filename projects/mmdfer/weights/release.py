@@ -29,6 +29,7 @@ class Release:
         unused: names of tensors of the file that its computation leaves out.
         headless: whether it has no classifier, which is trained on top of it.
         whole: whether ``state`` must hold each tensor of the config's model, so that :mod:`mmdfer.apis` compares them.
+        note: what the file does not tell and whoever tests it must know, a sentence for the report.
     """
     state: dict[str, Tensor]
     settings: dict[str, Any]
@@ -39,12 +40,14 @@ class Release:
     orders: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     whole: bool = False
+    note: str = ''
     headless: bool = False
 
     @property
-    def classes(self) -> int:
-        """Number of classes."""
-        return int(self.settings[NUM_CLASSES])
+    def classes(self) -> int | None:
+        """Number of classes; ``None`` where no tensor goes by class, as with texts that are in no file."""
+        classes = self.settings.get(NUM_CLASSES)
+        return None if classes is None else int(classes)
 
     def config_on(self, dataset: str | None) -> str:
         """Its config on a set, on the first of ``sets`` where there is none."""

@@ -2,11 +2,12 @@
 from .clip import ClipDecode, ClipInit, SampleSegments
 from .image import CropFaceBox
 from .jitter import ClipColorJitter
+from .neighbours import SampleCircular, SampleJittered, SampleSnippets
 from .rand_augment import ClipRandAugment
 from .resize import PillowResize
 from .window import SampleStridedWindow, SampleWindow
 
 __all__ = [
-    'ClipColorJitter', 'ClipDecode', 'ClipInit', 'ClipRandAugment', 'CropFaceBox', 'PillowResize', 'SampleSegments',
-    'SampleStridedWindow', 'SampleWindow'
+    'ClipColorJitter', 'ClipDecode', 'ClipInit', 'ClipRandAugment', 'CropFaceBox', 'PillowResize', 'SampleCircular',
+    'SampleJittered', 'SampleSegments', 'SampleSnippets', 'SampleStridedWindow', 'SampleWindow'
 ]

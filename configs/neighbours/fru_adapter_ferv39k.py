@@ -1,7 +1,7 @@
 # FRU-Adapter on FERV39k, by its own recipe: a rate that the batch does not scale, no layer decay.
 _base_ = [
-    '../_base_/models/fru_adapter_vitl16.py', '../_base_/datasets/ferv39k_mae_224.py', '../_base_/augment/mixup_cutmix.py',
-    '../_base_/schedules/mae_finetune_100e.py', '../_base_/default_runtime.py'
+    '../_base_/models/fru_adapter_vitl16.py', '../_base_/datasets/ferv39k_mae_224.py',
+    '../_base_/augment/mixup_cutmix.py', '../_base_/schedules/mae_finetune_100e.py', '../_base_/default_runtime.py'
 ]
 
 model = dict(data_preprocessor=dict(blending=_base_.blending), cls_head=dict(label_smooth_eps=0.1))

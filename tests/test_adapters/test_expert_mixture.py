@@ -106,7 +106,7 @@ def test_an_expert_that_no_token_chose_has_a_gradient_of_zero(adapter):
 def test_the_clean_form_warns_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        ExpertMixture(8, width=6)
+        assert ExpertMixture(8, width=6).capacity_factor is None
 
 
 def test_runs_in_bfloat16_autocast(adapter):

@@ -117,8 +117,10 @@ def test_features_are_the_releases_and_a_clips_own(state):
 
 
 def test_names_of_older_wrappers_are_the_same_tensors(state):
-    older = {name.replace('base_layer.', '').replace('.default', '').replace('encoder.model.', 'encoder.base_model.model.')
-             if name.startswith(TOWER) else name: value for name, value in state.items()}
+    older = {}
+    for name, value in state.items():
+        name = name.replace('base_layer.', '').replace('.default', '')
+        older[name.replace('vision_encoder.model.', 'vision_encoder.base_model.model.')] = value
     ours, theirs = convert(state, 'new.pth').state, convert(older, 'old.pth').state
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 

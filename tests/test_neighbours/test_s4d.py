@@ -4,7 +4,6 @@ from __future__ import annotations
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
-from torch.nn.functional import gelu
 
 from mmdfer.apis.convert_release import convert_release
 from mmdfer.registry import MODELS
@@ -114,6 +113,7 @@ def test_an_image_is_two_equal_frames_in_the_first_place_and_has_a_head_of_its_o
 
 def test_the_whole_release_has_each_tensor_of_the_config():
     shapes = {name: torch.empty(shape, device='meta') for name, shape in sheet('s4d').items()}
+    assert len(shapes) > 300
     is_the_configs(convert(shapes, 'best.pth'), 'neighbours/s4d_dfew')
 
 
@@ -126,8 +126,10 @@ def test_a_training_starts_from_videomaes_files(state, tmp_path, clips):
     """Fine-tuned or pre-trained; the encoder is MMAction2's, whose features these are."""
     encoder = {name: value for name, value in state.items() if 'moe_layer' not in name and not name.startswith('head')}
     stock = MODELS.build(dict(type='VisionTransformer', img_size=160, embed_dims=WIDTH, depth=DEPTH, num_heads=1))
-    stock.load_state_dict({name.replace('embed.proj.', 'embed.projection.').replace('mlp.fc1', 'mlp.layers.0.0').replace(
-        'mlp.fc2', 'mlp.layers.1'): value for name, value in encoder.items()} | dict(pos_embed=stock.pos_embed))
+    stocks = dict(encoder)
+    for theirs, its in (('d.proj.', 'd.projection.'), ('mlp.fc1', 'mlp.layers.0.0'), ('mlp.fc2', 'mlp.layers.1')):
+        stocks = {name.replace(theirs, its): value for name, value in stocks.items()}
+    stock.load_state_dict(dict(stocks, pos_embed=stock.pos_embed))
     fine_tuned = {**encoder, 'head.weight': torch.zeros(7, WIDTH), 'head.bias': torch.zeros(7)}
     pretrained = {f'encoder.{name}': value for name, value in encoder.items() if not name.startswith('fc_norm')}
     pretrained.update({'encoder.norm.weight': torch.ones(WIDTH), 'decoder.norm.bias': torch.zeros(9),

@@ -11,7 +11,7 @@ from .weights.registry import is_name
 # Stock backbones take ``init_cfg`` and go past it in silence, or take none.
 # Unless their config says freeze=True.
 TRAINED_WHOLE = ('ImageViT', 'JointViT', 'LGIFormer', 'M3DFEL', 'SVFAP', 'SnippetViT')
-READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'AdaptedBackbone', *TRAINED_WHOLE)
+READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'AdaptedBackbone', 'S2DViT', *TRAINED_WHOLE)
 TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
 CLIP_CONTEXT = 77
 IMAGE_SET = '{image_set}'

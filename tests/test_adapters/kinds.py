@@ -16,6 +16,8 @@ KINDS = {
     'fe_modulated': dict(type='FEAdapter', size_map='xy', modulation=True),
     'st': dict(type='STAdapter'),
     'tma': dict(type='TemporalModelingAdapter', num_heads=2),
+    's2d_temporal': dict(type='S2DTemporalAdapter', num_heads=2),
+    's2d_temporal_normed': dict(type='S2DTemporalAdapter', num_heads=2, norm_input=True),
     'bottleneck': dict(type='BottleneckAdapter'),
     'bottleneck_relu': dict(type='BottleneckAdapter', act='relu', drop_path=0.5),
     'shared': dict(type='SharedAdapter', zero_init=True),
@@ -28,7 +30,7 @@ KINDS = {
 }
 PATCH_KINDS = [name for name in KINDS if name.startswith(('fe', 'st', 'tma'))]
 TOKEN_KINDS = [name for name in KINDS if name not in PATCH_KINDS]
-VIDEO_KINDS = PATCH_KINDS + ['fru'] + [name for name in KINDS if name.startswith('tda') and name != 'tda_none']
+VIDEO_KINDS = PATCH_KINDS + [name for name in KINDS if name.startswith(('tda', 's2d', 'fru')) and name != 'tda_none']
 
 
 # What gets no gradient in testing: the noise of a router.

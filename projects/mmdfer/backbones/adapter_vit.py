@@ -1,7 +1,7 @@
 """AdapterViT: an image vision transformer over the frames of a clip, with adapter slots in its blocks."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -152,10 +152,12 @@ class AdapterViT(AdapterTower, VisionTransformer):
         clips = x if x.ndim == 5 else self._gather_clips(x)
         batch, _, frames = clips.shape[:3]
         # (B, 3, T, H, W) -> (B, T, 3, H, W) -> (B·T, 3, H, W)
-        tokens, grid = self.embed(clips.transpose(1, 2).flatten(0, 1), frames, prompts)
-        self._check_deep(deep_prompts, grid)
-        tokens = self.run_blocks(tokens, grid, deep_prompts, start=grid.tokens - grid.trailing)
-        read = tokens[:, 0] if self.reads_class_token else tokens[:, grid.span].mean(dim=1)
+        tokens = self.encode(clips.transpose(1, 2).flatten(0, 1), frames, prompts, deep_prompts)
+        if self.reads_class_token:
+            read = tokens[:, 0]
+        else:
+            end = tokens.shape[1] - (0 if prompts is None else prompts.shape[-2])
+            read = tokens[:, self.num_extra_tokens:end].mean(dim=1)
         features = read.reshape(batch, frames, -1)               # (B·T, D) -> (B, T, D)
         if self.average_frames:
             features = features.mean(dim=1, keepdim=True).expand_as(features)
@@ -166,6 +168,18 @@ class AdapterViT(AdapterTower, VisionTransformer):
         if self.out_proj is not None:
             features = self.out_proj(features)
         return features if x.ndim == 5 else features.flatten(0, 1)
+
+    def encode(self, images: Tensor, frames: int, prompts: Tensor | None = None,
+               deep_prompts: Sequence[Tensor] | None = None) -> Tensor:
+        """Images (B·T, 3, H, W) as tokens (B·T, L, D) after the last block."""
+        tokens, grid = self.embed(images, frames, prompts)
+        return self.run_prompted(tokens, grid, deep_prompts)
+
+    def run_prompted(self, tokens: Tensor, grid: TokenGrid, deep_prompts: Sequence[Tensor] | None = None,
+                    before: Callable[[int, Tensor], Tensor] | None = None) -> Tensor:
+        """:meth:`run_blocks` with deep prompts behind the patches."""
+        self._check_deep(deep_prompts, grid)
+        return self.run_blocks(tokens, grid, deep_prompts, grid.tokens - grid.trailing, before)
 
     @staticmethod
     def _check_deep(deep_prompts: Sequence[Tensor] | None, grid: TokenGrid) -> None:
@@ -184,6 +198,11 @@ class AdapterViT(AdapterTower, VisionTransformer):
     def embed(self, images: Tensor, frames: int, prompts: Tensor | None = None) -> tuple[Tensor, TokenGrid]:
         """Images (B·T, 3, H, W) as tokens (B·T, L, D) with class token, position and prompts, and their grid."""
         patches, resolution = self.patch_embed(images)
+        return self.place(patches, resolution, frames, prompts)
+
+    def place(self, patches: Tensor, resolution: tuple[int, int], frames: int,
+              prompts: Tensor | None = None) -> tuple[Tensor, TokenGrid]:
+        """Embedded patches (B·T, H·W, D) with class token, position and prompts, and their grid."""
         tokens = torch.cat([self.cls_token.expand(patches.shape[0], -1, -1), patches], dim=1)
         tokens = tokens + resize_pos_embed(
             self.pos_embed, self.patch_resolution, resolution, mode=self.interpolate_mode,

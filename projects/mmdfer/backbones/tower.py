@@ -1,7 +1,7 @@
 """What every stack of adapter blocks does: adapters from a config, freezing, recomputation, prompts between blocks."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from mmcv.cnn.bricks import DropPath
@@ -135,7 +135,7 @@ class AdapterTower:
         return share_adapters(self, guest)
 
     def run_blocks(self, tokens: Tensor, grid: TokenGrid, deep_prompts: Sequence[Tensor] | None = None,
-                   start: int = 0) -> Tensor:
+                   start: int = 0, before: Callable[[int, Tensor], Tensor] | None = None) -> Tensor:
         """All blocks one after the other, on tokens (N, L, C).
 
         Args:
@@ -144,6 +144,8 @@ class AdapterTower:
             deep_prompts: tensors (n, C), or (N, n, C); the i-th takes the place of n tokens before block
                 i + 2 (1-based), so that J - 1 of them make prompts of depth J. Later blocks carry them on.
             start: the first of the tokens that deep prompts replace.
+            before: what is done to the tokens before block i (from 0), ``before(i, tokens) -> tokens``, for towers
+                that have something of their own between blocks.
 
         Raises:
             ValueError: for more deep prompts than there are blocks after the first.
@@ -155,6 +157,8 @@ class AdapterTower:
         for index, block in enumerate(self.layers):
             if 0 < index <= len(deep_prompts):
                 tokens = self._replace(tokens, deep_prompts[index - 1], start)
+            if before is not None:
+                tokens = before(index, tokens)
             tokens = self._run_block(block, tokens, grid)
         return tokens
 

@@ -1,4 +1,6 @@
 """Heads: features to class scores."""
+from ..backbones import TemporalTransformer
+from .anchor_distillation_head import AnchorDistillationHead
 from .caption_head import CaptionContrastiveHead
 from .class_contrast_head import ClassContrastiveHead
 from .clip_text_head import CLIPTextHead
@@ -9,6 +11,6 @@ from .projected_video_head import ProjectedVideoHead
 from .snippet_text_head import SnippetTextHead
 
 __all__ = [
-    'CLIPTextHead', 'CaptionContrastiveHead', 'ClassContrastiveHead', 'FineCLIPERHead', 'IALHead', 'ImageHead',
-    'LinearVideoHead', 'ProjectedVideoHead', 'SnippetTextHead'
+    'AnchorDistillationHead', 'CLIPTextHead', 'CaptionContrastiveHead', 'ClassContrastiveHead', 'FineCLIPERHead',
+    'IALHead', 'ImageHead', 'LinearVideoHead', 'ProjectedVideoHead', 'SnippetTextHead', 'TemporalTransformer'
 ]

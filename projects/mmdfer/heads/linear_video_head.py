@@ -6,6 +6,7 @@ from mmaction.models.heads import BaseHead
 from torch import Tensor, nn
 
 from ..registry import MODELS
+from ..weights.classes import Axis
 from .classes import required_classes
 
 
@@ -38,7 +39,7 @@ class LinearVideoHead(BaseHead):
         self.init_std = init_std
         self.temporal = MODELS.build(temporal) if temporal else None
 
-    def class_axes(self) -> dict[str, int]:
+    def class_axes(self) -> dict[str, Axis]:
         """The classifier's rows go by class."""
         return {'fc.weight': 0, 'fc.bias': 0}
 
@@ -48,7 +49,11 @@ class LinearVideoHead(BaseHead):
         nn.init.zeros_(self.fc.bias)
 
     def forward(self, x: Tensor, **kwargs) -> Tensor:
-        logits = self.fc(self.dropout(self.pool(x)))    # (B, T, D) -> (B, D) -> (B, K)
+        return self.classify(self.dropout(self.pool(x)))            # (B, T, D) -> (B, D) -> (B, K)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Logits (B, K) of clips' features (B, D)."""
+        logits = self.fc(features)
         # BaseHead hands logits to NumPy, which knows no bfloat16.
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
@@ -61,6 +66,6 @@ class LinearVideoHead(BaseHead):
 class ImageHead(LinearVideoHead):
     """The same for single images, beside the head of a run: its classes are another set's, and not the run's."""
 
-    def class_axes(self) -> dict[str, int]:
+    def class_axes(self) -> dict[str, Axis]:
         """None of its rows goes by a class of the run."""
         return {}

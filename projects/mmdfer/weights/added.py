@@ -13,6 +13,7 @@ KINDS = {
     'adapters': re.compile(r'(?:^|\.)adapters\.(\w+)\.'),
     'lora': re.compile(r'(?:^|\.)(\w+(?:\.\d+)*)\.lora_\w+\.'),
     'temporal_embedding': re.compile(r'(?:^|\.)(temporal_embedding)$'),
+    'stages': re.compile(r'(?:^|\.)s2d_stages\.(\w+)\.'),
     'snippets': re.compile(r'(?:^|\.)(message|semantic_stack|patch_norm|patch_proj)\.'),
 }
 #: What the layers of mmcv's ``FFN`` go by.

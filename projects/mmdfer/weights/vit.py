@@ -91,7 +91,7 @@ def _to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike, of_patches
                               'not be those of its own code: choose a checkpoint without it')
     state = rename(known.prepare(state), known.rules)
     settle_norm = _settle_norm_of_patches if of_patches else _settle_norm
-    notes = [note for note in (settle_norm(state), _settle_positions(state)) if note]
+    notes = [note for note in (settle_norm(state), _settle_positions(state), _tell_stages(state)) if note]
     kept = {key: tensor for key, tensor in state.items()
             if (_BACKBONE.match(key) or of_patches and key.startswith('ln2.')) and not is_added(key)}
     dropped = {key: tuple(tensor.shape) for key, tensor in state.items() if key not in kept}
@@ -130,6 +130,14 @@ def _settle_positions(state: dict[str, Tensor]) -> str:
         state['pos_embed'] = torch.cat([torch.zeros_like(positions[:, :1]), positions], dim=1)
         return 'its class token has no position; a position of zeros was added, which computes the same'
     return ''
+
+
+def _tell_stages(state: dict[str, Tensor]) -> str:
+    """Of S2D's image model the stages are read by a backbone that has them, and by no other."""
+    if not any(key.startswith('prompt_blocks.') for key in state):
+        return ''
+    return ("it is an image model of S2D's, whose features come of its landmark stages too: S2DViT alone reads them "
+            '(neighbours/s2d_<set>)')
 
 
 def load_vit(backbone: nn.Module, path: str | os.PathLike) -> LoadReport:

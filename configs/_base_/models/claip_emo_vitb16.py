@@ -1,5 +1,5 @@
-# CLAIP-Emo's video branch: CLIP's frozen ViT-B/16 with LoRA in every linear layer, the temporal transformer of DFER-CLIP
-# over the normed class tokens, a linear head. Frames are normalised by ImageNet's mean and standard deviation.
+# CLAIP-Emo's video branch: the frozen ViT-B/16 of CLIP with LoRA in every linear layer, the temporal transformer of
+# DFER-CLIP over the normed class tokens, a linear head. Frames are normalised by ImageNet's mean and deviation.
 _base_ = ['clip_vitb16_linear.py']
 
 model = dict(

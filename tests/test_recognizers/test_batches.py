@@ -36,15 +36,20 @@ def shrink(part):
         return part
     part = {key: shrink(value) for key, value in part.items()}
     kind = part.get('type')
-    if kind in ('AdapterViT', 'ImageViT', 'CLIPTextEncoder'):
+    if kind in ('AdapterViT', 'ImageViT', 'CLIPTextEncoder', 'S2DViT'):
         part['arch'] = dict(ARCH, proj_dim=WIDTH) if kind == 'CLIPTextEncoder' else ARCH
         if kind != 'CLIPTextEncoder':
             part.update(img_size=SIDE, patch_size=8)
         part.update({key: new for key, new in (('proj_dim', WIDTH), ('temporal_embedding', FRAMES),
                                                ('num_segments', FRAMES)) if part.get(key)})
         for adapter in (part.get('adapters') or {}).values():
-            adapter.update({key: 8 for key in ('width', ) if key in adapter})
-    if part.get('in_channels') in (96, 512, 768):
+            adapter.update({key: size for key, size in (('width', 8), ('frames', FRAMES)) if key in adapter})
+        if kind == 'S2DViT':
+            part.update(landmarks=dict(checkpoint='random'), temporal_embedding=FRAMES)
+    if kind == 'JointViT':
+        part.update(arch=ARCH, img_size=SIDE, patch_size=8, num_frames=FRAMES)
+        part['adapters']['experts'].update(width=8, blocks='2')
+    if part.get('in_channels') in (96, 512, 768, 1024):
         part['in_channels'] = WIDTH
     if kind == 'TemporalTransformer':
         part.update(num_frames=FRAMES, num_heads=4, feedforward_channels=2 * WIDTH)
@@ -142,5 +147,6 @@ def test_every_family_is_looked_at():
     for part in ('FEAdapter', 'STAdapter', 'TemporalModelingAdapter', 'TemporalDynamicAdapter', 'SharedAdapter',
                  "'temporal_attn'", 'lora', 'VideoModality', 'MapModality', 'CaptionModality', 'CaptionContrastiveHead',
                  'TemporalTransformer', "'conditional': True", "'coupled'", "'own'", 'C3D', 'ResNet3d', 'D2ResNet3d',
-                 'TimeSformer', 'VisionTransformer', 'MViT', 'Recognizer2D', 'SlowOnly', 'mmpretrain.ImageClassifier'):
+                 'TimeSformer', 'VisionTransformer', 'S2DViT', 'MViT', 'Recognizer2D', 'SlowOnly',
+                 'mmpretrain.ImageClassifier'):
         assert any(part in told for told in looked_at), part

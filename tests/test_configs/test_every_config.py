@@ -167,7 +167,9 @@ def maps_and_captions_reach_the_model_that_asks_for_them(read):
     contrastive = read.head.type == 'CaptionContrastiveHead'
     seen = modalities_of(cfg.model) if cfg.model.type == 'FineCLIPER' else {}
     encoded, maps = 'caption' in seen, {'parsing', 'landmarks'} & set(seen)
-    elsewhere = read.name.startswith('zero_shot_contrastive') or '_to_' in read.name         # where it was trained
+    emoclip = 'neighbours/emoclip_zero_shot_'
+    tests_another = ('zero_shot_contrastive', f'{emoclip}dfew', f'{emoclip}ferv39k')
+    elsewhere = read.name.startswith(tests_another) or '_to_' in read.name                  # where it was trained
     wanted = {'train_dataloader': contrastive and not elsewhere or encoded, 'val_dataloader': encoded,
               'test_dataloader': encoded}
     for loader, wants in wanted.items():

@@ -8,7 +8,7 @@ mae_sfer_faces = [
         type='RandomApply',
         prob=0.5,
         transforms=[
-            dict(type='mmpretrain.ColorJitter', brightness=0.25, contrast=0.25, saturation=0.25),
+            dict(type='mmpretrain.ColorJitter', brightness=0.25, contrast=0.25, saturation=0.25, backend='cv2'),
             dict(type='mmpretrain.NumpyToPIL'),
             dict(type='mmpretrain.torchvision/RandomAffine', degrees=0, translate=(0.1, 0.1), scale=(1.0, 1.25)),
             dict(type='mmpretrain.PILToNumpy')

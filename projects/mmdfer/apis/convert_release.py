@@ -17,6 +17,7 @@ from ..run_config import load_config
 from ..shell_words import argument, config_option
 from ..text.tokenizer import decode
 from ..weights import CheckpointError, find_state_dict, read_checkpoint
+from ..weights.classes import class_axes
 from ..weights.neighbours.mae_sfer import is_pretraining
 from ..weights.release import Release
 from ..weights.releases import RELEASES, read_release
@@ -74,7 +75,7 @@ def convert_release(kind: str, source: str | os.PathLike, target: str | os.PathL
     meta: dict = {}
     if dataset is None:
         dataset = 'dfew' if release.tokens else _told_by_its_classes(kind, release, source)
-    if dataset is not None:
+    if dataset is not None and not release.headless:
         meta['classes'] = _class_names(kind, release, dataset, class_order)
     if release.tokens:
         settings['model.cls_head.texts.file'] = str(_write_texts(release.tokens, target, meta['classes'], force))
@@ -134,7 +135,9 @@ def _check_whole(kind: str, release: Release, config: str, model: dict, source: 
     """
     cfg = Config(dict(model=copy.deepcopy(model)))
     cfg.merge_from_dict({f'model.{key}': value for key, value in release.settings.items()})
-    ours = {name: tuple(value.shape) for name, value in build_shapes(cfg.model).state_dict().items()}
+    shapes = build_shapes(cfg.model)
+    without = (class_axes(shapes) or {}) if release.headless else {}
+    ours = {name: tuple(value.shape) for name, value in shapes.state_dict().items() if name not in without}
     theirs = {name: tuple(value.shape) for name, value in release.state.items()}
     of_classes = '' if release.classes is None else f' of {release.classes} classes'
     whose = f'a {kind} release{of_classes} as {config} has it'
@@ -175,6 +178,10 @@ def _next_command(release: Release, config: str, settings: dict[str, str], targe
                   dataset: str | None) -> str:
     """How to go on with the file, in words with the command."""
     options = ' '.join(config_option(key, _typed(value)) for key, value in settings.items())
+    if release.headless:
+        start = config_option('load_from', str(target))
+        return ('it has no classifier and cannot be tested: train one on it by '
+                f'mmdfer train {config} --cfg-options {start}{" " if options else ""}{options}')
     if dataset in release.sets:
         given = f' --cfg-options {options}' if options else ''
         return f'test it by mmdfer test {config} {argument(target)}{given}'

@@ -29,6 +29,7 @@ class Release:
         frames: clips have so many frames, where it is not the configs' 16.
         orders: by a set's short name, in which of the set's ``ORDERS`` the release lists its classes.
         unused: names of tensors of the file that its computation leaves out.
+        headless: whether it has no classifier, which is trained on top of it.
         whole: whether ``state`` must hold each tensor of the config's model, so that :mod:`mmdfer.apis` compares them.
         note: what the file does not tell and whoever tests it must know, a sentence for the report.
     """
@@ -42,6 +43,7 @@ class Release:
     unused: tuple[str, ...] = ()
     whole: bool = False
     note: str = ''
+    headless: bool = False
 
     @property
     def classes(self) -> int | None:

@@ -63,6 +63,8 @@ def small_models() -> dict[str, tuple[dict, int]]:
     found: dict[str, tuple[str, dict, int]] = {}
     for name in config_files():
         cfg = small_config(name) if name in STOCK else load_config(name)
+        if not cfg.get('test_dataloader'):                                  # pre-training predicts nothing
+            continue
         frames = STOCK[name][1] if name in STOCK else FRAMES
         model = cfg.model.to_dict() if name in STOCK else shrink(cfg.model.to_dict())
         found.setdefault(json.dumps(without_classes(model), sort_keys=True, default=str), (name, model, frames))

@@ -16,11 +16,12 @@ from ..registry import find_set
 from ..run_config import load_config
 from ..shell_words import argument, config_option
 from ..text.tokenizer import decode
-from ..weights import CheckpointError
+from ..weights import CheckpointError, find_state_dict, read_checkpoint
 from ..weights.classes import class_axes
-from ..weights.release import NUM_CLASSES, Release
+from ..weights.neighbours.mae_sfer import is_pretraining
+from ..weights.release import Release
 from ..weights.releases import RELEASES, read_release
-from .convert import check_target, write_converted
+from .convert import check_target, convert_vit, write_converted
 from .convert_clip import convert_clip
 from .counting import build_shapes
 
@@ -67,6 +68,8 @@ def convert_release(kind: str, source: str | os.PathLike, target: str | os.PathL
     if kind in TOWERS:
         return convert_clip(source, target, force, TOWERS[kind])
     check_target(target, force)
+    if kind == 'mae_sfer' and is_pretraining(find_state_dict(read_checkpoint(source), source)):
+        return f'{convert_vit(source, target, force)}; it has no classifier: give it by --image-checkpoint {target}'
     release = read_release(kind, source)
     settings = {f'model.{key}': str(value) for key, value in release.settings.items()} | _frame_settings(release)
     meta: dict = {}
@@ -186,7 +189,7 @@ def _next_command(release: Release, config: str, settings: dict[str, str], targe
         return (f'there is no config of it on {dataset}: write one that stands on {config} with the data of {dataset}, '
                 f'and test it by mmdfer test CONFIG {argument(target)} --cfg-options {options}')
     training = ' '.join(config_option(key, _typed(value)) for key, value in settings.items()
-                        if key != f'model.{NUM_CLASSES}')
+                        if not key.endswith('.num_classes'))
     return (f'the file does not know its {release.classes} classes (--dataset and --class-order tell them), so over '
             f'data of these in its own order the config is {config} --cfg-options {options}; train on from it by '
             f'mmdfer train {config} --cfg-options {config_option("load_from", str(target))} fresh_classes=True'

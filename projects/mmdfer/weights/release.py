@@ -12,6 +12,8 @@ from torch import Tensor
 from .errors import CheckpointError
 
 NUM_CLASSES = 'cls_head.num_classes'
+#: The same of an image classifier.
+IMAGE_CLASSES = 'head.num_classes'
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Release:
     @property
     def classes(self) -> int | None:
         """Number of classes; ``None`` where no tensor goes by class, as with texts that are in no file."""
-        classes = self.settings.get(NUM_CLASSES)
+        classes = self.settings.get(NUM_CLASSES, self.settings.get(IMAGE_CLASSES))
         return None if classes is None else int(classes)
 
     def config_on(self, dataset: str | None) -> str:

@@ -202,6 +202,7 @@ def flop_counter() -> FlopCounterMode:
     aten, ours = torch.ops.aten, torch.ops.mmdfer
     return FlopCounterMode(display=False, custom_mapping={
         aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
+        aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward_flops,
         aten._embedding_bag: _gather_flops,
         aten._embedding_bag_forward_only: _gather_flops,
         ours.d2conv3d: _d2conv3d_flops,
@@ -222,6 +223,12 @@ def _d2conv3d_backward_flops(grad: tuple, x: tuple, size: tuple, weight: tuple, 
 def _attention_flops(query: tuple, key: tuple, value: tuple, *args, **kwargs) -> int:
     """softmax(QKᵀ)V for query (..., L, D), key (..., S, D), value (..., S, E)."""
     return 2 * prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
+
+
+def _attention_backward_flops(grad: tuple, query: tuple, key: tuple, value: tuple, *args, **kwargs) -> int:
+    """The gradients of query, key, value and of the shares, twice the forward's; shares that are worked out again for
+    want of memory are no work of the model's."""
+    return 2 * _attention_flops(query, key, value)
 
 
 def _gather_flops(table: tuple, index: tuple, *args, **kwargs) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
@@ -64,6 +65,18 @@ class StepCost:
         return self.flops_forward + self.flops_backward
 
 
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """A real step: its clips as in :class:`StepCost`, the most memory it held in bytes, its seconds, and where."""
+    batch: int
+    frames: int
+    size: int
+    precision: str
+    peak: int
+    seconds: float
+    device: str
+
+
 class StepModel:
     """A config's model whose step can be worked out, or run, for any number and size of clips.
 
@@ -102,21 +115,55 @@ class StepModel:
                 keeping_texts_of(model.to_empty(device='cpu')):
             return self._step(model, batch, frames or self.frames, size or self.size, precision)
 
-    def run(self, batch: int, frames: int | None = None, size: int | None = None) -> StepCost:
-        """The cost of a real float32 step on this machine's CPU, with random weights: its memory as it is held."""
-        model = MODELS.build(copy.deepcopy(self.model_cfg)).train()
-        return self._step(model, batch, frames or self.frames, size or self.size, 'fp32')
+    def measure(self, batch: int, frames: int | None = None, size: int | None = None,
+                precision: str = 'fp32') -> Measured:
+        """A real step on this machine with random weights: on CUDA where there is such a device, else on the CPU.
 
-    def _step(self, model: nn.Module, batch: int, frames: int, size: int, precision: str) -> StepCost:
+        A first step is held against :meth:`cost` for its memory, a second is timed.
+
+        Raises:
+            ValueError: for clips that the model does not take.
+        """
+        device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        model = MODELS.build(copy.deepcopy(self.model_cfg)).train()
+        model = (model.bfloat16() if precision == 'bf16' else model).to(device)
+        clips = (batch, frames or self.frames, size or self.size, precision)
+        if device == 'cuda':
+            torch.cuda.reset_peak_memory_stats()
+        with keeping_texts_of(model):
+            peak = self._step(model, *clips, device).peak
+            if device == 'cuda':
+                peak = torch.cuda.max_memory_allocated()
+            seconds = self._seconds(model, *clips, device)
+        return Measured(*clips, peak, seconds, torch.cuda.get_device_name() if device == 'cuda' else 'CPU')
+
+    def _seconds(self, model: nn.Module, batch: int, frames: int, size: int, precision: str, device: str) -> float:
+        """Seconds of forward, backward and the optimizer, without counters."""
+        wrapper = build_optim_wrapper(model, dict(self.cfg.optim_wrapper.to_dict(), type='OptimWrapper'))
+        clips = torch.zeros(batch, *self.shape[1:3], frames, size, size, device=device, dtype=next(
+            iter(model.parameters())).dtype)
+        wait = torch.cuda.synchronize if device == 'cuda' else lambda: None
+        wait()
+        start = time.perf_counter()
+        with torch.autocast(device, torch.bfloat16, enabled=precision == 'amp'):
+            loss = training_loss(model, clips)
+        loss.backward()
+        wrapper.optimizer.step()
+        wait()
+        return time.perf_counter() - start
+
+    def _step(self, model: nn.Module, batch: int, frames: int, size: int, precision: str,
+              device: str | None = None) -> StepCost:
+        """A step with its counters; ``device`` is that of a real one."""
         live, counter = LiveStorages(), flop_counter()
         weights = live.hold([*model.parameters(), *model.buffers()])
         wrapper = build_optim_wrapper(model, dict(self.cfg.optim_wrapper.to_dict(), type='OptimWrapper'))
         dtype = torch.bfloat16 if precision == 'bf16' else torch.float32
         with live:
-            clips = torch.zeros(batch, *self.shape[1:3], frames, size, size, dtype=dtype)
+            clips = torch.zeros(batch, *self.shape[1:3], frames, size, size, dtype=dtype, device=device)
             with counter:
                 try:
-                    with as_on_cuda() if precision == 'amp' else nullcontext():
+                    with half_precision(device) if precision == 'amp' else nullcontext():
                         loss = training_loss(model, clips)
                 except RuntimeError as error:
                     raise ValueError(f'{self.cfg.filename}: a step of {batch} clips of {frames} frames of {size} pixels '
@@ -178,11 +225,12 @@ class _Norms32(TorchFunctionMode):
 
 
 @contextmanager
-def as_on_cuda() -> Iterator[None]:
-    """Half precision as on CUDA, for tensors without values on the CPU."""
+def half_precision(device: str | None) -> Iterator[None]:
+    """bfloat16 where autocast has it: on a device, or as on CUDA for tensors without values."""
     with ExitStack() as stack:
-        stack.enter_context(torch.autocast('cpu', dtype=torch.bfloat16))
-        stack.enter_context(_Norms32())
+        stack.enter_context(torch.autocast(device or 'cpu', dtype=torch.bfloat16))
+        if device is None:
+            stack.enter_context(_Norms32())
         yield
 
 

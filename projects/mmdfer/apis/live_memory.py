@@ -5,7 +5,6 @@ import weakref
 from collections.abc import Iterable
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -58,7 +57,3 @@ def tensor_bytes(tensors: Iterable[Tensor]) -> int:
     """Bytes of tensors, each storage once."""
     return sum({tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in tensors}.values())
 
-
-def peak_on(device: str) -> int | None:
-    """The most that PyTorch had allocated on a CUDA device since its peak was reset; ``None`` elsewhere."""
-    return torch.cuda.max_memory_allocated(device) if torch.device(device).type == 'cuda' else None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -45,8 +44,8 @@ class StepCost:
         flops_forward, flops_backward: a multiply-add is two; norms and the like do not count.
         weights, gradients, optimizer: what they take.
         kept: alive between the forward and the backward pass besides weights, the clips included.
-        peak: the most that is alive at any time of a step that is not the first. The parts above do not add up to it,
-            since gradients come as activations go.
+        passes, update: the most that is alive at any time of both passes, and of the optimizer's update, in a step that
+            is not the first. The parts above do not add up to it, since gradients come as activations go.
     """
     batch: int
     frames: int
@@ -58,7 +57,13 @@ class StepCost:
     gradients: int
     optimizer: int
     kept: int
-    peak: int
+    passes: int
+    update: int
+
+    @property
+    def peak(self) -> int:
+        """The most that is alive at any time of a step, in bytes."""
+        return max(self.passes, self.update)
 
     @property
     def flops(self) -> int:
@@ -101,6 +106,7 @@ class StepModel:
         model = build_shapes(self.model_cfg)
         self.tunable, self.total = count_parameters(model)
         self.optimizer = cfg.optim_wrapper.optimizer.type
+        self._known: dict[tuple, StepCost] = {}
 
     def cost(self, batch: int, frames: int | None = None, size: int | None = None,
              precision: str = 'fp32') -> StepCost:
@@ -109,11 +115,17 @@ class StepModel:
         Raises:
             ValueError: for clips that the model does not take, or a model that looks at values.
         """
+        clips = (batch, frames or self.frames, size or self.size, precision)
+        if clips not in self._known:
+            self._known[clips] = self._worked_out(*clips)
+        return self._known[clips]
+
+    def _worked_out(self, batch: int, frames: int, size: int, precision: str) -> StepCost:
         model = build_shapes(self.model_cfg).train()
         model = model.bfloat16() if precision == 'bf16' else model
         with shapes_as_on_cuda(), FakeTensorMode(allow_non_fake_inputs=True), \
                 keeping_texts_of(model.to_empty(device='cpu')):
-            return self._step(model, batch, frames or self.frames, size or self.size, precision)
+            return self._step(model, batch, frames, size, precision)
 
     def measure(self, batch: int, frames: int | None = None, size: int | None = None,
                 precision: str = 'fp32') -> Measured:
@@ -178,7 +190,7 @@ class StepModel:
                               if isinstance(value, Tensor))
         gradients = tensor_bytes(parameter.grad for parameter in model.parameters() if parameter.grad is not None)
         return StepCost(batch, frames, size, precision, forward, flops - forward, weights, gradients, states, kept,
-                        max(first_peak + states, live.peak))
+                        first_peak + states, live.peak)
 
 
 def training_loss(model: nn.Module, clips: Tensor) -> Tensor:
@@ -237,8 +249,8 @@ def half_precision(device: str | None) -> Iterator[None]:
 def largest_batch(model: StepModel, budget: int, extra: int = 0, **clips: Any) -> tuple[int, list[StepCost]]:
     """The most clips whose step stays within a number of bytes; 0 where one does not.
 
-    Memory grows by the same for each clip, nearly: the number is told by steps of 1 and 2 clips, and then held against
-    a step of so many.
+    Memory grows by the same for each clip, nearly, so that a few steps tell the number: its own and the next one, which
+    does not fit, are worked out.
 
     Args:
         model: of the config.
@@ -247,19 +259,22 @@ def largest_batch(model: StepModel, budget: int, extra: int = 0, **clips: Any) -
         clips: ``frames``, ``size`` and ``precision`` of :meth:`StepModel.cost`.
 
     Returns:
-        The number, and the costs that were worked out.
+        The number, and the costs of 1, 2 and as many clips.
     """
-    one, two = (model.cost(batch, **clips) for batch in (1, 2))
-    costs = [one, two]
-    if one.peak + extra > budget:
+    one, two = costs = [model.cost(batch, **clips) for batch in (1, 2)]
+    room = budget - extra
+    if one.peak > room:
         return 0, costs
-    slope = max(two.peak - one.peak, 1)
-    batch = max(1, 1 + math.floor((budget - extra - one.peak) / slope))
-    while batch > 2:
-        costs.append(model.cost(batch, **clips))
-        if costs[-1].peak + extra <= budget:
-            break
-        batch -= max(1, math.ceil((costs[-1].peak + extra - budget) / slope))
-    if batch == 2 and two.peak + extra > budget:
-        batch = 1
-    return batch, costs
+    fits, least_too_many, slope = one, None, max(two.passes - one.passes, 1)
+    while least_too_many != fits.batch + 1:
+        guess = max(fits.batch + 1, fits.batch + (room - fits.passes) // slope)
+        if least_too_many is not None:
+            guess = min(guess, least_too_many - 1)
+        cost = model.cost(guess, **clips)
+        costs.append(cost)
+        if cost.peak <= room:
+            fits = cost
+        else:
+            least_too_many = guess
+        slope = max((cost.passes - one.passes) // (cost.batch - 1), 1)
+    return fits.batch, [cost for cost in costs if cost.batch <= 2 or cost.batch == fits.batch]

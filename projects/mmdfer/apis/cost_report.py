@@ -63,7 +63,7 @@ def report(model: StepModel, gpu: int | None = None, batch: int | None = None, g
     found: dict[str, Any] = dict(
         config=str(model.cfg.filename), tunable=model.tunable, total=model.total, optimizer=model.optimizer,
         gpu=gpu, gpus=gpus, reserve=reserve, buckets=buckets, largest=largest, chosen=chosen,
-        costs=[dataclasses.asdict(cost) for cost in costs])
+        costs=[as_dict(cost) for cost in costs])
     if gpu is not None:
         found['fits'] = cost.peak + buckets <= gpu - reserve
     if tflops is not None:
@@ -71,9 +71,14 @@ def report(model: StepModel, gpu: int | None = None, batch: int | None = None, g
     found['measured'] = [dict(dataclasses.asdict(real), worked_out=model.cost(number, **clips).peak)
                          for number, real in ((number, model.measure(number, **clips)) for number in measure)]
     if sweep:
-        found['sweep'] = {name: [dataclasses.asdict(one) for one in _sweep(model, name, cost)]
+        found['sweep'] = {name: [as_dict(one) for one in _sweep(model, name, cost)]
                           for name in ('frames', 'size')}
     return found
+
+
+def as_dict(cost: StepCost) -> dict:
+    """A cost as JSON has it, with its peak."""
+    return dict(dataclasses.asdict(cost), peak=cost.peak)
 
 
 def _sweep(model: StepModel, name: str, cost: StepCost) -> list[StepCost]:
@@ -91,7 +96,8 @@ def _sweep(model: StepModel, name: str, cost: StepCost) -> list[StepCost]:
 
 def table(found: dict) -> str:
     """A report of :func:`report` for a terminal."""
-    costs = [StepCost(**cost) for cost in found['costs']]
+    names = {field.name for field in dataclasses.fields(StepCost)}
+    costs = [StepCost(**{name: one[name] for name in names}) for one in found['costs']]
     cost = next(cost for cost in costs if cost.batch == found['chosen'])
     lines = [f'{found["config"]}: {found["tunable"] / 1e6:.2f} M tunable of {found["total"] / 1e6:.2f} M parameters, '
              f'{found["optimizer"]}; clips of {cost.frames} frames of {cost.size}x{cost.size}, {cost.precision}',

@@ -29,6 +29,11 @@ def shapes_as_on_cuda() -> Iterator[None]:
         _SHAPES_AS_ON_CUDA.reset(token)
 
 
+def shapes_are_as_on_cuda() -> bool:
+    """Whether tensors without values go as on CUDA."""
+    return _SHAPES_AS_ON_CUDA.get()
+
+
 @torch.compiler.assume_constant_result
 def runs_on_triton(device: str, dtype: torch.dtype) -> bool:
     """Whether Triton's kernels take tensors of this device and type.
@@ -40,7 +45,7 @@ def runs_on_triton(device: str, dtype: torch.dtype) -> bool:
         ValueError: for another value of the variable, or where it asks for Triton and that cannot be.
     """
     wish = forced()
-    if _SHAPES_AS_ON_CUDA.get() and wish != 'torch':
+    if shapes_are_as_on_cuda() and wish != 'torch':
         return dtype in DTYPES
     if wish == 'torch' or not wish and not device.startswith('cuda'):
         return False

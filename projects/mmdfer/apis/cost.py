@@ -28,7 +28,8 @@ from torch.overrides import TorchFunctionMode
 from ..backbones.freezing import count_parameters
 from ..ops.choosing import shapes_as_on_cuda
 from ..run_config import flow_classes
-from .counting import build_shapes, clip_shape, flop_counter, without_weights
+from .counting import build_shapes, clip_shape, without_weights
+from .flops import flop_counter
 from .live_memory import LiveStorages, tensor_bytes
 
 PRECISIONS = ('fp32', 'amp', 'bf16')
@@ -99,8 +100,8 @@ class StepModel:
         flow_classes(cfg)
         self.cfg, self.shape = cfg, clip_shape(cfg)
         if len(self.shape) != 6:
-            raise ValueError(f'{cfg.filename}: its step is worked out for clips of FormatShape NCTHW; images and frames '
-                             'in a batch are not: mmdfer count --full tells their FLOPs')
+            raise ValueError(f'{cfg.filename}: its step is worked out for clips of FormatShape NCTHW; images and '
+                             'frames in a batch are not: mmdfer count --full tells their FLOPs')
         self.frames, self.size = self.shape[3], self.shape[4]
         self.model_cfg = without_weights(cfg.model)
         model = build_shapes(self.model_cfg)
@@ -178,8 +179,8 @@ class StepModel:
                     with half_precision(device) if precision == 'amp' else nullcontext():
                         loss = training_loss(model, clips)
                 except RuntimeError as error:
-                    raise ValueError(f'{self.cfg.filename}: a step of {batch} clips of {frames} frames of {size} pixels '
-                                     f'cannot be worked out: {error}') from error
+                    raise ValueError(f'{self.cfg.filename}: a step of {batch} clips of {frames} frames of {size} '
+                                     f'pixels cannot be worked out: {error}') from error
                 forward, kept = counter.get_total_flops(), live.now - weights
                 loss.backward()
             del loss

@@ -86,9 +86,9 @@ def _sweep(model: StepModel, name: str, cost: StepCost) -> list[StepCost]:
     own, costs = getattr(cost, name), []
     step = 32 if name == 'size' else 1
     for value in sorted({max(step, round(own * share / step) * step) for share in (0.5, 1, 1.5)}):
-        clips = dict(batch=cost.batch, frames=cost.frames, size=cost.size, precision=cost.precision) | {name: value}
+        frames, size = (value, cost.size) if name == 'frames' else (cost.frames, value)
         try:
-            costs.append(model.cost(**clips))
+            costs.append(model.cost(cost.batch, frames, size, cost.precision))
         except (ValueError, AssertionError):                    # a model of one number of frames, or of one size
             continue
     return costs

@@ -1,7 +1,7 @@
 """What a training step of a config costs, and what fits on a card: ``mmdfer cost fe_adapter_vitb_dfew --gpu 24GB``.
 
-It needs no data, no weights and no card: the step is worked out from its shapes. ``--measure 1 2`` runs steps of 1 and 2
-clips on this machine as well and shows them beside; speed is told where a measurement is given.
+It needs no data, no weights and no card: the step is worked out from its shapes. ``--measure 1 2`` runs steps of 1 and
+2 clips on this machine as well and shows them beside; speed is told where a measurement is given.
 """
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--gpu', metavar='24GB', help='memory of a card: the most clips a step that fit on it')
     parser.add_argument('--reserve', metavar='SIZE', default='1.5GB',
                         help="of the card's memory, left free for CUDA and what its allocator cannot use [%(default)s]")
-    parser.add_argument('--batch', type=int, metavar='N', help="clips a step on a card [those that fit; the config's]")
+    parser.add_argument('--batch', type=int, metavar='N',
+                        help="clips a step on a card [those that fit; without --gpu the config's]")
     parser.add_argument('--frames', type=int, metavar='N', help="frames of a clip [the config's]")
     parser.add_argument('--size', type=int, metavar='PX', help="height and width of a frame [the config's]")
-    parser.add_argument('--gpus', type=int, default=1, metavar='N', help='cards, each with the whole model [%(default)s]')
+    parser.add_argument('--gpus', type=int, default=1, metavar='N',
+                        help='cards, each with the whole model [%(default)s]')
     parser.add_argument('--precision', choices=('fp32', 'amp', 'bf16'), default='fp32',
                         help='float32; mixed; weights, states and all in bfloat16 [%(default)s]')
     parser.add_argument('--tflops', type=float, metavar='X',

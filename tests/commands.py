@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import multiprocessing
 import os
 import runpy
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -69,6 +71,60 @@ def together(count: int, name: str, *words: object) -> None:
         process.kill()
     ends = [process.exitcode for process in processes]
     assert ends == [0] * count, [ends, *(said.get() for _ in iter(said.empty, True))]
+
+
+@contextlib.contextmanager
+def shell_command(folder: Path) -> Iterator[Path]:
+    """A program ``mmdfer`` in ``folder`` for scripts: each call is the command in a copy of this process."""
+    program, address = folder / 'mmdfer', folder / 'mmdfer.socket'
+    program.write_text(CALL.format(python=sys.executable, address=str(address)))
+    program.chmod(0o755)
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(address))
+        door.listen()
+        answering = threading.Thread(target=_answer, args=(door, ), daemon=True)
+        answering.start()
+        try:
+            yield program
+        finally:
+            with contextlib.suppress(OSError):
+                door.shutdown(socket.SHUT_RDWR)
+            answering.join()
+
+
+CALL = '''#!{python} -S
+import json, os, socket, sys
+door = socket.socket(socket.AF_UNIX)
+door.connect({address!r})
+with door.makefile('rw') as line:
+    line.write(json.dumps([os.getcwd(), sys.argv[1:]]) + '\\n')
+    line.flush()
+    status, out, err = json.loads(line.readline())
+sys.stdout.write(out)
+sys.stderr.write(err)
+sys.exit(status)
+'''
+
+
+def _answer(door: socket.socket) -> None:
+    context = multiprocessing.get_context('fork')
+    said: Any = context.SimpleQueue()
+
+    def call(folder: str, name: str, *words: str) -> None:
+        done = command(name, *words, cwd=Path(folder))
+        said.put((done.returncode, done.stdout, done.stderr))
+
+    while True:
+        try:
+            caller, _ = door.accept()
+        except OSError:
+            return
+        with caller, caller.makefile('rw') as line:
+            folder, words = json.loads(line.readline())
+            process = context.Process(target=call, args=(folder, *words))
+            process.start()
+            line.write(json.dumps(said.get()) + '\n')
+            process.join()
 
 
 def in_copies(function: Callable, args: tuple, count: int) -> None:

@@ -16,7 +16,7 @@ from mmdfer.evaluation import load_predictions
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 
-from ..commands import tool
+from ..commands import together, tool
 from ..conftest import ROOT, write_dfew
 
 pytestmark = pytest.mark.slow
@@ -144,10 +144,8 @@ def test_a_clips_frames_alone_give_the_scores_of_its_test(place):
 
 def test_two_processes_give_the_numbers_of_one(place):
     one = metrics(place, 'full', 'epoch_3.pth')
-    done = run(['bash', 'tools/dist_test.sh', CONFIG, str(place / 'run' / 'epoch_3.pth'), '2', '--data-root',
-                str(place / 'DFEW'), '--out', str(place / 'dist'), '--work-dir', str(place / 'test_logs'),
-                '--cfg-options', 'test_dataloader.batch_size=4'])
-    assert done.returncode == 0, done.stderr[-3000:]
+    together(2, 'test', CONFIG, place / 'run' / 'epoch_3.pth', '--data-root', place / 'DFEW', '--out', place / 'dist',
+             '--work-dir', place / 'test_logs', '--cfg-options', 'test_dataloader.batch_size=4')
     two = json.loads((place / 'dist' / 'metrics.json').read_text())
     assert {key: two[key] for key in one} == one
 

@@ -16,9 +16,13 @@ KINDS = {
     'fe_modulated': dict(type='FEAdapter', size_map='xy', modulation=True),
     'st': dict(type='STAdapter'),
     'tma': dict(type='TemporalModelingAdapter', num_heads=2),
+    's2d_temporal': dict(type='S2DTemporalAdapter', num_heads=2),
+    's2d_temporal_normed': dict(type='S2DTemporalAdapter', num_heads=2, norm_input=True),
     'bottleneck': dict(type='BottleneckAdapter'),
     'bottleneck_relu': dict(type='BottleneckAdapter', act='relu', drop_path=0.5),
     'shared': dict(type='SharedAdapter', zero_init=True),
+    'fru': dict(type='FRUAdapter', frames=3),
+    'experts': dict(type='ExpertMixture', num_experts=4),
     **{f'tda_{recurrence}': dict(type='TemporalDynamicAdapter', recurrence=recurrence)
        for recurrence in ('none', 'rnn', 'lstm', 'gru')},
     **{f'tda_gru_{scaling}': dict(type='TemporalDynamicAdapter', scaling=scaling)
@@ -26,7 +30,11 @@ KINDS = {
 }
 PATCH_KINDS = [name for name in KINDS if name.startswith(('fe', 'st', 'tma'))]
 TOKEN_KINDS = [name for name in KINDS if name not in PATCH_KINDS]
-VIDEO_KINDS = PATCH_KINDS + [name for name in KINDS if name.startswith('tda') and name != 'tda_none']
+VIDEO_KINDS = PATCH_KINDS + [name for name in KINDS if name.startswith(('tda', 's2d', 'fru')) and name != 'tda_none']
+
+
+# What gets no gradient in testing: the noise of a router.
+IDLE_IN_TESTING = ('noise.weight', 'noise.bias')
 
 
 def config(kind: str, **more) -> dict:

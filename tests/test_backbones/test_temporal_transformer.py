@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mmdfer.backbones import TemporalTransformer
 from mmdfer.backbones.freezing import count_parameters
-from mmdfer.heads import TemporalTransformer
 from mmdfer.registry import MODELS
 
 from ..conftest import ROOT

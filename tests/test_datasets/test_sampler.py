@@ -120,3 +120,15 @@ def test_largest_remainders_add_up():
         shares = generator.dirichlet(np.ones(7))
         numbers = module.largest_remainders(shares, total, generator)
         assert numbers.sum() == total and (abs(numbers - shares * total) < 1).all()
+
+
+def test_with_replacement_each_draw_is_of_every_class_alike_and_of_the_clips_of_one_alike(monkeypatch):
+    drawn = np.concatenate([list(sampler(monkeypatch, replacement=True, epoch=epoch)) for epoch in range(200)])
+    shares = np.array([count for _, count in sorted(labels(drawn).items())]) / len(drawn)
+    assert np.abs(shares - 0.25).max() < 4 * np.sqrt(0.25 * 0.75 / len(drawn))           # 14,000 draws
+    assert len({draw.tobytes() for draw in drawn.reshape(200, 70)}) == 200, 'each epoch is its own'
+    whole = list(sampler(monkeypatch, replacement=True))
+    halves = [list(sampler(monkeypatch, rank, 2, replacement=True)) for rank in range(2)]
+    assert [one for pair in zip(*halves) for one in pair] == whole
+    own = np.concatenate([list(sampler(monkeypatch, replacement=True, balance=0., epoch=epoch)) for epoch in range(50)])
+    assert abs(labels(own)[0] / len(own) - 40 / 70) < 0.04

@@ -11,6 +11,7 @@ import pytest
 
 from mmdfer.registry import DATASETS, MODALITIES, MODELS
 
+from ..commands import shell_command
 from ..conftest import ROOT, SHARED_FACES
 
 GUIDES = ROOT / 'projects' / 'guides'
@@ -112,9 +113,10 @@ def test_ones_own_labelled_videos_go_from_folder_to_prediction(place):
         '--work-dir work_dirs/mine', f'--no-report --work-dir work_dirs/mine --cfg-options {loaders}')
     script = script.replace('best.safetensors',
                             'best.pth')               # the tower is random: the whole file is needed
-    header = f'set -euo pipefail\nmmdfer() {{ "{sys.executable}" -W ignore -m mmdfer "$@"; }}\n'
-    done = subprocess.run(['bash', '-c', header + script], cwd=place, capture_output=True, text=True,
-                          env=dict(os.environ, PYTHONPATH=str(ROOT / 'projects'), OMP_NUM_THREADS='1'))
+    (place / 'bin').mkdir()
+    with shell_command(place / 'bin'):
+        done = subprocess.run(['bash', '-euo', 'pipefail', '-c', script], cwd=place, capture_output=True, text=True,
+                              env=dict(os.environ, PATH=f'{place / "bin"}{os.pathsep}{os.environ["PATH"]}'))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     crops = sorted(path.parent.name for path in (place / 'my_faces').rglob('00001.jpg'))
     assert len(crops) == 8

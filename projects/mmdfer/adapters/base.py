@@ -72,7 +72,11 @@ def add_delta(x: Tensor, adapter: Adapter, source: Tensor, grid: TokenGrid) -> T
     grid.check(source)
     if adapter.tokens == 'all':
         return x + adapter(source, grid)
-    delta = adapter(source[:, grid.span], grid)
+    return add_to_patches(x, adapter(source[:, grid.span], grid), grid)
+
+
+def add_to_patches(x: Tensor, delta: Tensor, grid: TokenGrid) -> Tensor:
+    """Tokens (B·T, L, C) with a delta (B·T, H·W, C) on the patches among them."""
     if is_exporting():                           # in operators that other runtimes have
         return x + pad(delta, (0, 0, grid.leading, grid.trailing))
     return x + delta if grid.patches == grid.tokens else _AddToSpan.apply(x, delta, grid.leading)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ..backbones.freezing import count_parameters
+from ..backbones.s2d.landmarks import RANDOM
 from ..run_config import flow_classes
 from ..weights import added
 from .flops import flop_counter
@@ -59,6 +60,8 @@ def without_weights(model: Any) -> Any:
         return type(model)(without_weights(item) for item in model)
     if not isinstance(model, dict):
         return model
+    if model.get('type') == 'S2DViT':
+        model = dict(model, landmarks=dict(checkpoint=RANDOM))
     return {key: None if key == 'pretrained' and isinstance(value, str) else without_weights(value)
             for key, value in model.items()
             if not (key == 'init_cfg' and isinstance(value, dict) and value.get('type') == 'Pretrained')}
@@ -70,6 +73,7 @@ def build_shapes(model_cfg: dict) -> nn.Module:
     A prompt learner reads the tokens of its texts. Memory that is not written to takes no room, so that even then a
     large model is there in a second.
     """
+    model_cfg = without_weights(model_cfg)
     try:
         with torch.device('meta'), no_initialisers():           # which take most of the time there
             return MODELS.build(copy.deepcopy(model_cfg))       # MMAction2's RandomBatchAugment adds to its config
@@ -96,17 +100,16 @@ def count_model(model: nn.Module) -> dict:
     """Parameters of a model; a shared one counts once.
 
     Returns:
-        ``tunable``, ``tunable_adapters`` (adapters and LoRA), ``total``, and ``modules``: ``tunable`` and
-        ``total`` of each top-level module and, as ``<module>.adapters.<name>`` and ``<module>.lora.<layer>``, of
-        the adapters of each name and of LoRA, which the top-level module's row includes. ``unread``: parameters
-        of each adapter whose gradient is zero, since nothing reads what it adds.
+        ``tunable``, ``tunable_adapters`` (adapters, LoRA, stages), ``total``, and ``modules``: ``tunable`` and
+        ``total`` of each top-level module and, as ``<module>.adapters.<name>`` and the like, of the additions of each
+        name, which that row includes. ``unread``: parameters of adapters whose gradient is zero: nothing reads theirs.
     """
     modules: dict[str, dict[str, int]] = {}
     tunable, total = count_parameters(model)
     tunable_adapters = 0
     for name, parameter in model.named_parameters():
         rows, addition = [name.split('.')[0]], added(name)
-        if addition is not None and addition.kind in ('adapters', 'lora'):
+        if addition is not None and addition.kind in ('adapters', 'lora', 'stages'):
             top = rows[0] if rows[0] not in addition else ''
             rows.append('.'.join(filter(None, (top, *addition))))
             tunable_adapters += parameter.numel() * parameter.requires_grad

@@ -1,9 +1,10 @@
 """What every stack of adapter blocks does: adapters from a config, freezing, recomputation, prompts between blocks."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
+from mmcv.cnn.bricks import DropPath
 from mmengine.model import ModuleList
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -40,7 +41,7 @@ class AdapterTower:
                 from 0.
             freeze: train what :func:`mmdfer.weights.is_added` names alone.
             with_cp: recompute blocks in the backward pass.
-            lora: arguments of :func:`mmdfer.backbones.lora.add_lora` for every block's attention.
+            lora: arguments of :func:`mmdfer.backbones.lora.add_lora` for every block.
             also_tunable: beginnings of the names of further parameters that train although ``freeze`` is set.
 
         Raises:
@@ -90,13 +91,16 @@ class AdapterTower:
         if not self.freeze:
             raise ValueError(f'{type(self).__name__}: lora is a small update of frozen weights: set freeze=True')
         for block in self.layers:
-            add_lora(block.attn, **cfg)
+            add_lora(block.attn, ffn=block.ffn, **cfg)
 
     def train(self, mode: bool = True) -> nn.Module:
-        """As usual, but frozen parts stay in eval mode."""
+        """As usual, but frozen parts stay in eval mode. Stochastic depth, which has no weights, goes with the mode."""
         super().train(mode and not self.freeze)
         if self.freeze:
             train_added(self, mode)
+            for module in self.modules():
+                if isinstance(module, DropPath) and module.drop_prob:
+                    module.training = mode
         return self
 
     def tie_frozen(self, guest: AdapterTower) -> int:
@@ -131,7 +135,7 @@ class AdapterTower:
         return share_adapters(self, guest)
 
     def run_blocks(self, tokens: Tensor, grid: TokenGrid, deep_prompts: Sequence[Tensor] | None = None,
-                   start: int = 0) -> Tensor:
+                   start: int = 0, before: Callable[[int, Tensor], Tensor] | None = None) -> Tensor:
         """All blocks one after the other, on tokens (N, L, C).
 
         Args:
@@ -140,6 +144,8 @@ class AdapterTower:
             deep_prompts: tensors (n, C), or (N, n, C); the i-th takes the place of n tokens before block
                 i + 2 (1-based), so that J - 1 of them make prompts of depth J. Later blocks carry them on.
             start: the first of the tokens that deep prompts replace.
+            before: what is done to the tokens before block i (from 0), ``before(i, tokens) -> tokens``, for towers
+                that have something of their own between blocks.
 
         Raises:
             ValueError: for more deep prompts than there are blocks after the first.
@@ -151,6 +157,8 @@ class AdapterTower:
         for index, block in enumerate(self.layers):
             if 0 < index <= len(deep_prompts):
                 tokens = self._replace(tokens, deep_prompts[index - 1], start)
+            if before is not None:
+                tokens = before(index, tokens)
             tokens = self._run_block(block, tokens, grid)
         return tokens
 

@@ -18,9 +18,13 @@ class BalancedSampler(DefaultSampler):
     comes twice before all of its class came once; an epoch then mixes the classes. Seed and epoch alone decide
     the epoch, and processes divide it, so that one process and several see the same clips.
 
+    With ``replacement`` every clip is drawn on its own, with a probability ∝ n_c^-balance, as PyTorch's
+    ``WeightedRandomSampler`` does and S2D's "oversampling": shares are then those of chance, and clips may come twice.
+
     Args:
         dataset: a data set whose items carry ``label`` or ``gt_label``, or a wrapper of such.
         balance: 1 gives each class the same share, 0 its own; 0.5 is square-root sampling.
+        replacement: draw each clip on its own.
         seed, round_up: of ``DefaultSampler``. A Runner gives the run's seed.
 
     Raises:
@@ -29,19 +33,24 @@ class BalancedSampler(DefaultSampler):
     """
 
     def __init__(self, dataset: Sized, balance: float = 1., seed: int | None = None, round_up: bool = True,
-                 shuffle: bool = True) -> None:
+                 shuffle: bool = True, replacement: bool = False) -> None:
         if not 0 <= balance <= 1:
             raise ValueError(f'BalancedSampler: balance={balance} is outside [0, 1]; 1 is equal shares, 0 none changed')
         if not shuffle:
             raise ValueError('BalancedSampler: shuffle=False makes no sense, since it draws; leave it out')
         super().__init__(dataset, shuffle=True, seed=seed, round_up=round_up)
-        self.balance = balance
+        self.balance, self.replacement = balance, replacement
         labels = labels_of(dataset)
         self.members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
     def __iter__(self) -> Iterator[int]:
         generator = np.random.default_rng([self.seed, self.epoch])
         shares = np.array([len(members) for members in self.members])**(1 - self.balance)
+        if self.replacement:
+            chances = np.concatenate([np.full(len(members), share / len(members))
+                                      for members, share in zip(self.members, shares)])
+            order = generator.choice(np.concatenate(self.members), self.total_size, p=chances / chances.sum())
+            return iter(order[self.rank::self.world_size].tolist())
         quotas = largest_remainders(shares / shares.sum(), self.total_size, generator)
         drawn = [np.concatenate([generator.permutation(members) for _ in range(-(-quota // len(members)))])[:quota]
                  for members, quota in zip(self.members, quotas) if quota]

@@ -34,7 +34,9 @@ class CLIPTextHead(BaseHead):
         projection: train a linear map from D to the texts' width.
         temporal: config of a module (B, T, D) -> (B, D) in place of the mean over frames.
         temperature: τ.
-        learn_temperature: train log(1 / τ), at most log 100 as in CLIP.
+        learn_temperature: train log(1 / τ), at most log ``max_scale``.
+        max_scale: the greatest 1 / τ; 100 as in CLIP. Where it is reached, log(1 / τ) has no gradient any more, so
+            that a temperature that starts there wants ``None``, for no bound.
         reduce: several texts of a class become one by the ``'mean'`` of their unit features, or count by the
             ``'max'`` of their similarities, or by what else is registered in ``TEXT_REDUCTIONS``.
         vision_width: token width of the image tower, for prompts that go there.
@@ -48,8 +50,8 @@ class CLIPTextHead(BaseHead):
     def __init__(self, num_classes: int | None = None, text_encoder: dict | None = None, texts: dict | None = None,
                  prompts: dict | None = None, in_channels: int | None = None, projection: bool = False,
                  temporal: dict | None = None, temperature: float = 0.01, learn_temperature: bool = False,
-                 reduce: str = 'mean', vision_width: int | None = None, average_clips: str | None = 'prob',
-                 topk: tuple[int, ...] = (1, ), **kwargs) -> None:
+                 max_scale: float | None = 100., reduce: str = 'mean', vision_width: int | None = None,
+                 average_clips: str | None = 'prob', topk: tuple[int, ...] = (1, ), **kwargs) -> None:
         num_classes = required_classes(num_classes, type(self).__name__)
         if text_encoder is None or texts is None:
             raise ValueError(f'{type(self).__name__}: needs text_encoder and texts, such as text_encoder=dict('
@@ -66,6 +68,7 @@ class CLIPTextHead(BaseHead):
         self.temporal = MODELS.build(temporal) if temporal is not None else None
         self.projection = nn.Linear(in_channels, encoder.proj_dim) if projection else None
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)), requires_grad=learn_temperature)
+        self.max_scale = max_scale
 
     def _build_prompts(self, encoder: CLIPTextEncoder, texts: dict, prompts: dict,
                        vision_width: int | None = None) -> FixedPrompts:
@@ -90,7 +93,7 @@ class CLIPTextHead(BaseHead):
     @property
     def scale(self) -> Tensor:
         """1 / τ."""
-        return self.log_scale.clamp(max=math.log(100)).exp()
+        return (self.log_scale if self.max_scale is None else self.log_scale.clamp(max=math.log(self.max_scale))).exp()
 
     def vision_prompts(self) -> tuple[Tensor | None, list[Tensor]]:
         """Prompts for the image tower, those of its first block and those of later ones."""

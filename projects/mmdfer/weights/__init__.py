@@ -12,12 +12,13 @@ from .reading import TRUST_VARIABLE, read_checkpoint, read_metadata
 from .resuming import check_resumable
 from .states import EMA_VARIABLE, find_state_dict
 from .tunable import bare_name, frozen_digest, is_tunable_file, load_weights, save_tunable, tunable_names
+from .video_resnet import load_video_resnet
 from .vit import load_vit, to_mmpretrain
 
 __all__ = [
     'EMA_VARIABLE', 'TRUST_VARIABLE', 'CheckpointError', 'LoadReport', 'TowerFile', 'adapter_places', 'added',
     'bare_name', 'check_resumable', 'class_axes', 'classes_of_file', 'describe_dropped', 'find_state_dict',
-    'fit_classes', 'frozen_digest', 'is_added', 'is_tunable_file', 'load_clip_text', 'load_from_local', 'load_vit',
-    'load_weights', 'read_checkpoint', 'read_metadata', 'read_with_config', 'rename_in_place', 'save_tunable',
-    'text_sizes', 'to_clip', 'to_mmpretrain', 'tunable_names', 'with_current_names'
+    'fit_classes', 'frozen_digest', 'is_added', 'is_tunable_file', 'load_clip_text', 'load_from_local',
+    'load_video_resnet', 'load_vit', 'load_weights', 'read_checkpoint', 'read_metadata', 'read_with_config',
+    'rename_in_place', 'save_tunable', 'text_sizes', 'to_clip', 'to_mmpretrain', 'tunable_names', 'with_current_names'
 ]

@@ -14,6 +14,8 @@ from .errors import CheckpointError
 # Where heads of MMAction2 and MMPretrain, which do not say it, have their classifier.
 STOCK_CLASSIFIERS = ('fc_cls', 'fc')
 HEADS = ('cls_head', 'head')
+#: Where a tensor's classes lie, or several such places of one whose values go by pairs of classes.
+Axis = int | tuple[int, ...]
 
 
 def classes_of_file(meta: dict) -> tuple[str, ...] | None:
@@ -22,7 +24,7 @@ def classes_of_file(meta: dict) -> tuple[str, ...] | None:
     return None if classes is None else tuple(str(name) for name in classes)
 
 
-def class_axes(model: nn.Module) -> dict[str, int] | None:
+def class_axes(model: nn.Module) -> dict[str, Axis] | None:
     """Tensors of a model's state dict that go by class, with the axis of the classes.
 
     A module says so itself, by ``class_axes() -> dict[name, axis]``; of a stock head it is the classifier.
@@ -30,7 +32,7 @@ def class_axes(model: nn.Module) -> dict[str, int] | None:
     Returns:
         The axes by name; ``None`` if there is a head that does not say.
     """
-    axes: dict[str, int] = {}
+    axes: dict[str, Axis] = {}
     for prefix, module in model.named_modules():
         start = f'{prefix}.' if prefix else ''
         if hasattr(module, 'class_axes'):
@@ -87,18 +89,19 @@ def fit_classes(state: dict[str, Tensor], theirs: Sequence[str] | None, ours: Se
     permuted = dict(state)
     for name, axis in axes.items():
         if name in state:
-            if state[name].shape[axis] != len(theirs):
-                raise CheckpointError(f'{path}: {name} has {state[name].shape[axis]} classes, its meta names '
-                                      f'{len(theirs)}: the file contradicts itself')
-            permuted[name] = state[name].index_select(axis, torch.tensor(places, device=state[name].device))
+            for one in axis if isinstance(axis, tuple) else (axis, ):
+                if state[name].shape[one] != len(theirs):
+                    raise CheckpointError(f'{path}: {name} has {state[name].shape[one]} classes, its meta names '
+                                          f'{len(theirs)}: the file contradicts itself')
+                permuted[name] = permuted[name].index_select(one, torch.tensor(places, device=state[name].device))
     if places != list(range(len(places))):
         print_log(f'{path}: its classes are in the order {listed(theirs)}; {len(axes)} tensors were brought into that '
                   f'of the data, {listed(ours)}', logger='current')
     return permuted
 
 
-def _of_other_classes(state: dict[str, Tensor], theirs: Sequence[str], ours: Sequence[str], axes: dict[str, int] | None,
-                      path: str | os.PathLike, fresh: bool) -> dict[str, Tensor]:
+def _of_other_classes(state: dict[str, Tensor], theirs: Sequence[str], ours: Sequence[str],
+                      axes: dict[str, Axis] | None, path: str | os.PathLike, fresh: bool) -> dict[str, Tensor]:
     told = (f'{path}: was trained on the classes {listed(theirs)}; the data have {listed(ours)} '
             f'({difference(theirs, ours)})')
     if axes == {}:

@@ -33,11 +33,22 @@ def bare_name(name: str) -> str:
     return name.replace('_fsdp_wrapped_module.', '')
 
 
+def training_buffers(model: nn.Module) -> set[str]:
+    """Names of the buffers that training fills beside the weights, and predictions do not depend on.
+
+    A module names its own by ``training_buffers()``. They are in full checkpoints, for a resumed run; in no tunable
+    file and no digest, and a file may lack them.
+    """
+    return {bare_name(f'{prefix}.{name}' if prefix else name) for prefix, module in model.named_modules()
+            if hasattr(module, 'training_buffers') for name in module.training_buffers()}
+
+
 def frozen_digest(model: nn.Module, state: dict[str, Tensor] | None = None) -> str:
-    """SHA-256 of names, types and bytes of everything in the state dict that is not tunable."""
+    """SHA-256 of names, types and bytes of everything in the state dict that training does not change."""
     # A module shared by two towers has names in both.
     tunable = {bare_name(name) for name, parameter in model.named_parameters(remove_duplicate=False)
                if parameter.requires_grad}
+    tunable |= training_buffers(model)
     digest = hashlib.sha256()
     for name, tensor in sorted((model.state_dict() if state is None else state).items()):
         if name not in tunable:
@@ -90,8 +101,9 @@ def load_weights(model: nn.Module, path: str | os.PathLike, classes: Sequence[st
     check_old_meaning(state, meta, path)
     state = fit_classes(with_current_names(model, state), classes_of_file(meta), classes, model, path)
     is_tunable_file = meta.get('format') == FORMAT
+    optional = training_buffers(model)
     expected = {name: tensor for name, tensor in model.state_dict().items()
-                if not is_tunable_file or name in tunable_names(model)}
+                if (not is_tunable_file or name in tunable_names(model)) and (name not in optional or name in state)}
     _check_architecture(path, state, expected)
     check_places(model, meta, path)
     if is_tunable_file:

@@ -139,7 +139,8 @@ def machine() -> dict:
 def markdown(report: dict) -> str:
     """The table, a row a line."""
     about = report['machine']
-    lines = [f'{"Quick" if report["quick"] else "Full"} sizes, {report["seconds"]} s on {about["cpu"]}, {about["cores"]} '
+    sizes = 'Quick' if report['quick'] else 'Full'
+    lines = [f'{sizes} sizes, {report["seconds"]} s on {about["cpu"]}, {about["cores"]} '
              f'cores, {about["threads"]} threads, torch {about["torch"]}; load {about["load"]} at the end. Ratio of '
              'times, median (quartiles) of paired rounds.', '',
              '| part | what | to | ratio | quartiles | bound | ms | rounds |', '|---|---|---|---:|---:|---:|---:|---:|']

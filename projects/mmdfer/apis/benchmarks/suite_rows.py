@@ -82,20 +82,19 @@ def step(quick: bool) -> Iterator[Ratio]:
 def iteration(quick: bool) -> Iterator[Ratio]:
     """Steady iterations of the runner, hooks, logging and all, beside a bare loop of the same steps and clips."""
     from ..running import build_runner
-    steps, size = (8, 112) if quick else (8, 224)
+    steps, size = (3, 112) if quick else (8, 224)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         loader.write_set(root, argparse.Namespace(clips=2, frames=16, size=size, quality=90))
         loaders = {f'{name}_dataloader.{key}': value for name in ('train', 'val', 'test') for key, value in {
-            'num_workers': 0, 'persistent_workers': False, 'batch_size': 2, 'dataset.data_root': str(root),
+            'num_workers': 0, 'persistent_workers': False, 'batch_size': 1, 'dataset.data_root': str(root),
             'dataset.label_base': 1}.items()}
         cfg = load_config('fe_adapter_vitb_dfew', {
             **loaders, 'model.backbone.arch': 'small', 'model.backbone.img_size': size, 'model.backbone.init_cfg': None,
-            'model.cls_head.in_channels': 384, 'model.cls_head.num_classes': 7, 'train_cfg.max_epochs': steps,
-            'train_cfg.val_begin': steps + 1})
+            'model.cls_head.in_channels': 384, 'model.cls_head.num_classes': 7, 'train_cfg.max_epochs': 1})
         crop_to(cfg, size)
         cfg.work_dir, cfg.log_level = str(root / 'run'), 'ERROR'
-        cfg.auto_scale_lr = dict(enable=False, base_batch_size=2)
+        cfg.auto_scale_lr = dict(enable=False, base_batch_size=1)
         cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
         cfg.test_dataloader = cfg.test_cfg = cfg.test_evaluator = None
         cfg.default_hooks.checkpoint = None

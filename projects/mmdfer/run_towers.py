@@ -9,7 +9,8 @@ from mmengine.config import Config, ConfigDict
 from .weights.registry import is_name
 
 # Stock backbones take ``init_cfg`` and go past it in silence, or take none.
-TRAINED_WHOLE = ('ImageViT', 'LGIFormer', 'M3DFEL', 'SVFAP', 'SnippetViT')   # unless their config says freeze=True
+# Unless their config says freeze=True.
+TRAINED_WHOLE = ('ImageViT', 'JointViT', 'LGIFormer', 'M3DFEL', 'SVFAP', 'SnippetViT')
 READ_IMAGE_CHECKPOINTS = ('AdapterViT', 'AdaptedBackbone', 'S2DViT', *TRAINED_WHOLE)
 TOWERS = (*READ_IMAGE_CHECKPOINTS, 'CLIPTextEncoder')
 CLIP_CONTEXT = 77

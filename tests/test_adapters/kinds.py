@@ -21,6 +21,8 @@ KINDS = {
     'bottleneck': dict(type='BottleneckAdapter'),
     'bottleneck_relu': dict(type='BottleneckAdapter', act='relu', drop_path=0.5),
     'shared': dict(type='SharedAdapter', zero_init=True),
+    'fru': dict(type='FRUAdapter', frames=3),
+    'experts': dict(type='ExpertMixture', num_experts=4),
     **{f'tda_{recurrence}': dict(type='TemporalDynamicAdapter', recurrence=recurrence)
        for recurrence in ('none', 'rnn', 'lstm', 'gru')},
     **{f'tda_gru_{scaling}': dict(type='TemporalDynamicAdapter', scaling=scaling)
@@ -28,7 +30,11 @@ KINDS = {
 }
 PATCH_KINDS = [name for name in KINDS if name.startswith(('fe', 'st', 'tma'))]
 TOKEN_KINDS = [name for name in KINDS if name not in PATCH_KINDS]
-VIDEO_KINDS = PATCH_KINDS + [name for name in KINDS if name.startswith(('tda', 's2d')) and name != 'tda_none']
+VIDEO_KINDS = PATCH_KINDS + [name for name in KINDS if name.startswith(('tda', 's2d', 'fru')) and name != 'tda_none']
+
+
+# What gets no gradient in testing: the noise of a router.
+IDLE_IN_TESTING = ('noise.weight', 'noise.bias')
 
 
 def config(kind: str, **more) -> dict:

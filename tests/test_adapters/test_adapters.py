@@ -8,7 +8,9 @@ from torch import nn
 from mmdfer.adapters import (
     Adapter,
     BottleneckAdapter,
+    ExpertMixture,
     FEAdapter,
+    FRUAdapter,
     SharedAdapter,
     STAdapter,
     TemporalDynamicAdapter,
@@ -23,7 +25,7 @@ from mmdfer.adapters import (
 from mmdfer.registry import MODELS
 from mmdfer.weights import load_weights, save_tunable
 
-from .kinds import GRID, KINDS, PATCH_KINDS, VIDEO_KINDS, count, make, shaken, tokens
+from .kinds import GRID, IDLE_IN_TESTING, KINDS, PATCH_KINDS, VIDEO_KINDS, count, make, shaken, tokens
 
 # Adapters that papers start otherwise than at zero.
 STARTED_OTHERWISE = {'SharedAdapter'}
@@ -45,11 +47,12 @@ def test_adapters_start_at_zero_but_for_those_that_papers_start_otherwise():
              if inspect.isclass(kind) and issubclass(kind, Adapter) and kind.__module__.startswith('mmdfer.')}
     assert {type(make(kind)).__name__ for kind in KINDS} == set(found)
     for name, kind in found.items():
-        defaults = inspect.signature(kind).parameters['zero_init'].default
-        assert defaults == (name not in STARTED_OTHERWISE), name
+        parameters = inspect.signature(kind).parameters
+        assert parameters['zero_init'].default == (name not in STARTED_OTHERWISE), name
+        length = dict(frames=GRID.frames) if 'frames' in parameters else {}
         for zero_init in (True, False):
             torch.manual_seed(0)
-            adapter = kind(16, width=16, zero_init=zero_init)
+            adapter = kind(16, width=16, zero_init=zero_init, **length)
             assert added(adapter, tokens(dim=16)).equal(tokens(dim=16)) == zero_init, name
 
 
@@ -58,7 +61,8 @@ def test_every_parameter_gets_a_gradient_once_it_is_off_its_start(kind):
     adapter = shaken(make(kind)).eval()
     added(adapter, tokens()).square().sum().backward()
     for name, parameter in adapter.named_parameters():
-        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+        moved = parameter.grad is not None and parameter.grad.abs().sum() > 0
+        assert moved != name.endswith(IDLE_IN_TESTING), name
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -169,7 +173,8 @@ def test_auxiliary_losses_of_a_model_are_summed():
     (lambda: FEAdapter(768), 551_887),
     (lambda: STAdapter(768), 592_512),
     (lambda: BottleneckAdapter(768), 295_872),
-    (lambda: TemporalModelingAdapter(768), 740_928),
+    (lambda: TemporalModelingAdapter(768), 740_928), (lambda: FRUAdapter(1024), 330_128),
+    (lambda: ExpertMixture(768), 2_379_280),
     (lambda: TemporalDynamicAdapter(768, scaling='none'), 206_497 - 769),
 ])
 def test_counts_of_the_papers(adapter, expected):
@@ -274,6 +279,10 @@ class Unsaid(Adapter):
     (lambda: TemporalDynamicAdapter(8, scaling='output'), "scaling='output'.*input, recurrent, post_up"),
     (lambda: TemporalDynamicAdapter(9), 'TemporalDynamicAdapter: reduction=8 does not divide the token width 9'),
     (lambda: TemporalModelingAdapter(8, width=6, num_heads=4), 'num_heads=4 does not divide the width 6'),
+    (lambda: FRUAdapter(8, frames=0), 'width=128 and frames=0 must be positive'),
+    (lambda: added(FRUAdapter(8, width=4), tokens()), 'frames=16, got clips of 3: sample as many'),
+    (lambda: ExpertMixture(8, num_experts=2, top_k=3), 'top_k=3 must lie between 1 and num_experts=2'),
+    (lambda: ExpertMixture(8, capacity_factor=0), 'capacity_factor=0 must be positive or None'),
     (lambda: share_adapters(nn.Linear(2, 2), SharedAdapter(8)), 'have 0 and 1 adapters.*blocks="1-12"'),
     (lambda: added(TemporalDynamicAdapter(8), torch.zeros(4, 9, 8)), 'do not fit'),
     (lambda: added(FEAdapter(8, width=4), torch.zeros(3, 5, 8)), 'do not fit'),

@@ -1,11 +1,13 @@
 """LoRA, the temporal embedding and the tunable last norm: nothing new at the start, stock names, small files."""
 import pytest
 import torch
+from mmpretrain.models.backbones.vision_transformer import VisionTransformer
 from torch import nn
 
 from mmdfer.backbones.adapter_vit import AdapterViT
 from mmdfer.backbones.freezing import count_parameters
 from mmdfer.weights import CheckpointError, frozen_digest, is_added, load_vit, load_weights, save_tunable, tunable_names
+from mmdfer.weights.added import added
 
 from .test_adapter_vit import build, shake_adapters
 
@@ -13,8 +15,12 @@ AIM = dict(temporal=dict(type='BottleneckAdapter', slot='temporal_attn', drop_pa
            spatial=dict(type='BottleneckAdapter', slot='attn_out'),
            mlp=dict(type='BottleneckAdapter', slot='parallel_ffn', scale=0.5, drop_path=0.4))
 LORA = dict(rank=4, alpha=8, targets=['qkv', 'proj'])
+EVERY_LAYER = dict(rank=4, alpha=8, targets=['q', 'k', 'v', 'proj', 'fc1', 'fc2'])
 KINDS = {
     'lora': dict(lora=LORA),
+    'lora_everywhere': dict(lora=EVERY_LAYER),
+    'fru': dict(adapters=dict(fru=dict(type='FRUAdapter', slot='parallel_block', width=8, frames=4)), tune_norms=True,
+                tune_cls_token=True),
     'aim': dict(adapters=AIM, temporal_embedding=4, tune_final_norm=True),
     'tda': dict(adapters=dict(tda=dict(type='TemporalDynamicAdapter', slot='ffn_out'))),
     'tma': dict(adapters=dict(tma=dict(type='TemporalModelingAdapter', slot='before_attn', width=8))),
@@ -38,7 +44,7 @@ def test_a_new_one_gives_the_plain_models_features_and_reads_its_file(kind, tmp_
     plain = build()
     torch.save(plain.state_dict(), tmp_path / 'plain.pth')
     model = build(init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'plain.pth')), **KINDS[kind])
-    nn.init.normal_(model.layers[0].ffn.layers[1].weight)
+    nn.init.normal_(model.layers[0].ln2.weight)
     model.init_weights()
     torch.testing.assert_close(model.eval()(clips()), plain.eval()(clips()), rtol=0, atol=1e-6)
 
@@ -81,7 +87,7 @@ def test_the_tunable_part_comes_back(kind, tmp_path):
     load_weights(fresh, tmp_path / 't.safetensors')
     torch.testing.assert_close(fresh.eval()(clips()), trained.eval()(clips()), rtol=0, atol=0)
     other = shake(build(**KINDS[kind]))
-    nn.init.normal_(other.cls_token)
+    nn.init.normal_(other.pos_embed)
     with pytest.raises(CheckpointError, match='other frozen weights'):
         load_weights(other, tmp_path / 't.safetensors')
 
@@ -107,8 +113,26 @@ def test_lora_is_the_low_rank_update():
     torch.testing.assert_close(model.eval()(clips()), plain.eval()(clips()), rtol=1e-5, atol=1e-5)
 
 
-def test_lora_drops_in_training_alone():
-    model = shake(build(lora=dict(LORA, drop_rate=0.5)))
+def test_each_of_queries_keys_and_values_has_an_update_of_its_own_and_so_has_each_layer_of_the_mlp():
+    model, plain = shake(build(lora=EVERY_LAYER)), build()
+    state = model.state_dict()
+    for block in (f'layers.{number}.' for number in range(3)):
+        updates = [state[f'{block}attn.qkv.lora_{part}.up.weight'] @ state[f'{block}attn.qkv.lora_{part}.down.weight']
+                   for part in 'qkv']
+        state[f'{block}attn.qkv.weight'] = state[f'{block}attn.qkv.weight'] + 8 / 4 * torch.cat(updates)
+        for layer in ('attn.proj', 'ffn.layers.0.0', 'ffn.layers.1'):
+            up, down = (state[f'{block}{layer}.lora_{side}.weight'] for side in ('up', 'down'))
+            state[f'{block}{layer}.weight'] = state[f'{block}{layer}.weight'] + 8 / 4 * up @ down
+    plain.load_state_dict({name: state[name] for name in plain.state_dict()})
+    torch.testing.assert_close(model.eval()(clips()), plain.eval()(clips()), rtol=1e-5, atol=1e-5)
+    values = build(lora=dict(rank=4, targets=['v']))
+    assert tunable_names(values) == {f'layers.{block}.attn.qkv.lora_v.{side}.weight' for block in range(3)
+                                     for side in ('down', 'up')}
+
+
+@pytest.mark.parametrize('lora', [LORA, EVERY_LAYER])
+def test_lora_drops_in_training_alone(lora):
+    model = shake(build(lora=dict(lora, drop_rate=0.5)))
     assert (model.train()(clips()) - model(clips())).abs().max() > 1e-3
     assert not model.drop_after_pos.training
     torch.testing.assert_close(model.eval()(clips()), model(clips()), rtol=0, atol=0)
@@ -117,6 +141,33 @@ def test_lora_drops_in_training_alone():
 def test_lora_count():
     model = AdapterViT('base', lora=dict(rank=8))
     assert count_parameters(model)[0] == 12 * 8 * (768 + 3 * 768) == 294_912
+    assert {added(name) for name in tunable_names(build(lora=EVERY_LAYER))} == {
+        ('lora', name) for name in ('qkv', 'proj', 'fc1', 'fc2')}
+
+
+def test_the_mean_of_patches_and_the_norm_behind_it_are_mmpretrains(tmp_path):
+    """As its own ViT of that output computes them; a file of such a model, or of one by its class token, is read."""
+    model = shake(build(out_type='avg_featmap', final_norm=False, freeze=False)).eval()
+    stock = VisionTransformer(
+        dict(embed_dims=24, num_layers=3, num_heads=4, feedforward_channels=48), img_size=16, patch_size=8,
+        out_type='avg_featmap', final_norm=False)
+    stock.eval()
+    stock.load_state_dict(model.state_dict())
+    frames = clips().transpose(1, 2).flatten(0, 1)
+    torch.testing.assert_close(model(clips()).flatten(0, 1), stock(frames)[0], rtol=1e-5, atol=1e-6)
+    timm = model.state_dict()
+    for ours, theirs in (('.ln', '.norm'), ('ln2.', 'fc_norm.'), ('layers.0.0.', 'fc1.'), ('ffn.layers.1.', 'mlp.fc2.'),
+                         ('ffn.', 'mlp.'), ('layers.', 'blocks.'), ('projection.', 'proj.')):
+        timm = {name.replace(ours, theirs): value for name, value in timm.items()}
+    torch.save(timm, tmp_path / 'of_patches.pth')
+    torch.save(build().state_dict(), tmp_path / 'of_class_token.pth')
+    for file, note in (('of_patches', ''), ('of_class_token', 'starts anew')):
+        fresh = build(out_type='avg_featmap', final_norm=False)
+        report = load_vit(fresh, tmp_path / f'{file}.pth')
+        assert note in str(report) and 'fine-tune it' not in str(report)
+        kept = model if file == 'of_patches' else fresh
+        assert fresh.ln2.weight.equal(kept.ln2.weight) and fresh.unread_adapters() == []
+    assert (fresh.ln2.weight == 1).all() and not fresh.ln2.bias.any()
 
 
 def test_temporal_embedding_is_added_to_every_token_of_its_frame_before_the_norm():
@@ -164,6 +215,8 @@ def test_drop_path_rises_over_the_blocks():
 @pytest.mark.parametrize('kwargs, message', [
     (dict(lora=dict(rank=0)), 'rank=0 must be positive'),
     (dict(lora=dict(targets=['ffn'])), r"targets=\['ffn'\] is not known: expected a list of qkv, proj"),
+    (dict(lora=dict(targets=['qkv', 'v'])), 'one update of queries, keys and values and one of v: choose'),
+    (dict(out_type='raw'), "out_type='raw' is not known: choose one of cls_token, avg_featmap"),
     (dict(lora=dict(targets='qkv')), "targets='qkv'.*expected a list"),
     (dict(lora=dict(rank=4), freeze=False), 'set freeze=True'),
     (dict(temporal_embedding=-1), 'temporal_embedding=-1'),

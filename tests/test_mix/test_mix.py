@@ -111,7 +111,10 @@ SAME_SHAPE = {'mvit': r'blocks\.[02]'}
 KINDS = dict(fe=FE, st=dict(type='STAdapter', width=4), tma=dict(type='TemporalModelingAdapter', width=4, num_heads=2),
              bottleneck=dict(type='BottleneckAdapter', width=4),
              shared=dict(type='SharedAdapter', width=4, zero_init=True),
-             tda=dict(type='TemporalDynamicAdapter', width=4))
+             tda=dict(type='TemporalDynamicAdapter', width=4), fru=dict(type='FRUAdapter', width=4),
+             experts=dict(type='ExpertMixture', width=4, num_experts=3))
+# The T of the tokens (T, H, W) that the blocks make of STOCK's clips.
+FRAMES_IN_BLOCKS = dict(videomae=2, timesformer=3, mvit=2, swin=2)
 
 
 @pytest.mark.parametrize('layout', STOCK)
@@ -123,6 +126,8 @@ def test_nothing_is_added_at_the_start(layout, position):
     if position == 'parallel':
         pattern = SAME_SHAPE.get(layout, pattern)
     for kind, adapter in KINDS.items():
+        if kind == 'fru':                                   # weighs clips of one length
+            adapter = dict(adapter, frames=FRAMES_IN_BLOCKS[layout])
         model = inject_adapters(copy.deepcopy(original), pattern, adapter, layout, position)
         torch.testing.assert_close(features(model, clip), expected, rtol=0, atol=0, msg=kind)
         changed = features(shake(model), clip)

@@ -118,7 +118,7 @@ def is_the_configs(release, config: str) -> None:
     assert list(release.settings) == ['cls_head.num_classes']
     cfg = load_config(config)
     assert release.settings['cls_head.num_classes'] == cfg.model.cls_head.num_classes
-    del cfg.model.data_preprocessor.blending                         # reads values
+    cfg.model.data_preprocessor.pop('blending', None)                # reads values
     init_default_scope('mmaction')
     own = build_shapes(cfg.model).state_dict()
     assert {name: value.shape for name, value in release.state.items()} == {

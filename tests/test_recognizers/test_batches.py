@@ -43,10 +43,13 @@ def shrink(part):
         part.update({key: new for key, new in (('proj_dim', WIDTH), ('temporal_embedding', FRAMES),
                                                ('num_segments', FRAMES)) if part.get(key)})
         for adapter in (part.get('adapters') or {}).values():
-            adapter.update({key: 8 for key in ('width', ) if key in adapter})
+            adapter.update({key: size for key, size in (('width', 8), ('frames', FRAMES)) if key in adapter})
         if kind == 'S2DViT':
             part.update(landmarks=dict(checkpoint='random'), temporal_embedding=FRAMES)
-    if part.get('in_channels') in (96, 512, 768):
+    if kind == 'JointViT':
+        part.update(arch=ARCH, img_size=SIDE, patch_size=8, num_frames=FRAMES)
+        part['adapters']['experts'].update(width=8, blocks='2')
+    if part.get('in_channels') in (96, 512, 768, 1024):
         part['in_channels'] = WIDTH
     if kind == 'TemporalTransformer':
         part.update(num_frames=FRAMES, num_heads=4, feedforward_channels=2 * WIDTH)
@@ -60,6 +63,8 @@ def small_models() -> dict[str, tuple[dict, int]]:
     found: dict[str, tuple[str, dict, int]] = {}
     for name in config_files():
         cfg = small_config(name) if name in STOCK else load_config(name)
+        if not cfg.get('test_dataloader'):                                  # pre-training predicts nothing
+            continue
         frames = STOCK[name][1] if name in STOCK else FRAMES
         model = cfg.model.to_dict() if name in STOCK else shrink(cfg.model.to_dict())
         found.setdefault(json.dumps(without_classes(model), sort_keys=True, default=str), (name, model, frames))

@@ -16,10 +16,12 @@ from ..registry import find_set
 from ..run_config import load_config
 from ..shell_words import argument, config_option
 from ..text.tokenizer import decode
-from ..weights import CheckpointError
-from ..weights.release import NUM_CLASSES, Release
+from ..weights import CheckpointError, find_state_dict, read_checkpoint
+from ..weights.classes import class_axes
+from ..weights.neighbours.mae_sfer import is_pretraining
+from ..weights.release import Release
 from ..weights.releases import RELEASES, read_release
-from .convert import check_target, write_converted
+from .convert import check_target, convert_vit, write_converted
 from .convert_clip import convert_clip
 from .counting import build_shapes
 
@@ -66,12 +68,14 @@ def convert_release(kind: str, source: str | os.PathLike, target: str | os.PathL
     if kind in TOWERS:
         return convert_clip(source, target, force, TOWERS[kind])
     check_target(target, force)
+    if kind == 'mae_sfer' and is_pretraining(find_state_dict(read_checkpoint(source), source)):
+        return f'{convert_vit(source, target, force)}; it has no classifier: give it by --image-checkpoint {target}'
     release = read_release(kind, source)
     settings = {f'model.{key}': str(value) for key, value in release.settings.items()} | _frame_settings(release)
     meta: dict = {}
     if dataset is None:
         dataset = 'dfew' if release.tokens else _told_by_its_classes(kind, release, source)
-    if dataset is not None:
+    if dataset is not None and not release.headless:
         meta['classes'] = _class_names(kind, release, dataset, class_order)
     if release.tokens:
         settings['model.cls_head.texts.file'] = str(_write_texts(release.tokens, target, meta['classes'], force))
@@ -131,7 +135,9 @@ def _check_whole(kind: str, release: Release, config: str, model: dict, source: 
     """
     cfg = Config(dict(model=copy.deepcopy(model)))
     cfg.merge_from_dict({f'model.{key}': value for key, value in release.settings.items()})
-    ours = {name: tuple(value.shape) for name, value in build_shapes(cfg.model).state_dict().items()}
+    shapes = build_shapes(cfg.model)
+    without = (class_axes(shapes) or {}) if release.headless else {}
+    ours = {name: tuple(value.shape) for name, value in shapes.state_dict().items() if name not in without}
     theirs = {name: tuple(value.shape) for name, value in release.state.items()}
     of_classes = '' if release.classes is None else f' of {release.classes} classes'
     whose = f'a {kind} release{of_classes} as {config} has it'
@@ -172,6 +178,10 @@ def _next_command(release: Release, config: str, settings: dict[str, str], targe
                   dataset: str | None) -> str:
     """How to go on with the file, in words with the command."""
     options = ' '.join(config_option(key, _typed(value)) for key, value in settings.items())
+    if release.headless:
+        start = config_option('load_from', str(target))
+        return ('it has no classifier and cannot be tested: train one on it by '
+                f'mmdfer train {config} --cfg-options {start}{" " if options else ""}{options}')
     if dataset in release.sets:
         given = f' --cfg-options {options}' if options else ''
         return f'test it by mmdfer test {config} {argument(target)}{given}'
@@ -179,7 +189,7 @@ def _next_command(release: Release, config: str, settings: dict[str, str], targe
         return (f'there is no config of it on {dataset}: write one that stands on {config} with the data of {dataset}, '
                 f'and test it by mmdfer test CONFIG {argument(target)} --cfg-options {options}')
     training = ' '.join(config_option(key, _typed(value)) for key, value in settings.items()
-                        if key != f'model.{NUM_CLASSES}')
+                        if not key.endswith('.num_classes'))
     return (f'the file does not know its {release.classes} classes (--dataset and --class-order tell them), so over '
             f'data of these in its own order the config is {config} --cfg-options {options}; train on from it by '
             f'mmdfer train {config} --cfg-options {config_option("load_from", str(target))} fresh_classes=True'

@@ -133,6 +133,10 @@ def _train(cfg: Config, runner: Runner, name: str) -> dict:
     start = time.time()
     with stop.listening(), full_disk_errors(cfg.work_dir):
         runner.train()
+    if runner.val_loop is None:                             # pre-training without labels
+        print_log(f'nothing was validated; {cfg.work_dir} holds the checkpoints, of which --image-checkpoint reads the '
+                  'last epoch_<n>.pth', logger='current')
+        return {}
     tunable, total = count_parameters(bare_model(runner))
     if is_sharded(runner.model):
         tunable, total = _sum_over_processes(tunable, total)

@@ -8,6 +8,7 @@ from .former_dfer import FormerDFER
 from .ial import IALNet
 from .image_vit import ImageViT
 from .injection import inject_adapters
+from .joint_vit import JointViT
 from .lgi_former import LGIFormer
 from .m3dfel import M3DFEL
 from .s2d import S2DViT
@@ -18,6 +19,6 @@ from .tower import AdapterTower
 
 __all__ = [
     'M3DFEL', 'SLOTS', 'SVFAP', 'AdapterBlock', 'AdapterConfigs', 'AdapterTower', 'AdapterViT', 'D2ResNet3d',
-    'FormerDFER', 'IALNet', 'ImageViT', 'LGIFormer', 'SnippetViT', 'Snippets', 'TemporalTransformer',
-    'adapted_backbone', 'inject_adapters', 'named_adapters', 'S2DViT'
+    'FormerDFER', 'IALNet', 'ImageViT', 'JointViT', 'LGIFormer', 'S2DViT', 'SnippetViT', 'Snippets',
+    'TemporalTransformer', 'adapted_backbone', 'inject_adapters', 'named_adapters'
 ]

@@ -7,11 +7,11 @@ from functools import partial
 import torch
 from mmengine.model import ModuleDict
 from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from ..adapters import Adapter, TokenGrid, add_delta
-from ..weights import rename_in_place
+from ..weights import is_added, rename_in_place
 from .adapter_configs import check_slot
 
 # In the order in which x meets them.
@@ -63,6 +63,14 @@ class AdapterBlock(TransformerEncoderLayer):
         self.adapters = ModuleDict()
         self.slots: dict[str, list[str]] = {}   # names of the adapters in each
 
+    def init_weights(self) -> None:
+        """As mmpretrain's layer does, out of the reach of LoRA in the MLP."""
+        super(TransformerEncoderLayer, self).init_weights()
+        for name, layer in self.ffn.named_modules():
+            if isinstance(layer, nn.Linear) and not is_added(f'{name}.weight'):
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.normal_(layer.bias, std=1e-6)
+
     def add_adapter(self, slot: str, adapter: Adapter, name: str) -> None:
         """Put an adapter into a slot, behind those already there.
 
@@ -83,7 +91,7 @@ class AdapterBlock(TransformerEncoderLayer):
         if self._adapters('temporal_attn'):
             x = self._beside('temporal_attn', x, self._attend_over_time(self.ln1(x), grid), grid)
         z = self._in_turn('attn_input', self.ln1(x), grid)
-        x = x + self._in_turn('attn_out', self._mapped(self.attn(z), grid), grid)
+        x = x + self._in_turn('attn_out', self._mapped(self._attend(z, grid), grid), grid)
         x = self._in_turn('before_ffn', self._in_turn('after_attn', x, grid), grid)
         z = self.ln2(x)
         branch = self._beside('parallel_ffn', self._in_turn('ffn_out', self.ffn(z), grid), z, grid)
@@ -115,6 +123,10 @@ class AdapterBlock(TransformerEncoderLayer):
                 patches = adapter(y[:, grid.span], grid)
                 y = torch.cat([y[:, :grid.span.start], patches, y[:, grid.span.stop:]], dim=1)
         return y
+
+    def _attend(self, z: Tensor, grid: TokenGrid) -> Tensor:
+        """The attention's branch, of each frame by itself."""
+        return self.attn(z)
 
     def _attend_over_time(self, z: Tensor, grid: TokenGrid) -> Tensor:
         # (B·T, L, C) -> (B·L, T, C) -> (B·T, L, C)

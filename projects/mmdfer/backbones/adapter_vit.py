@@ -28,6 +28,7 @@ ARCHITECTURES = {
     name: dict(embed_dims=dim, num_layers=depth, num_heads=heads, feedforward_channels=4 * dim)
     for name, (dim, depth, heads) in _SIZES.items()
 }
+OUTPUTS = ('cls_token', 'avg_featmap')
 
 
 def architecture(arch: str | dict) -> dict:
@@ -46,7 +47,7 @@ def architecture(arch: str | dict) -> dict:
 
 @MODELS.register_module()
 class AdapterViT(AdapterTower, VisionTransformer):
-    """mmpretrain's ViT over frames: (B, 3, T, H, W) -> class tokens of the frames (B, T, D).
+    """mmpretrain's ViT over frames: (B, 3, T, H, W) -> class tokens of the frames (B, T, D), or means of their patches.
 
     Adapters stand in the config by name, each with the slot and the blocks it goes to; other keys are the
     adapter's own arguments, and ``None`` in a name's place leaves an adapter out. A ``drop_path`` is the last
@@ -65,12 +66,14 @@ class AdapterViT(AdapterTower, VisionTransformer):
             ``embed_dims``, ``num_layers``, ``num_heads`` and ``feedforward_channels``.
         adapters: adapter configs by name; empty for the plain image model on each frame. A list is read, too.
         freeze: train adapters and the like alone. ``False`` trains everything.
-        lora: arguments of LoRA in every block's attention, e.g. ``dict(rank=8, targets=['qkv'])``; see
+        lora: arguments of LoRA in every block, e.g. ``dict(rank=8, targets=['qkv'])``; see
             :func:`mmdfer.backbones.lora.add_lora`. Needs ``freeze``.
         temporal_embedding: length T of a learned embedding (1, T, D) of the frames, as in AIM, zero at the
             start, added to every token of frame t before ``pre_norm``; clips of another length get it
             resized. 0 for none.
         tune_final_norm: train the last norm although ``freeze`` is set.
+        tune_norms: train every LayerNorm of the image model although ``freeze`` is set.
+        tune_cls_token: train the class token although ``freeze`` is set.
         drop_path_rate: stochastic depth of the last block, rising linearly from 0.
         with_cp: recompute blocks in the backward pass to save memory; works over frozen parts.
         layer_cfg: further arguments of every block, e.g. another activation.
@@ -78,26 +81,33 @@ class AdapterViT(AdapterTower, VisionTransformer):
         proj_dim: width of a projection without bias after the last norm, such as CLIP's; ``None`` for none.
         average_frames: average the class tokens over T before the last norm, as ST-Adapter does, so that the
             features of a clip's frames are all alike. By default the norm comes first.
+        out_type: ``'cls_token'``, or ``'avg_featmap'`` for the mean of a frame's patches and mmpretrain's norm
+            after it (``ln2``), which takes ``final_norm=False``, as in image models whose ``fc_norm`` it is.
         kwargs: mmpretrain's own arguments, such as ``img_size``, ``patch_size``, ``pre_norm``.
 
     Raises:
-        ValueError: for an unknown architecture, adapter, slot or block.
+        ValueError: for an unknown architecture, adapter, slot, block or kind of output.
     """
 
-    reads_class_token = True
     block: type[AdapterBlock] = AdapterBlock
 
     def __init__(self, arch: str | dict = 'base', adapters: AdapterConfigs = (), freeze: bool = True,
                  drop_path_rate: float = 0., with_cp: bool = False, layer_cfg: dict | None = None,
                  num_segments: int = 1, proj_dim: int | None = None, lora: dict | None = None,
                  temporal_embedding: int = 0, tune_final_norm: bool = False, average_frames: bool = False,
+                 tune_norms: bool = False, tune_cls_token: bool = False, out_type: str = 'cls_token',
                  **kwargs) -> None:
-        super().__init__(arch=architecture(arch), **kwargs)
+        if out_type not in OUTPUTS:
+            raise ValueError(f'AdapterViT: out_type={out_type!r} is not known: choose one of {", ".join(OUTPUTS)}')
+        super().__init__(arch=architecture(arch), out_type=out_type, **kwargs)
         self.num_segments, self.average_frames = num_segments, average_frames
+        self.reads_class_token = out_type == 'cls_token'
         self.layers = self._build_blocks(drop_path_rate, kwargs, layer_cfg or {})
         self.out_proj = nn.Linear(self.embed_dims, proj_dim, bias=False) if proj_dim else None
         self.temporal_embedding = new_temporal_embedding(temporal_embedding, self.embed_dims)
-        self.adopt_adapters(adapters, freeze, with_cp, lora, ('ln1.', ) if tune_final_norm else ())
+        tuned = [f'{name}.' for name, module in self.named_modules() if tune_norms and isinstance(module, nn.LayerNorm)]
+        tuned += [name for name, chosen in (('ln1.', tune_final_norm), ('cls_token', tune_cls_token)) if chosen]
+        self.adopt_adapters(adapters, freeze, with_cp, lora, tuple(tuned))
 
     def _build_blocks(self, drop_path_rate: float, kwargs: dict, layer_cfg: dict) -> ModuleList:
         shared = dict(
@@ -122,7 +132,7 @@ class AdapterViT(AdapterTower, VisionTransformer):
 
     def forward(self, x: Tensor, prompts: Tensor | None = None,
                 deep_prompts: Sequence[Tensor] | None = None) -> Tensor:
-        """Class token of every frame after the last norm, and the projection where there is one.
+        """Feature of every frame after the last norm, and the projection where there is one.
 
         Args:
             x: clips (B, 3, T, H, W), or frames (B·T, 3, H, W) of clips of T = ``num_segments`` frames.
@@ -143,11 +153,18 @@ class AdapterViT(AdapterTower, VisionTransformer):
         batch, _, frames = clips.shape[:3]
         # (B, 3, T, H, W) -> (B, T, 3, H, W) -> (B·T, 3, H, W)
         tokens = self.encode(clips.transpose(1, 2).flatten(0, 1), frames, prompts, deep_prompts)
-        features = tokens[:, 0].reshape(batch, frames, -1)       # (B·T, L, D) -> (B, T, D)
+        if self.reads_class_token:
+            read = tokens[:, 0]
+        else:
+            end = tokens.shape[1] - (0 if prompts is None else prompts.shape[-2])
+            read = tokens[:, self.num_extra_tokens:end].mean(dim=1)
+        features = read.reshape(batch, frames, -1)               # (B·T, D) -> (B, T, D)
         if self.average_frames:
             features = features.mean(dim=1, keepdim=True).expand_as(features)
         if self.final_norm:
             features = self.ln1(features)
+        if not self.reads_class_token:
+            features = self.ln2(features)
         if self.out_proj is not None:
             features = self.out_proj(features)
         return features if x.ndim == 5 else features.flatten(0, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
+from mmcv.cnn.bricks import DropPath
 from mmengine.model import ModuleList
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -40,7 +41,7 @@ class AdapterTower:
                 from 0.
             freeze: train what :func:`mmdfer.weights.is_added` names alone.
             with_cp: recompute blocks in the backward pass.
-            lora: arguments of :func:`mmdfer.backbones.lora.add_lora` for every block's attention.
+            lora: arguments of :func:`mmdfer.backbones.lora.add_lora` for every block.
             also_tunable: beginnings of the names of further parameters that train although ``freeze`` is set.
 
         Raises:
@@ -90,13 +91,16 @@ class AdapterTower:
         if not self.freeze:
             raise ValueError(f'{type(self).__name__}: lora is a small update of frozen weights: set freeze=True')
         for block in self.layers:
-            add_lora(block.attn, **cfg)
+            add_lora(block.attn, ffn=block.ffn, **cfg)
 
     def train(self, mode: bool = True) -> nn.Module:
-        """As usual, but frozen parts stay in eval mode."""
+        """As usual, but frozen parts stay in eval mode. Stochastic depth, which has no weights, goes with the mode."""
         super().train(mode and not self.freeze)
         if self.freeze:
             train_added(self, mode)
+            for module in self.modules():
+                if isinstance(module, DropPath) and module.drop_prob:
+                    module.training = mode
         return self
 
     def tie_frozen(self, guest: AdapterTower) -> int:

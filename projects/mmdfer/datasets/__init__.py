@@ -8,6 +8,7 @@ from .declaration import DeclaredSet, Setup
 from .dfer_dataset import DFERDataset
 from .dfew import DemoDataset, DFEWDataset
 from .errors import BadClipError, DatasetError
+from .face_folder import FaceFolderDataset
 from .fer_dataset import StaticFERDataset
 from .ferplus import FERPlusDataset
 from .ferv39k import FERV39kDataset
@@ -21,8 +22,9 @@ from .video_folder import VideoFolderDataset
 from .video_reader import VideoReader
 
 __all__ = [
-    'AFEWDataset', 'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'Clip', 'DFERDataset',
-    'DFEWDataset', 'DatasetError', 'DeclaredSet', 'DemoDataset', 'FERPlusDataset', 'FERV39kDataset', 'ListedDataset',
-    'MAFWCompoundDataset', 'MAFWDataset', 'Pack', 'PackError', 'RAFDBDataset', 'Setup', 'StaticFERDataset',
-    'VideoFolderDataset', 'VideoReader', 'class_counts', 'class_names', 'declared_sets', 'find_set', 'labels_of'
+    'AFEWDataset', 'AffectNet7Dataset', 'AffectNetDataset', 'BadClipError', 'BalancedSampler', 'Clip',
+    'DFERDataset', 'DFEWDataset', 'DatasetError', 'DeclaredSet', 'DemoDataset', 'FERPlusDataset', 'FERV39kDataset',
+    'FaceFolderDataset', 'ListedDataset', 'MAFWCompoundDataset', 'MAFWDataset', 'Pack', 'PackError', 'RAFDBDataset',
+    'Setup', 'StaticFERDataset', 'VideoFolderDataset', 'VideoReader', 'class_counts', 'class_names',
+    'declared_sets', 'find_set', 'labels_of'
 ]

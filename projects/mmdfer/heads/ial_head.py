@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..registry import MODELS
+from ..weights.classes import Axis
 from .linear_video_head import LinearVideoHead
 
 
@@ -43,7 +44,7 @@ class IALHead(LinearVideoHead):
             for width in aux_channels)
         self.intensity_loss = MODELS.build(intensity_loss) if intensity_loss is not None else None
 
-    def class_axes(self) -> dict[str, int]:
+    def class_axes(self) -> dict[str, Axis]:
         """The rows of every classifier go by class."""
         return dict(super().class_axes(), **{f'aux.{index}.1.weight': 0 for index in range(len(self.aux))})
 

@@ -76,6 +76,8 @@ class CLIPTextEncoder(AdapterTower, BaseModule):
         layer_cfg: further arguments of every block. OpenAI's weights and those trained after them compute with
             QuickGELU, the default; most of open_clip's want ``dict(act_cfg=dict(type='GELU'))``.
         vocabulary: number of tokens known.
+        scale_parameter: keep ``logit_scale`` as a frozen parameter, as CLIP's own module does, which a release that
+            learns a second one beside it counts.
 
     Raises:
         ValueError: for an unknown architecture, adapter slot or block, and for none without a file.
@@ -85,7 +87,7 @@ class CLIPTextEncoder(AdapterTower, BaseModule):
 
     def __init__(self, arch: str | dict | None = 'ViT-B/16', context_length: int = 77, adapters: AdapterConfigs = (),
                  freeze: bool = True, with_cp: bool = False, layer_cfg: dict | None = None,
-                 vocabulary: int = VOCABULARY, init_cfg: dict | None = None) -> None:
+                 vocabulary: int = VOCABULARY, init_cfg: dict | None = None, scale_parameter: bool = False) -> None:
         super().__init__(init_cfg)
         sizes = text_architecture(arch) if arch is not None else _sizes_in_file(init_cfg)
         depth, self.proj_dim = sizes.pop('num_layers'), sizes.pop('proj_dim')
@@ -96,7 +98,11 @@ class CLIPTextEncoder(AdapterTower, BaseModule):
         self.layers = ModuleList([AdapterBlock(causal=True, **sizes, **layer_cfg) for _ in range(depth)])
         self.ln_final = nn.LayerNorm(self.embed_dims)
         self.out_proj = nn.Linear(self.embed_dims, self.proj_dim, bias=False)
-        self.register_buffer('logit_scale', torch.tensor(math.log(1 / 0.07)))
+        scale = torch.tensor(math.log(1 / 0.07))
+        if scale_parameter:
+            self.logit_scale = nn.Parameter(scale, requires_grad=False)
+        else:
+            self.register_buffer('logit_scale', scale)
         self._init_embeddings()
         self.adopt_adapters(adapters, freeze, with_cp)
         self._features: dict[tuple, Tensor] = {}

@@ -11,11 +11,13 @@ from typing import NamedTuple
 #: Kinds of additions, and what tells one in a parameter's name; the group is the name that the addition goes by.
 KINDS = {
     'adapters': re.compile(r'(?:^|\.)adapters\.(\w+)\.'),
-    'lora': re.compile(r'(?:^|\.)(\w+)\.lora_\w+\.'),
+    'lora': re.compile(r'(?:^|\.)(\w+(?:\.\d+)*)\.lora_\w+\.'),
     'temporal_embedding': re.compile(r'(?:^|\.)(temporal_embedding)$'),
     'stages': re.compile(r'(?:^|\.)s2d_stages\.(\w+)\.'),
     'snippets': re.compile(r'(?:^|\.)(message|semantic_stack|patch_norm|patch_proj)\.'),
 }
+#: What the layers of mmcv's ``FFN`` go by.
+LAYERS = {'layers.0.0': 'fc1', 'layers.1': 'fc2'}
 
 
 class Added(NamedTuple):
@@ -29,7 +31,7 @@ def added(name: str) -> Added | None:
     for kind, pattern in KINDS.items():
         found = pattern.search(name)
         if found:
-            return Added(kind, found[1])
+            return Added(kind, LAYERS.get(found[1], found[1]))
     return None
 
 

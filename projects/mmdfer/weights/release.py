@@ -12,6 +12,8 @@ from torch import Tensor
 from .errors import CheckpointError
 
 NUM_CLASSES = 'cls_head.num_classes'
+#: The same of an image classifier.
+IMAGE_CLASSES = 'head.num_classes'
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Release:
         frames: clips have so many frames, where it is not the configs' 16.
         orders: by a set's short name, in which of the set's ``ORDERS`` the release lists its classes.
         unused: names of tensors of the file that its computation leaves out.
+        headless: whether it has no classifier, which is trained on top of it.
         whole: whether ``state`` must hold each tensor of the config's model, so that :mod:`mmdfer.apis` compares them.
         note: what the file does not tell and whoever tests it must know, a sentence for the report.
     """
@@ -40,11 +43,12 @@ class Release:
     unused: tuple[str, ...] = ()
     whole: bool = False
     note: str = ''
+    headless: bool = False
 
     @property
     def classes(self) -> int | None:
         """Number of classes; ``None`` where no tensor goes by class, as with texts that are in no file."""
-        classes = self.settings.get(NUM_CLASSES)
+        classes = self.settings.get(NUM_CLASSES, self.settings.get(IMAGE_CLASSES))
         return None if classes is None else int(classes)
 
     def config_on(self, dataset: str | None) -> str:

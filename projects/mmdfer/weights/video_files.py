@@ -8,6 +8,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from ..trained_on import FIELD, TrainedOn
+from .added import is_added
 from .clip_files import read_with_config
 from .loading import LoadReport, TowerFile, fill, strip_prefixes
 from .release import bring, under
@@ -40,6 +41,15 @@ SVFAP_RULES = (
     (r'spatial_downsamples\.(\d+)\.norm\.(.+)', r'stages.\1.summary.norm.\2'),
     (r'spatial_downsamples\.(\d+)\.mlp\.fc1\.(.+)', r'stages.\1.summary.mlp.0.\2'),
     (r'spatial_downsamples\.(\d+)\.mlp\.fc2\.(.+)', r'stages.\1.summary.mlp.2.\2'),
+)
+#: From VideoMAE's names to JointViT's.
+VIDEO_MAE_RULES = (
+    _PATCHES, _SAME,
+    (r'blocks\.(\d+)\.norm(\d)\.(.+)', r'layers.\1.ln\2.\3'),
+    (r'blocks\.(\d+)\.attn\.([qv]_bias)', r'layers.\1.attn.qkv.\2'),
+    (r'blocks\.(\d+)\.attn\.(qkv\.weight|proj\..+)', r'layers.\1.attn.\2'),
+    (r'blocks\.(\d+)\.mlp\.fc1\.(.+)', r'layers.\1.ffn.layers.0.0.\2'),
+    (r'blocks\.(\d+)\.mlp\.fc2\.(.+)', r'layers.\1.ffn.layers.1.\2'),
 )
 PRETRAINING = 'pre-training'
 # What pre-training has beside the encoder, whose own last norm has no place in fine-tuning: its mean has another.
@@ -79,8 +89,8 @@ def load_video_file(backbone: nn.Module, path: str | os.PathLike, rules: Sequenc
 
 def _of_ours(state: dict[str, Tensor]) -> TowerFile | None:
     """The backbone of a recogniser of this project, if the tensors are one's."""
-    found = under(state, 'backbone.')
-    rest = {key: tuple(value.shape) for key, value in state.items() if not key.startswith('backbone.')}
+    found = {key: value for key, value in under(state, 'backbone.').items() if not is_added(key)}
+    rest = {key: tuple(value.shape) for key, value in state.items() if key.removeprefix('backbone.') not in found}
     return TowerFile(found, 'mmdfer', rest) if found else None
 
 
@@ -109,3 +119,8 @@ def load_lgi_former(backbone: nn.Module, path: str | os.PathLike) -> LoadReport:
 def load_svfap(backbone: nn.Module, path: str | os.PathLike) -> LoadReport:
     """:func:`load_video_file` for SVFAP."""
     return load_video_file(backbone, path, SVFAP_RULES, 'SVFAP')
+
+
+def load_video_mae(backbone: nn.Module, path: str | os.PathLike) -> LoadReport:
+    """:func:`load_video_file` for a ViT of joint attention, of VideoMAE."""
+    return load_video_file(backbone, path, VIDEO_MAE_RULES, 'VideoMAE')

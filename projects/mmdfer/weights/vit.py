@@ -63,18 +63,23 @@ _BACKBONE = re.compile(r'^(cls_token$|pos_embed$|patch_embed\.|pre_norm\.|layers
 _FOREIGN = re.compile(r'^(reg_token|register_tokens|embeddings\.register_tokens|rel_pos|rope)')
 
 
-def to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike) -> TowerFile:
+def to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike, of_patches: bool = False) -> TowerFile:
     """Bring an image ViT's state dict to mmpretrain's names, without heads, decoders and the like.
+
+    Args:
+        state: its tensors.
+        path: the file, for messages.
+        of_patches: for a backbone that reads the mean of the patches, whose norm is ``ln2``.
 
     Raises:
         CheckpointError: if the keys are no image ViT's that is known here, or it has register tokens or
             position tables that mmpretrain's does not.
     """
     with tensors_as_named(path):
-        return _to_mmpretrain(state, path)
+        return _to_mmpretrain(state, path, of_patches)
 
 
-def _to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike) -> TowerFile:
+def _to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike, of_patches: bool) -> TowerFile:
     state = strip_prefixes(state, _PREFIXES)
     known = next((known for known in FORMATS if any(re.match(known.witness, key) for key in state)), None)
     if known is None:
@@ -85,8 +90,10 @@ def _to_mmpretrain(state: dict[str, Tensor], path: str | os.PathLike) -> TowerFi
         raise CheckpointError(f'{path}: has {foreign[0]}, which the ViT here does not compute with; its features would '
                               'not be those of its own code: choose a checkpoint without it')
     state = rename(known.prepare(state), known.rules)
-    notes = [note for note in (_settle_norm(state), _settle_positions(state), _tell_stages(state)) if note]
-    kept = {key: tensor for key, tensor in state.items() if _BACKBONE.match(key) and not is_added(key)}
+    settle_norm = _settle_norm_of_patches if of_patches else _settle_norm
+    notes = [note for note in (settle_norm(state), _settle_positions(state), _tell_stages(state)) if note]
+    kept = {key: tensor for key, tensor in state.items()
+            if (_BACKBONE.match(key) or of_patches and key.startswith('ln2.')) and not is_added(key)}
     dropped = {key: tuple(tensor.shape) for key, tensor in state.items() if key not in kept}
     return TowerFile(kept, known.name, dropped, notes)
 
@@ -99,6 +106,15 @@ def _settle_norm(state: dict[str, Tensor]) -> str:
         state[f'ln1.{name}'] = state.pop(f'ln2.{name}')
     return ('its last norm (fc_norm) was trained on the mean of patch tokens and stands in for the class token\'s, '
             'whose features this file did not train: fine-tune it before freezing it')
+
+
+def _settle_norm_of_patches(state: dict[str, Tensor]) -> str:
+    """Give a model that was trained by its class token a new norm for the mean of the patches."""
+    weight, bias = (state.pop(f'ln1.{name}', None) for name in ('weight', 'bias'))
+    if 'ln2.weight' in state or weight is None or bias is None:
+        return ''
+    state.update({'ln2.weight': torch.ones_like(weight), 'ln2.bias': torch.zeros_like(bias)})
+    return 'its last norm is the class token\'s and is left out; that of the mean of patches (ln2) starts anew'
 
 
 def _settle_positions(state: dict[str, Tensor]) -> str:
@@ -139,7 +155,8 @@ def load_vit(backbone: nn.Module, path: str | os.PathLike) -> LoadReport:
         CheckpointError: for a file of another width, depth or patch size, or that lacks weights.
     """
     read = read_with_config(path)
-    file = to_clip(read)['vision'] if is_clip(read.state) else to_mmpretrain(read.state, path)
+    file = to_clip(read)['vision'] if is_clip(read.state) else to_mmpretrain(
+        read.state, path, of_patches=getattr(backbone, 'out_type', '') == 'avg_featmap')
     report = fill(backbone, file, path, _remedy)
     if FIELD in read.meta:                      # what training here has left is told of what goes on from it
         setattr(backbone, FIELD, TrainedOn.from_meta(read.meta, str(path)))

@@ -1,0 +1,13 @@
+# EmoCLIP (FG 2024) on FERV39k by descriptions of its classes, for a model of emoclip_zero_shot_mafw.py or
+# emoclip_mafw.py.
+_base_ = [
+    '../_base_/models/emoclip_zero_shot_vitb32.py', '../_base_/datasets/ferv39k.py',
+    '../_base_/augment/emoclip_clips.py', '../_base_/schedules/emoclip_zero_shot_30e.py',
+    '../_base_/default_runtime.py'
+]
+
+train_pipeline = [*_base_.emoclip_fourth.train, *_base_.emoclip_end]
+test_pipeline = [*_base_.emoclip_fourth.test, *_base_.emoclip_end]
+train_dataloader = dict(batch_size=64, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader

@@ -68,6 +68,7 @@ class PublishedRow:
     also: Sequence[str] = ()
     completed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     told: str | None = None
+    leaks: str | None = None
     remarks: Mapping[str, str] = field(default_factory=dict)
     folds: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
 

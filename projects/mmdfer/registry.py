@@ -19,6 +19,7 @@ from mmengine.registry import (
     DATA_SAMPLERS,
     DATASETS as ROOT_DATASETS,
     HOOKS,
+    LOOPS,
     METRICS,
     OPTIM_WRAPPER_CONSTRUCTORS,
     PARAM_SCHEDULERS,
@@ -30,9 +31,9 @@ from .names import nearest
 
 __all__ = [
     'CONTEXT_POSITIONS', 'CONTEXT_STARTS', 'DATASETS', 'DATA_SAMPLERS', 'FACE_FINDERS', 'FACE_PARSERS', 'HOOKS',
-    'METRICS', 'MODALITIES', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'PARAM_SCHEDULERS', 'PROMPT_LEARNERS', 'Parts',
-    'STRATEGIES', 'TEXT_REDUCTIONS', 'TEXT_SOURCES', 'TRANSFORMS', 'VIDEO_READERS', 'VISION_PROMPTS', 'class_names',
-    'declared_sets', 'find_set', 'import_own', 'nearest'
+    'LOOPS', 'METRICS', 'MODALITIES', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'PARAM_SCHEDULERS', 'PROMPT_LEARNERS',
+    'Parts', 'STRATEGIES', 'TEXT_REDUCTIONS', 'TEXT_SOURCES', 'TRANSFORMS', 'VIDEO_READERS', 'VISION_PROMPTS',
+    'class_names', 'declared_sets', 'find_set', 'import_own', 'nearest'
 ]
 
 

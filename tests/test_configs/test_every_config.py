@@ -188,6 +188,8 @@ def no_other_sets_folder_or_class_stands_in_it(read):
     cfg = read.cfg
     own = {dataset.type for dataset in dataset_configs(cfg)}
     own_roots = {dataset.data_root for dataset in dataset_configs(cfg)}
+    if 'image_dataloader' in cfg:                               # that it is trained on, too
+        own_roots.add(cfg.image_dataloader.dataset.data_root)
     for one in walk(cfg._cfg_dict):
         if 'dataset_type' in one:
             assert one['dataset_type'] in own

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 from mmdfer.apis.convert_release import convert_release
 from mmdfer.backbones import SVFAP
@@ -154,7 +155,8 @@ def test_a_file_that_is_another_is_refused_in_a_line(state, tmp_path, change, sa
 
 def test_the_command_tells_the_next_one(state, tmp_path):
     torch.save(dict(model=state), tmp_path / 'fold1.pth')
-    said = convert_release('svfap', tmp_path / 'fold1.pth', tmp_path / 'fold1.safetensors')
+    with DefaultScope.overwrite_default_scope('mmengine'):              # as a command begins
+        said = convert_release('svfap', tmp_path / 'fold1.pth', tmp_path / 'fold1.safetensors')
     assert 'mmdfer test neighbours/svfap_mafw' in said and f'model.backbone.patch_size={PATCH}' in said
 
 

@@ -26,6 +26,13 @@ ARCH = dict(embed_dims=WIDTH, num_layers=2, num_heads=2, feedforward_channels=2 
 CAPTIONS = ('the brows draw together', 'a smile', '', 'the mouth opens wide and the eyes with it', 'a nod')
 CLIPS = len(CAPTIONS)
 NAN = 3
+# Networks that take other sizes than towers do, and their heads.
+OTHERS = {
+    'FormerDFER': dict(image_size=SIDE, num_frames=FRAMES, base_channels=WIDTH // 8),
+    'M3DFEL': dict(num_frames=FRAMES, instance_length=2, resnet_channels=64, hidden=WIDTH // 2),
+    'IALNet': dict(image_size=SIDE, num_frames=FRAMES, channels=(16, 16, WIDTH), head_channels=8),
+    'IALHead': dict(in_channels=WIDTH, aux_channels=(16, 16, WIDTH)),
+}
 
 
 def shrink(part):
@@ -49,10 +56,14 @@ def shrink(part):
     if kind == 'JointViT':
         part.update(arch=ARCH, img_size=SIDE, patch_size=8, num_frames=FRAMES)
         part['adapters']['experts'].update(width=8, blocks='2')
+    part.update(OTHERS.get(kind, {}))
+    if kind == 'M3DFEL':
+        part['resnet'].update(base_channels=8)
     if part.get('in_channels') in (96, 512, 768, 1024):
         part['in_channels'] = WIDTH
     if kind == 'TemporalTransformer':
         part.update(num_frames=FRAMES, num_heads=4, feedforward_channels=2 * WIDTH)
+        part.update({key: 16 for key in ('head_channels', ) if part.get(key)})
     part.update({key: 2 for key in ('depth', 'vision_depth') if 'vision' in part and part.get(key, 0) > 2})
     return part
 
@@ -150,5 +161,5 @@ def test_every_family_is_looked_at():
                  "'temporal_attn'", 'lora', 'VideoModality', 'MapModality', 'CaptionModality', 'CaptionContrastiveHead',
                  'TemporalTransformer', "'conditional': True", "'coupled'", "'own'", 'C3D', 'ResNet3d', 'D2ResNet3d',
                  'TimeSformer', 'VisionTransformer', 'S2DViT', 'MViT', 'Recognizer2D', 'SlowOnly',
-                 'mmpretrain.ImageClassifier'):
+                 'mmpretrain.ImageClassifier', *OTHERS):
         assert any(part in told for told in looked_at), part

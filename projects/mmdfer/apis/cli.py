@@ -20,7 +20,7 @@ from ..version import __version__
 GROUPS = {
     'runs': ('train', 'folds', 'ablation', 'reproduce', 'test', 'infer', 'app'),
     'data sets': ('check', 'pack', 'faces', 'captions', 'refine', 'demo-clips'),
-    'models and weights': ('configs', 'count', 'convert', 'weights', 'export', 'benchmark'),
+    'models and weights': ('configs', 'count', 'cost', 'convert', 'weights', 'export', 'benchmark'),
     'results': ('report', 'summarize', 'compare', 'similarity', 'explain', 'guide-pictures'),
 }
 """The commands, by what they are for."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 from mmengine.config import Config
 from mmengine.logging import print_log
+from mmengine.registry import init_default_scope
 
 from ..files import write_text
 from ..names import check_name
@@ -135,6 +136,7 @@ def _check_whole(kind: str, release: Release, config: str, model: dict, source: 
     """
     cfg = Config(dict(model=copy.deepcopy(model)))
     cfg.merge_from_dict({f'model.{key}': value for key, value in release.settings.items()})
+    init_default_scope('mmaction')
     shapes = build_shapes(cfg.model)
     without = (class_axes(shapes) or {}) if release.headless else {}
     ours = {name: tuple(value.shape) for name, value in shapes.state_dict().items() if name not in without}

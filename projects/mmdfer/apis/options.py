@@ -43,8 +43,8 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Options of every tool that builds a model from a config."""
     parser.add_argument('--image-checkpoint', '--clip-checkpoint', dest='image_checkpoint',
-                        help='image ViT or CLIP model to start from (file or folder); {image_set} in the path stands '
-                        "for the config's")
+                        help='image ViT, CLIP model or video encoder to start from (file or folder); {image_set} in '
+                        "the path stands for the config's")
     parser.add_argument('--long-clip-checkpoint', help='Long-CLIP model for the text towers of long texts')
     parser.add_argument('--class-texts', metavar='FILE',
                         help='texts of the classes, whole, in place of the config\'s: YAML or JSON by class name')

@@ -108,7 +108,7 @@ class LGIFormer(VideoEncoder):
 
     def forward(self, x: Tensor) -> Tensor:
         local = self._by_region(self.embed(x))
-        regions = self.region_tokens.expand(len(x), -1, -1)
+        regions = self.region_tokens.repeat(len(x), 1, 1)
         for block in self.blocks:
             regions, local = self.run(block, regions, local)
         return self.fc_norm(regions.mean(dim=1, keepdim=True))

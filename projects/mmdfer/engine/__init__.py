@@ -16,12 +16,13 @@ from .tracking import TrackerBackend, track, without_trackers
 from .tunable_ema import TunableEMAHook
 from .tunable_optim import TunableOptimWrapperConstructor
 from .tunable_swa import TunableSWAHook
+from .video_image_loop import VideoImageTrainLoop
 from .warm_up import WarmUpCosineLR
 
 __all__ = [
     'AccumulationHook', 'AdapterCheckpointHook', 'AnchorHook', 'BadClipsHook', 'BlockFSDPStrategy',
     'ClassCountsHook', 'ClassesHook', 'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'SeenClipsHook',
     'StartHook', 'StopHook', 'TrackerBackend', 'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook',
-    'WarmUpCosineLR', 'accumulate', 'allow_random_towers', 'check_start', 'clips_a_step', 'fit_loaders',
-    'seen_clips_of', 'set_workers', 'shield_workers', 'track', 'without_trackers'
+    'VideoImageTrainLoop', 'WarmUpCosineLR', 'accumulate', 'allow_random_towers', 'check_start', 'clips_a_step',
+    'fit_loaders', 'seen_clips_of', 'set_workers', 'shield_workers', 'track', 'without_trackers'
 ]

@@ -116,8 +116,7 @@ def gather(table: Tensor, index: Tensor, share: Tensor) -> Tensor:
 def scatter(rows: Tensor, index: Tensor, share: Tensor, length: int) -> Tensor:
     """The transpose of ``gather``: (N, O), (N, E), (N, E) -> (length, O)."""
     key, order = index.flatten().sort(stable=True)
-    count = torch.bincount(key, minlength=length)
-    first = (count.cumsum(0) - count).int()
+    first = torch.searchsorted(key, torch.arange(length, device=key.device), out_int32=True)
     source = order.div(index.shape[1], rounding_mode='floor').int()
     return F.embedding_bag(source, rows, first, per_sample_weights=share.flatten()[order], mode='sum')
 

@@ -3,6 +3,9 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from mmengine.logging import print_log
@@ -12,6 +15,23 @@ CHOICES = ('torch', 'triton')
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 OLDEST = (8, 0)
 """The least compute capability: what has bfloat16 products."""
+
+_SHAPES_AS_ON_CUDA = ContextVar('shapes_as_on_cuda', default=False)
+
+
+@contextmanager
+def shapes_as_on_cuda() -> Iterator[None]:
+    """Within, tensors that have shapes and no values go the way that they would go on a CUDA device."""
+    token = _SHAPES_AS_ON_CUDA.set(True)
+    try:
+        yield
+    finally:
+        _SHAPES_AS_ON_CUDA.reset(token)
+
+
+def shapes_are_as_on_cuda() -> bool:
+    """Whether tensors without values go as on CUDA."""
+    return _SHAPES_AS_ON_CUDA.get()
 
 
 @torch.compiler.assume_constant_result
@@ -25,6 +45,8 @@ def runs_on_triton(device: str, dtype: torch.dtype) -> bool:
         ValueError: for another value of the variable, or where it asks for Triton and that cannot be.
     """
     wish = forced()
+    if shapes_are_as_on_cuda() and wish != 'torch':
+        return dtype in DTYPES
     if wish == 'torch' or not wish and not device.startswith('cuda'):
         return False
     trouble = f'its kernels have no {_plain(dtype)}' if dtype not in DTYPES else _trouble(device)

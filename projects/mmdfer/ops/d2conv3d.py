@@ -21,7 +21,7 @@ from ._few_channels import MOST_CHANNELS, FewChannelsConv3d
 from ._gathering import gathered
 from ._sampling import SIZE_MAPS, Geometry
 from ._triton_operands import fits_kernels
-from .choosing import runs_on_triton
+from .choosing import runs_on_triton, shapes_are_as_on_cuda
 from .d2conv3d_triton import fused_d2conv3d
 from .exporting import is_exporting
 
@@ -96,7 +96,7 @@ class _SizePredictor(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         elsewhere = x.device.type != 'cpu' or is_exporting() or torch.is_autocast_enabled('cpu')
-        if elsewhere or len(self.weight) > MOST_CHANNELS or not len(x):
+        if elsewhere or shapes_are_as_on_cuda() or len(self.weight) > MOST_CHANNELS or not len(x):
             return F.conv3d(x, self.weight, self.bias, self.stride, self.padding, self.dilation)
         geometry = Geometry(tuple(self.weight.shape[2:]), self.stride, self.padding, self.dilation, 1)
         return FewChannelsConv3d.apply(x, self.weight, self.bias, geometry)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmaction.models.recognizers import Recognizer3D
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 from ..registry import MODELS, nearest
 from .auxiliary import SumsAuxiliaryLosses
@@ -100,7 +101,7 @@ class FineCLIPER(SumsAuxiliaryLosses, Recognizer3D):
         for _, group in groupby(sorted(used, key=self._turn), key=lambda modality: modality.encoder):
             self._add(features, present, list(group), inputs, data_samples or [None] * len(inputs))
         features = {modality.name: features[modality.name] for modality in used if modality.name in features}
-        if not present or not torch.stack(list(present.values())).any(dim=0).all():
+        if not present or not _true(torch.stack(list(present.values())).any(dim=0).all()):
             raise ValueError('FineCLIPER: a clip of the batch has none of the modalities that are used: leave fewer '
                              'out, or give the set its maps and captions')
         kwargs = dict(present={name: present[name] for name in features})
@@ -121,6 +122,11 @@ class FineCLIPER(SumsAuxiliaryLosses, Recognizer3D):
             views = 1 if modality.per_view else inputs.shape[1]
             features[modality.name] = feature.repeat_interleave(views, dim=0)
             present[modality.name] = there.repeat_interleave(views)
+
+
+def _true(there: Tensor) -> bool:
+    """A tensor's truth; that of one without values, whose step is only worked out, is taken for granted."""
+    return isinstance(there, FakeTensor) or bool(there)
 
 
 def modalities_of_parts(map_encoder: dict | None, maps: Sequence[str], caption_encoder: dict | None,

@@ -25,9 +25,12 @@ class VideoImageRecognizer3D(AdapterRecognizer3D):
         self.image_head = MODELS.build(image_head) if image_head else None
 
     def loss(self, inputs: Tensor, data_samples: list, **kwargs) -> dict[str, Tensor]:
-        """As the class does; of images that of their own head."""
+        """As the class does; of images that of their own head, whose classes come first in labels that were mixed."""
         if not self._are_images(inputs):
             return super().loss(inputs, data_samples, **kwargs)
+        for sample in data_samples:
+            if sample.gt_label.numel() > 1:
+                sample.set_gt_label(sample.gt_label[:self.image_head.num_classes])
         features, more = self.extract_feat(inputs, data_samples=data_samples)
         return dict(self.image_head.loss(features, data_samples, **more), **auxiliary_losses(self))
 

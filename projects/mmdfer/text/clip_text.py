@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 from ..adapters import TokenGrid
 from ..backbones import AdapterBlock, AdapterConfigs, AdapterTower
@@ -156,10 +157,12 @@ class CLIPTextEncoder(AdapterTower, BaseModule):
     def encode_text(self, tokens: Tensor) -> Tensor:
         """Features (N, D) of tokens (N, L).
 
-        A token sees none behind it, so only as many positions are computed as the longest text has.
+        A token sees none behind it, so only as many positions are computed as the longest text has; all of them for
+        tokens without values (:mod:`mmdfer.apis.cost`).
         """
         ends = end_positions(tokens)
-        return self(self.embed(tokens[:, :int(ends.max()) + 1]), ends)
+        longest = tokens.shape[1] if isinstance(ends, FakeTensor) else int(ends.max()) + 1
+        return self(self.embed(tokens[:, :longest]), ends)
 
     def train(self, mode: bool = True) -> CLIPTextEncoder:
         """As usual, but frozen parts stay in eval mode; features computed before are forgotten."""

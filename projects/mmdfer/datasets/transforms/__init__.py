@@ -1,6 +1,6 @@
 """Transforms that MMAction2 and mmpretrain do not have."""
 from .clip import ClipDecode, ClipInit, SampleSegments
-from .image import CropFaceBox
+from .image import CropFaceBox, ImageToClip
 from .jitter import ClipColorJitter
 from .neighbours import SampleCircular, SampleJittered, SampleSnippets
 from .rand_augment import ClipRandAugment
@@ -8,6 +8,6 @@ from .resize import PillowResize
 from .window import SampleStridedWindow, SampleWindow
 
 __all__ = [
-    'ClipColorJitter', 'ClipDecode', 'ClipInit', 'ClipRandAugment', 'CropFaceBox', 'PillowResize', 'SampleCircular',
-    'SampleJittered', 'SampleSegments', 'SampleSnippets', 'SampleStridedWindow', 'SampleWindow'
+    'ClipColorJitter', 'ClipDecode', 'ClipInit', 'ClipRandAugment', 'CropFaceBox', 'ImageToClip', 'PillowResize',
+    'SampleCircular', 'SampleJittered', 'SampleSegments', 'SampleSnippets', 'SampleStridedWindow', 'SampleWindow'
 ]

@@ -1,6 +1,7 @@
-"""One face out of a picture, for the image stage."""
+"""One face out of a picture, and a picture as a clip of one frame."""
 from __future__ import annotations
 
+import numpy as np
 from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
@@ -41,3 +42,16 @@ class CropFaceBox(BaseTransform):
 
 def _span(start: float, length: float, limit: int) -> slice:
     return slice(min(max(round(start), 0), limit), min(max(round(start + length), 0), limit))
+
+
+@TRANSFORMS.register_module()
+class ImageToClip(BaseTransform):
+    """Make ``img`` (H, W, 3), BGR as mmpretrain loads it, and ``gt_label`` a clip of one RGB frame and its ``label``.
+
+    Transforms of clips go on from there.
+    """
+
+    def transform(self, results: dict) -> dict:
+        image = np.ascontiguousarray(results.pop('img')[..., ::-1])
+        return dict(results, imgs=[image], label=results['gt_label'], num_clips=1, clip_len=1, modality='RGB',
+                    original_shape=image.shape[:2], img_shape=image.shape[:2])

@@ -177,18 +177,19 @@ def neighbours_table() -> str:
     lines = [f'| {" | ".join(head)} |', f'|---|---|---|---:|---:|---:|---|{"---:|" * (len(SETS) + 1)}']
     models = read_metafile(config_root() / NEIGHBOURS / 'metafile.yml')['Models']
     for row in read_neighbours():
-        names = {dataset: row.config_of(dataset) for dataset in SETS}
+        config = str(row.config or row.partly)
+        names = {dataset: config.format(set=dataset) for dataset in SETS if dataset in row.figures}
         own = [model for model in models if f'{NEIGHBOURS}/{model["Name"]}' in names.values()]
         if not own:
             continue
-        about, sets = own[0]['Metadata'], [dataset for dataset, name in names.items() if name]
-        remarks = [*filter(None, (row.leaks and f'In the release: {row.leaks}', row.remarks.get('')))]
+        about, sets = own[0]['Metadata'], ','.join(names)
+        remarks = [*filter(None, (row.leak(), row.remarks.get('')))]
         pairs = [_printed_pair(row.figures[dataset]) + notes.mark(filter(None, [row.remarks.get(dataset)]))
                  if dataset in row.figures else '' for dataset in SETS]
         ours = [f'{one["Dataset"]}: {figures((one["Metrics"]["UAR"], one["Metrics"]["WAR"]))}'
                 for model in own for one in model.get('Results') or ()]
         cells = (row.title + (f', {row.about}' if row.about else '') + notes.mark(remarks),
-                 f'`{str(row.config).removeprefix(f"{NEIGHBOURS}/").format(set="{" + ",".join(sets) + "}")}`',
+                 f'`{config.removeprefix(f"{NEIGHBOURS}/").format(set=f"{{{sets}}}")}`',
                  about['Clip'], str(about['FLOPs']).removesuffix('G'), millions(about['Tunable Parameters']),
                  millions(about['Parameters']), row.told or NOT_TOLD, *pairs, ', '.join(ours) or 'not measured')
         lines.append(f'| {" | ".join(cells)} |')

@@ -100,7 +100,7 @@ def _quoted(table: PublishedTable | None, row: PublishedRow, dataset: str) -> di
     if table is None:
         told = row.told and f'Its own figures are of the {row.told}.' if row.told != NOT_TOLD else None
         return quoted | dict(printed=['its own'], protocol=row.told or NOT_TOLD,
-                             remarks=[*filter(None, (told, row.remarks.get(''), row.remarks.get(dataset)))])
+                             remarks=[*filter(None, (told, row.leak(), row.remarks.get(''), row.remarks.get(dataset)))])
     if not table.compares:
         quoted.update(model=table.paper.name, note=f'table {table.number}: {row.title}')
     if row.own:

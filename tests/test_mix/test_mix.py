@@ -109,6 +109,7 @@ def test_a_step_moves_adapters_and_head_and_no_frozen_byte(name):
 # Blocks that give what they take, where an adapter can stand beside them.
 SAME_SHAPE = {'mvit': r'blocks\.[02]'}
 KINDS = dict(fe=FE, st=dict(type='STAdapter', width=4), tma=dict(type='TemporalModelingAdapter', width=4, num_heads=2),
+             s2d=dict(type='S2DTemporalAdapter', width=4, num_heads=2),
              bottleneck=dict(type='BottleneckAdapter', width=4),
              shared=dict(type='SharedAdapter', width=4, zero_init=True),
              tda=dict(type='TemporalDynamicAdapter', width=4), fru=dict(type='FRUAdapter', width=4),

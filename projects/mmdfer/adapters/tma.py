@@ -1,4 +1,4 @@
-"""TMA: S2D's temporal-modelling adapter, attention over the frames of each patch position."""
+"""TMA after S2D's figure: attention over the frames of each patch position, with residuals within."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -19,7 +19,8 @@ class TemporalModelingAdapter(Adapter):
     The temporal part T attends over the frames of each patch position, without positions in time and with no
     bias on queries, keys and values; S is a :class:`BottleneckAdapter`. Both W_up start at zero. Class token
     and prompts stay as they are. 740,928 parameters for C = 768, r = 192. S2D puts one before each block
-    (``before_attn``).
+    (``before_attn``). In S2D's release neither part has a residual inside, and T reads normed tokens: that is
+    :class:`S2DTemporalAdapter`, of as many parameters.
 
     Args:
         dim: token width C.

@@ -1,15 +1,16 @@
 # Clips as EmoCLIP takes them: 32 frames, every second (MAFW) or every fourth, from a random one on and round the clip's
 # end; in testing the same ones each time. Rotation and flip are drawn once a clip.
 # Pieces, which a set's file puts together: train_pipeline = [*_base_.emoclip_fourth.train, *_base_.emoclip_end]
-emoclip_view = [
+emoclip_whole = [
     dict(type='ClipDecode'),
-    dict(type='Resize', scale=(-1, 224), interpolation='bicubic'),
-    dict(type='CenterCrop', crop_size=224)
+    dict(type='Resize', scale=(-1, 224), interpolation='bicubic')
 ]
+emoclip_crop = dict(type='CenterCrop', crop_size=224)
+emoclip_view = [*emoclip_whole, emoclip_crop]
 emoclip_turned = [
-    *emoclip_view,
-    dict(type='TorchVisionWrapper', op='RandomRotation', degrees=6, fill=[122., 116., 104.]),
-    dict(type='Flip', flip_ratio=0.5)
+    *emoclip_whole,
+    dict(type='Flip', flip_ratio=0.5), emoclip_crop,
+    dict(type='TorchVisionWrapper', op='RandomRotation', degrees=6, fill=[122., 116., 104.])
 ]
 emoclip_format = dict(type='FormatShape', input_format='NCTHW')
 

@@ -31,6 +31,6 @@ class PillowResize(BaseTransform):
         self.scale = (int(scale[0]), int(scale[1]))
 
     def transform(self, results: dict) -> dict:
-        frames = [np.asarray(Image.fromarray(frame).resize(self.scale, Image.Resampling.BILINEAR))
+        frames = [np.array(Image.fromarray(frame).resize(self.scale, Image.Resampling.BILINEAR))
                   if frame.shape[1::-1] != self.scale else frame for frame in results['imgs']]
         return dict(results, imgs=frames, img_shape=self.scale[::-1])

@@ -1,6 +1,7 @@
 """The list of what can be run: what it tells, where it is told again, and what it costs to make."""
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -8,7 +9,15 @@ import sys
 import pytest
 from mmengine.config import Config
 
-from mmdfer.apis.configs import config_table, dump_config, figures, list_configs, millions, models_table
+from mmdfer.apis.configs import (
+    config_table,
+    dump_config,
+    figures,
+    list_configs,
+    millions,
+    models_table,
+    neighbours_table,
+)
 from mmdfer.run_config import load_config
 from mmdfer.runs.published import paper_row
 from mmdfer.runs.settings import settings_of
@@ -60,6 +69,18 @@ def test_the_readmes_table_is_made_of_the_metafiles():
     begin, end = '<!-- mmdfer configs --markdown -->\n', '<!-- end -->'
     assert readme.count(begin) == readme.count(end) == 1
     assert readme[readme.index(begin) + len(begin):readme.index(end)] == models_table()
+
+
+def test_the_neighbours_page_has_their_table_with_each_system_once():
+    page = (ROOT / 'configs/neighbours/README.md').read_text(encoding='utf-8')
+    begin, end = '<!-- mmdfer configs neighbours --markdown -->\n', '<!-- end -->'
+    table = neighbours_table()
+    assert page[page.index(begin) + len(begin):page.index(end)] == table
+    systems = {path.stem.rsplit('_', 1)[0] for path in (ROOT / 'configs/neighbours').glob('*.py')}
+    told = re.findall(r'`(\w+)_\{', table)
+    assert sorted(told) == sorted(set(told)) and systems - set(told) == {'dk_clip_released', 's4d_joint'}
+    s4d = next(line for line in table.splitlines() if line.startswith('| S4D'))
+    assert all(cell in s4d for cell in ('101 M', 'not given / 76.68', 'last or best epoch', 'not measured'))
 
 
 @pytest.mark.parametrize('count, text', [(5383, '5,383'), (6_628_027, '6.63 M'), (85_804_807, '85.8 M'), (None, '')])

@@ -48,6 +48,21 @@ def test_folds_are_one_row_with_the_papers_figures(runs, capsys):
     assert (runs / 'out' / 'all.md').read_text().strip() == printed.strip()
 
 
+def test_all_that_is_published_stands_around_ours_with_protocol_and_tunable_parameters(runs, capsys):
+    model, _ = summarize([str(runs)], sort='war', with_published=True)[::-1][:2][::-1]
+    told = capsys.readouterr().out
+    lines = told[told.index('published and measured here'):].splitlines()
+    rows = [[cell.strip() for cell in line.strip('| ').split(' | ')] for line in lines if line.startswith('| ')]
+    assert rows[0] == ['method', 'printed in', 'figures are of', 'tunable', 'UAR', 'WAR']
+    by_name = {row[0]: row for row in rows[2:]}
+    mae, = (row for name, row in by_name.items() if name.startswith('MAE-DFER') and 'its own' in row[1])
+    assert mae[2:] == ['last epoch, 2 views', '85.00 M', '63.41', '74.43']
+    ours, = (row for name, row in by_name.items() if 'measured here' in name)
+    assert 'fe_adapter_vitb_dfew' in ours[0] and 'last epoch' in ours[2] and '6.63 M' in ours[3]
+    wars = [float(re.search(r'[\d.]+', row[5].strip('*'))[0]) for row in rows[2:] if row[5] != 'not given']
+    assert wars == sorted(wars, reverse=True) and len(wars) > 30
+
+
 def test_latex_rows_hold_the_figures(runs):
     model, small = summarize([str(runs)], latex=str(runs / 'rows.tex'))
     lines = [line for line in (runs / 'rows.tex').read_text().splitlines() if line and not line.startswith('%')]

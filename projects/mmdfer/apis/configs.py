@@ -16,7 +16,10 @@ from ..config_names import check_path, config_root, find_file
 from ..config_rows import RowFile, find_row, read_rows, row_files, row_names
 from ..footnotes import Footnotes
 from ..names import nearest
-from ..runs.published import SETS, paper_row, printed_pairs
+from ..runs.published import SETS, paper_row, printed_pairs, read_neighbours
+from ..runs.published.quoting import NOT_TOLD
+
+NEIGHBOURS = 'neighbours'
 
 
 @dataclass(frozen=True)
@@ -157,13 +160,44 @@ def models_table() -> str:
                      f'| {_span(row.tunable for row in file.rows)} | | in the file | | |')
     for path in families:
         configs, folder = _of_metafile(path), path.parent.name
-        told = [one for one in configs if one.published]
+        told = [one for one in configs if one.published and folder != NEIGHBOURS]      # which have a table of their own
         lines += [_models_line([one for one in told if one.model == model], notes)
                   for model in dict.fromkeys(one.model for one in told)]
         kinds = dict.fromkeys(model['In Collection'] for model in read_metafile(path)['Models'])
         lines.append(f'| {", ".join(kinds)}: {len(configs)} configs | [`{folder}/`](configs/{folder}/README.md) '
                      f'| {_span(one.tunable for one in configs)} | | | | |')
     return '\n'.join([*lines, '', *(f'{number}. {note}' for number, note in enumerate(notes, 1))]) + '\n'
+
+
+def neighbours_table() -> str:
+    """The table of ``configs/neighbours/README.md`` in Markdown: what each system is, of which epoch its figures are,
+    and what its release leaks; ours beside them."""
+    notes = Footnotes()
+    head = ('system', 'configs', 'clip', 'GFLOPs', 'tunable', 'total', 'figures are of', *SETS.values(), 'ours')
+    lines = [f'| {" | ".join(head)} |', f'|---|---|---|---:|---:|---:|---|{"---:|" * (len(SETS) + 1)}']
+    models = read_metafile(config_root() / NEIGHBOURS / 'metafile.yml')['Models']
+    for row in read_neighbours():
+        config = str(row.config or row.partly)
+        names = {dataset: config.format(set=dataset) for dataset in SETS if dataset in row.figures}
+        own = [model for model in models if f'{NEIGHBOURS}/{model["Name"]}' in names.values()]
+        if not own:
+            continue
+        about, sets = own[0]['Metadata'], ','.join(names)
+        remarks = [*filter(None, (row.leak(), row.remarks.get('')))]
+        pairs = [_printed_pair(row.figures[dataset]) + notes.mark(filter(None, [row.remarks.get(dataset)]))
+                 if dataset in row.figures else '' for dataset in SETS]
+        ours = [f'{one["Dataset"]}: {figures((one["Metrics"]["UAR"], one["Metrics"]["WAR"]))}'
+                for model in own for one in model.get('Results') or ()]
+        cells = (row.title + (f', {row.about}' if row.about else '') + notes.mark(remarks),
+                 f'`{config.removeprefix(f"{NEIGHBOURS}/").format(set=f"{{{sets}}}")}`',
+                 about['Clip'], str(about['FLOPs']).removesuffix('G'), millions(about['Tunable Parameters']),
+                 millions(about['Parameters']), row.told or NOT_TOLD, *pairs, ', '.join(ours) or 'not measured')
+        lines.append(f'| {" | ".join(cells)} |')
+    return '\n'.join([*lines, '', *(f'{number}. {note}' for number, note in enumerate(notes, 1))]) + '\n'
+
+
+def _printed_pair(pair: Sequence[float | None]) -> str:
+    return ' / '.join('not given' if value is None else f'{value:.2f}' for value in pair)
 
 
 def _models_line(configs: Sequence[ListedConfig], notes: Footnotes) -> str:

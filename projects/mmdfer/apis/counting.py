@@ -60,7 +60,7 @@ def without_weights(model: Any) -> Any:
         return type(model)(without_weights(item) for item in model)
     if not isinstance(model, dict):
         return model
-    if model.get('type') == 'S2DViT':
+    if model.get('type') == 'S2DViT' and model.get('landmarks') is not None:
         model = dict(model, landmarks=dict(checkpoint=RANDOM))
     return {key: None if key == 'pretrained' and isinstance(value, str) else without_weights(value)
             for key, value in model.items()
@@ -149,6 +149,8 @@ def clip_shape(cfg: Config) -> tuple[int, ...]:
             clip_len, clips = step['num_frames'], 1
         elif 'clip_len' in step:
             clip_len, clips = step['clip_len'], step.get('num_clips', 1)
+        elif 'num_segments' in step:                                            # neighbouring frames of each
+            clip_len, clips = step['num_segments'] * step.get('length', 1), 1
         if 'crop_size' in step:
             size = step['crop_size']
         elif kind == 'PillowResize' or kind == 'Resize' and not step.get('keep_ratio', not is_image_step):

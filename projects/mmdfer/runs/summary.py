@@ -64,7 +64,7 @@ def _row(runs: Sequence[RunFolder]) -> dict:
 
 
 def summarize(paths: Sequence[str], out: str | None = None, curves: str | None = None, latex: str | None = None,
-              sort: str | None = None) -> list[dict]:
+              sort: str | None = None, with_published: bool = False) -> list[dict]:
     """Print the table of some runs, and write it.
 
     Args:
@@ -73,6 +73,7 @@ def summarize(paths: Sequence[str], out: str | None = None, curves: str | None =
         curves: a picture of the runs' curves, compared.
         latex: a file for the rows of a LaTeX table.
         sort: a column of ``SORTS``; figures from the highest. The order of the paths by default.
+        with_published: print all that is published on each set of the runs below, with the runs among it.
 
     Raises:
         ValueError: for a folder without a finished run, or an unknown column.
@@ -88,11 +89,15 @@ def summarize(paths: Sequence[str], out: str | None = None, curves: str | None =
     rows, groups = [row for row, _ in pairs], [group for _, group in pairs]
     table = summary_table(rows)
     print(table.markdown())
+    tables = _published_tables(rows)
+    if with_published:
+        for title, one in tables.items():
+            print(f'\n{title}, published and measured here, in per cent:\n\n{one.markdown()}')
     records = {name: run.records for name, run in zip(_names(rows), (group[0] for group in groups)) if run.records}
     if curves is not None and records:
         plot_curves(records, curves)
     if out is not None:
-        _write(out, rows, table, draw_curves(records) if 0 < len(records) <= 12 else None)
+        _write(out, rows, table, tables, draw_curves(records) if 0 < len(records) <= 12 else None)
     if latex is not None:
         write_text(latex_rows(rows), latex)
     return rows
@@ -104,11 +109,18 @@ def _names(rows: Sequence[dict]) -> list[str]:
     return [name if names.count(name) == 1 else f'{name} ({row["work_dirs"][0]})' for name, row in zip(names, rows)]
 
 
-def _write(out: str, rows: Sequence[dict], table: Table, curves: dict[str, str] | None) -> None:
+def _published_tables(rows: Sequence[dict]) -> dict[str, Table]:
+    """All that is published on each set that the runs may be compared on, the runs among it, by the set's title."""
+    sets = {row['dataset']: row['title'] for row in rows if row['dataset'] and row['comparable']}
+    ours = {name: [row for row in rows if row['dataset'] == name and row['comparable']] for name in sets}
+    return {title: published_table(published(name), ours[name]) for name, title in sorted(sets.items())
+            if published(name)}
+
+
+def _write(out: str, rows: Sequence[dict], table: Table, tables: dict[str, Table],
+           curves: dict[str, str] | None) -> None:
     """``out`` as JSON, and Markdown and HTML beside it."""
     write_json(list(rows), out)
-    sets = {row['dataset']: row['title'] for row in rows if row['dataset'] and row['comparable']}
-    tables = {title: published_table(published(name)) for name, title in sorted(sets.items()) if published(name)}
     stem = os.path.splitext(out)[0]
     write_text(table.markdown() + '\n', f'{stem}.md')
     write_text(render_summary(table, tables, curves), f'{stem}.html')

@@ -10,6 +10,8 @@ image model frozen.
 speed, and where the time goes.
 ``mmdfer benchmark kills training packing``: jobs ended at each of their file events and started again, held against
 undisturbed ones.
+``mmdfer benchmark all --quick --compare old/benchmarks.json``: the speed of every part, each as a ratio to a yardstick;
+table, plot and JSON, and what became slower.
 """
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ JOBS = ('training', 'folds', 'ablation', 'packing', 'faces', 'captions')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    kinds = parser.add_subparsers(dest='what', required=True, metavar='{loader,d2conv3d,train-step,videos,kills}')
+    kinds = parser.add_subparsers(dest='what', required=True, metavar='{all,loader,d2conv3d,train-step,videos,kills}')
+    _all(kinds.add_parser('all', help='every part, each as a ratio to a yardstick'))
     _loader(kinds.add_parser('loader', help='clips a second and core'))
     _d2conv3d(kinds.add_parser('d2conv3d', help='time, memory and parity of D2Conv3D'))
     _train_step(kinds.add_parser('train-step', help='time and memory of a training step'))
@@ -29,6 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _kills(kinds.add_parser('kills', help='what jobs leave that are killed and started again'))
     for one in kinds.choices.values():
         one.add_argument('--json', action='store_true', help='print figures as JSON in the last line')
+
+
+def _all(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--quick', action='store_true', help='smaller models and fewer rounds: minutes on 2 cores')
+    parser.add_argument('--only', nargs='+', metavar='PART',
+                        help='of op, block, step, iteration, loader, video, faces, inference, start [all]')
+    parser.add_argument('--out', default='benchmarks', help='folder for benchmarks.json, .md and .png [%(default)s]')
+    parser.add_argument('--compare', metavar='OLD.json', help='tell what became slower since')
 
 
 def _loader(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +101,8 @@ def run(args: argparse.Namespace) -> None:
         from ..benchmarks.loader import run
     elif args.what == 'd2conv3d':
         from ..benchmarks.d2conv3d import run
+    elif args.what == 'all':
+        from ..benchmarks.suite import run
     elif args.what == 'kills':
         from ..benchmarks.kills import run
     elif args.what == 'videos':

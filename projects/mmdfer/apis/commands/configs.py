@@ -19,18 +19,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument('--dump', metavar='FILE', help='write the config of this name into a .py file')
     form.add_argument('--json', action='store_true', help='as JSON')
-    form.add_argument('--markdown', action='store_true', help="as README.md's table")
+    form.add_argument('--markdown', action='store_true', help="as README.md's table; with the name neighbours "
+                      'that of configs/neighbours')
 
 
 def run(args: argparse.Namespace) -> None:
-    from ..configs import config_table, dump_config, list_configs, models_table
+    from ..configs import config_table, dump_config, list_configs, models_table, neighbours_table
     if args.dump:
         if not args.name:
             raise ValueError('--dump: of which config? Give its name before it')
         dump_config(args.name, args.dump)
         print(f'{args.name} is in {args.dump}')
     elif args.markdown:
-        print(models_table(), end='')
+        print(neighbours_table() if args.name == 'neighbours' else models_table(), end='')
     elif args.json:
         print(json.dumps([asdict(one) for one in list_configs(args.name, args.rows)], indent=2))
     else:

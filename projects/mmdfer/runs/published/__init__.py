@@ -25,8 +25,9 @@ before UAR and WAR), and ``compares: true`` where rows are of other systems but 
     text confirms.
 
 ``notes`` say what contradicts a figure or limits it: ``at`` names rows, ``row.set`` or ``row.set.uar``, none for the
-whole table. ``neighbours.yaml`` is a list of rows with ``told`` (epoch and views), ``folds`` (figures of each fold) and
-``remarks`` (by set, ``""`` for all). ``sets.yaml`` counts test clips.
+whole table. ``neighbours.yaml`` is a list of rows with ``told`` (epoch and views), ``leaks`` (what its release does
+that a test should not see), ``folds`` (figures of each fold) and ``remarks`` (by set, ``""`` for all). ``sets.yaml``
+counts test clips.
 """
 from .quoting import all_rows_of, comparable, known_test_clips, paper_row, printed_pairs, published
 from .reading import SETS, PublishedRow, PublishedTable, find_paper, find_table, read_neighbours, read_papers

@@ -7,6 +7,8 @@ from typing import Any
 
 from .reading import PublishedRow, PublishedTable, read_neighbours, read_papers, read_test_clips
 
+NOT_TOLD = 'epoch not told'
+
 
 def known_test_clips(dataset: str | None) -> list[int] | None:
     """Test clips of each fold that papers' figures are of; ``None`` for a set of no paper."""
@@ -36,7 +38,7 @@ def paper_row(config: str, dataset: str | None) -> dict[str, Any] | None:
         return None
     first = _quoted(*found[0], dataset or '')
     for table, row in found[1:]:
-        if row.recall and not first['recall']:
+        if table is not None and row.recall and not first['recall']:
             of_recalls = table.remarks_on(row, dataset or '', 'recall')
             first.update(recall=_quoted(table, row, dataset or '')['recall'],
                          remarks=list(dict.fromkeys([*first['remarks'], *of_recalls])))
@@ -54,8 +56,8 @@ def printed_pairs(stem: Callable[[str], str], sets: Iterable[str]) -> dict[str, 
     return {dataset: rows[0][1].figures[dataset] for dataset, rows in found.items() if rows}
 
 
-def all_rows_of(config: str, dataset: str | None) -> list[tuple[PublishedTable, PublishedRow]]:
-    """Every row of a table that a config's file stem is on a set, in the papers' order."""
+def all_rows_of(config: str, dataset: str | None) -> list[tuple[PublishedTable | None, PublishedRow]]:
+    """Every row that a config's file stem is on a set, in the papers' order, and a neighbour's own without a table."""
     return _index().get((config, dataset or ''), [])
 
 
@@ -66,7 +68,8 @@ def published(dataset: str | None) -> list[dict[str, Any]]:
 
     Returns:
         Dicts with ``model``, ``note``, ``paper`` (or the venue), ``tunable`` (a count), ``uar`` and ``war`` in [0, 1],
-        ``recall`` (by class), ``printed`` (the tables, or ``its own``) and ``remarks``; ``None`` for what is not given.
+        ``recall`` (by class), ``printed`` (the tables, or ``its own``), ``protocol`` (of which epoch and views) and
+        ``remarks``; ``None`` for what is not given.
     """
     merged: dict[tuple, dict[str, Any]] = {}
     for table, row in _every(dataset or ''):
@@ -77,6 +80,8 @@ def published(dataset: str | None) -> list[dict[str, Any]]:
                 first[name] = list(dict.fromkeys([*first[name], *quoted[name]]))
             for name in ('tunable', 'recall', 'paper'):
                 first[name] = first[name] or quoted[name]
+            if first['protocol'] == NOT_TOLD:
+                first['protocol'] = quoted['protocol']
     return sorted(merged.values(), key=lambda row: row['war'], reverse=True)
 
 
@@ -93,26 +98,26 @@ def _quoted(table: PublishedTable | None, row: PublishedRow, dataset: str) -> di
                   tunable=None if row.tunable is None else round(row.tunable * 1e6),
                   recall={name: round(value / 100, 6) for name, value in row.recall.items()})
     if table is None:
-        told = row.told and f'Its own figures are of the {row.told}.'
-        return quoted | dict(printed=['its own'],
-                             remarks=[*filter(None, (told, row.remarks.get(''), row.remarks.get(dataset)))])
+        told = row.told and f'Its own figures are of the {row.told}.' if row.told != NOT_TOLD else None
+        return quoted | dict(printed=['its own'], protocol=row.told or NOT_TOLD,
+                             remarks=[*filter(None, (told, row.leak(), row.remarks.get(''), row.remarks.get(dataset)))])
     if not table.compares:
         quoted.update(model=table.paper.name, note=f'table {table.number}: {row.title}')
     if row.own:
         quoted.update(paper=table.paper.venue)
-    return quoted | dict(printed=[table.name], remarks=table.remarks_on(row, dataset))
+    return quoted | dict(printed=[table.name], protocol=NOT_TOLD, remarks=table.remarks_on(row, dataset))
 
 
 @lru_cache
-def _index() -> Mapping[tuple[str, str], list[tuple[PublishedTable, PublishedRow]]]:
+def _index() -> Mapping[tuple[str, str], list[tuple[PublishedTable | None, PublishedRow]]]:
     """Rows by the stem of the config that they are, and the set."""
-    found: dict[tuple[str, str], list[tuple[PublishedTable, PublishedRow]]] = {}
-    for paper in read_papers().values():
-        for table in paper.tables.values():
-            for row in table.rows:
-                for dataset in row.figures:
-                    for stem in {stem for name in row.configs_of(dataset) for stem in stems_of(name)}:
-                        found.setdefault((stem, dataset), []).append((table, row))
+    found: dict[tuple[str, str], list[tuple[PublishedTable | None, PublishedRow]]] = {}
+    tables = [table for paper in read_papers().values() for table in paper.tables.values()]
+    printed = [(table, row) for table in tables for row in table.rows]
+    for table, row in [*printed, *((None, row) for row in read_neighbours())]:
+        for dataset in row.figures:
+            for stem in {stem for name in row.configs_of(dataset) for stem in stems_of(name)}:
+                found.setdefault((stem, dataset), []).append((table, row))
     return found
 
 

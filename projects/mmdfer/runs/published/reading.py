@@ -68,6 +68,8 @@ class PublishedRow:
     also: Sequence[str] = ()
     completed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     told: str | None = None
+    leaks: str | None = None
+    partly: str | None = None
     remarks: Mapping[str, str] = field(default_factory=dict)
     folds: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
 
@@ -75,6 +77,10 @@ class PublishedRow:
     def title(self) -> str:
         """Its name; that of a row without one says so."""
         return self.name or '(name lost)'
+
+    def leak(self) -> str | None:
+        """What its release does that a test should not see, in a sentence."""
+        return self.leaks and f'In the release: {self.leaks}'
 
     def value(self, column: Column) -> float | None:
         """The figure in a column, per cent; ``None`` where the paper has none."""

@@ -38,7 +38,8 @@ def _context(report: Mapping[str, Any]) -> dict:
         spread=uncertainty.spread_lines(report),
         calibration=uncertainty.calibration_table(report),
         results=tables.result_table(report),
-        published=tables.published_table(report['published'], report) if report['published'] else None,
+        published=(tables.published_table(report['published'], tables.own_rows(report))
+                   if report['published'] else None),
         folds=tables.fold_table(report) if len(report['folds']) > 1 else None,
         classes=tables.class_table(report) if report['classes'] else None,
         data=tables.data_table(report),

@@ -93,20 +93,35 @@ def label(paper: Mapping[str, Any]) -> str:
     return paper['model'] + (f' ({inner})' if inner else '')
 
 
-def published_table(published: Sequence[Mapping[str, Any]], ours: Mapping[str, Any] | None = None) -> Table:
-    """What papers print for a set, highest WAR first, with a report's own figures among them."""
+def published_table(published: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]] = ()) -> Table:
+    """What papers print for a set, highest WAR first, with our own figures among them.
+
+    Args:
+        published: of :func:`mmdfer.runs.published.published`.
+        ours: rows with ``name``, ``folds``, ``select``, ``tunable``, and UAR and WAR as ``uar`` and ``war`` with their
+            deviations as ``uar_std`` and ``war_std``, of :func:`mmdfer.runs.summary.summary_rows`.
+    """
     notes = Footnotes()
-    rows = [(row['war'], [label(row) + notes.mark(row['remarks']),
-                          ', '.join(row['printed']), millions(row['tunable']), percent(row['uar'], 'not given'),
+    rows = [(row['war'], [label(row) + notes.mark(row['remarks']), ', '.join(row['printed']), row['protocol'],
+                          millions(row['tunable']), percent(row['uar'], 'not given'),
                           percent(row['war'], 'not given')]) for row in published]
-    if ours is not None and ours['select']:
-        part = ours[ours['select']]
-        rows.append((part['war']['mean'], [f'{ours["name"]} (measured here, {folds_told(ours["folds"])})', '',
-                                           millions(ours['tunable']), spread(part['uar']), spread(part['war'])]))
+    rows += [(row['war'], [f'{row["name"]} (measured here, {folds_told(row["folds"])})', '',
+                           NAMES.get(row['select'], ''), millions(row['tunable']),
+                           *(_figure(row, key) for key in ('uar', 'war'))]) for row in ours if row['war'] is not None]
     rows.sort(key=lambda row: -(row[0] or 0))
     strong = frozenset(index for index, (_, row) in enumerate(rows) if 'measured here' in row[0])
-    return Table(('method', 'printed in', 'tunable', 'UAR', 'WAR'), [row for _, row in rows], strong, frozenset({0, 1}),
-                 notes=notes)
+    return Table(('method', 'printed in', 'figures are of', 'tunable', 'UAR', 'WAR'), [row for _, row in rows], strong,
+                 frozenset({0, 1, 2}), notes=notes)
+
+
+def own_rows(report: Mapping[str, Any]) -> list[dict]:
+    """A report's own figures as a row of :func:`published_table`; none where it has none."""
+    if not report['select']:
+        return []
+    part = report[report['select']]
+    return [dict({key: report[key] for key in ('name', 'folds', 'select', 'tunable')},
+                 **{key: part[key]['mean'] for key in ('uar', 'war')},
+                 **{f'{key}_std': part[key]['std'] for key in ('uar', 'war')})]
 
 
 def summary_table(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -15,7 +15,7 @@ from mmdfer.visualization.cost import plot_cost
 
 from ..commands import command
 
-SIZES = dict(embed_dims=64, num_layers=2, num_heads=2, feedforward_channels=256)
+SIZES = dict(embed_dims=64, num_layers=1, num_heads=2, feedforward_channels=256)
 
 
 def small(name='fe_adapter_vitb_dfew', **backbone):
@@ -71,8 +71,8 @@ def test_memory_is_that_of_a_step_that_was_measured_on_a_card():
 
 
 def test_flops_of_a_small_one_too(whole):
-    assert whole.cost(2).flops_forward == 2 * vit_flops(64, 2, 256, 17, 768, 7, 4)
-    assert whole.cost(1, frames=8, size=96).flops_forward == vit_flops(64, 2, 256, 37, 768, 7, 8)
+    assert whole.cost(2).flops_forward == 2 * vit_flops(64, 1, 256, 17, 768, 7, 4)
+    assert whole.cost(1, frames=8, size=96).flops_forward == vit_flops(64, 1, 256, 37, 768, 7, 8)
 
 
 def allocated_peak(model, batch):

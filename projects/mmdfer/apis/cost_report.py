@@ -128,8 +128,8 @@ def _fits(found: dict, cost: StepCost) -> list[str]:
     each = ' on each card' if found['gpus'] > 1 else ''
     all_of_them = f', {found["gpus"] * found["largest"]} on {found["gpus"]} cards' if each else ''
     fitting = (f'{found["largest"]} clip{"s" * (found["largest"] > 1)} a step{each}{all_of_them}' if found['largest']
-               else 'not one clip: take fewer frames, --precision amp, or model.backbone.with_cp=True, which works blocks '
-                    'out again')
+               else 'not one clip: take fewer frames, --precision amp, or model.backbone.with_cp=True, which works '
+                    'blocks out again')
     lines = [f'what fits on {card}, of which {free} are left free (an assumption, --reserve): {fitting}']
     if cost.batch != found['largest'] and found['largest']:
         lines.append(f'{cost.batch} clips a step {"fit" if found["fits"] else "do not fit"}{each}')

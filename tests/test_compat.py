@@ -159,6 +159,9 @@ def test_distributed_on_cpu(monkeypatch):
     monkeypatch.setattr(torch.distributed, 'init_process_group', started.append)
     assert compat.prepare_distributed_on_cpu(cfg)
     assert started == ['gloo'] and cfg.model_wrapper_cfg.device_ids is None
+    assert not cfg.model_wrapper_cfg.find_unused_parameters
+    cfg = Config(dict(find_unused_parameters=True))
+    assert compat.prepare_distributed_on_cpu(cfg) and cfg.model_wrapper_cfg.find_unused_parameters
 
 
 def test_two_mmcvs_are_named(monkeypatch):

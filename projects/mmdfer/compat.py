@@ -231,7 +231,9 @@ def prepare_distributed_on_cpu(cfg) -> bool:
         return False
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group('gloo')
-    wrapper = cfg.get('model_wrapper_cfg') or dict(type='MMDistributedDataParallel')
+    # mmengine reads find_unused_parameters where it makes the wrapper itself, and there alone.
+    wrapper = cfg.get('model_wrapper_cfg') or dict(type='MMDistributedDataParallel',
+                                                   find_unused_parameters=cfg.get('find_unused_parameters', False))
     cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
     return True
 

@@ -206,6 +206,16 @@ def test_average_frames_is_the_norm_of_the_mean_class_token():
     torch.testing.assert_close(features, expected[:, None].expand(2, 4, 24), rtol=1e-5, atol=1e-6)
 
 
+def test_stochastic_depth_of_frozen_blocks_acts_in_training_alone():
+    model, plain = build(drop_path_rate=0.9), build()
+    model.load_state_dict(plain.state_dict())
+    expected = plain.eval()(clips())
+    torch.testing.assert_close(model.eval()(clips()), expected, rtol=0, atol=0)
+    torch.manual_seed(0)
+    assert (model.train()(clips()) - expected).abs().max() > 1e-3
+    assert not model.layers[0].ln1.training and not model.drop_after_pos.training
+
+
 def test_drop_path_rises_over_the_blocks():
     model = build(adapters=AIM)
     rates = [block.adapters['temporal'].drop_path.drop_prob for block in model.layers]

@@ -6,8 +6,10 @@ from torch import nn
 
 from mmdfer.explain import attention, attention_maps, flow_of, hidden_frames
 from mmdfer.registry import MODELS
+from mmdfer.weights.loading import rename
+from mmdfer.weights.video_files import VIDEO_MAE_RULES
 
-from .models import FRAMES, OVER_TIME, POOLED, TIMESFORMER, VIDEOMAE, clip, recognizer
+from .models import ARCH, FRAMES, LINEAR, OVER_TIME, POOLED, TIMESFORMER, VIDEOMAE, clip, recognizer
 
 BACKBONES = {'frames': (FRAMES, None), 'over time': (dict(FRAMES, adapters=dict(time=OVER_TIME)), None),
              'videomae': (VIDEOMAE, POOLED), 'timesformer': (TIMESFORMER, POOLED)}
@@ -123,6 +125,18 @@ def test_tubelets_are_followed_by_the_product_of_the_maps(models):
     product = (torch.eye(4) + maps[1, 0]) @ (torch.eye(4) + maps[0, 0])
     expected = product.mean(dim=0).reshape(2, 1, 2).repeat_interleave(2, dim=0)
     torch.testing.assert_close(flow.back(list(maps)), expected)
+
+
+def test_the_same_weights_in_our_joint_transformer_give_the_same_maps(models):
+    joint = recognizer(dict(type='JointViT', arch=ARCH, img_size=16, patch_size=8, num_frames=4), LINEAR)
+    theirs = {name.replace('embed.projection.', 'embed.proj.').replace('mlp.layers.0.0', 'mlp.fc1').replace(
+        'mlp.layers.1', 'mlp.fc2'): value for name, value in models['videomae'].backbone.state_dict().items()}
+    del theirs['pos_embed']
+    joint.backbone.load_state_dict(rename(theirs, VIDEO_MAE_RULES))
+    joint.cls_head.fc.load_state_dict(models['videomae'].cls_head.fc_cls.state_dict())
+    expected, found = (attention_maps(model, clip()) for model in (models['videomae'], joint))
+    for one, other in ((expected.rollout, found.rollout), (expected.flow, found.flow)):
+        np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize('backbone, why', [

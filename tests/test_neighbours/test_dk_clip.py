@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from mmdfer.apis.convert_release import convert_release
 from mmdfer.apis.counting import build_shapes
+from mmdfer.explain.similarity import text_similarity
 from mmdfer.heads.snippet_parts import snippet_weights
 from mmdfer.registry import MODELS
 from mmdfer.run_config import load_config
@@ -161,6 +162,16 @@ def test_a_still_keeps_every_snippet_alike(model, clips):
     weights, kept = snippet_weights(torch.tensor([[0.3, 0.3, 0.3, 0.3], [0.1, 0.5, 0.5, 0.5]]), 0.15)
     assert kept.tolist() == [[True] * 4, [False, True, True, True]]
     torch.testing.assert_close(weights[0], torch.full((4, ), 0.25))
+
+
+@torch.no_grad()
+def test_similarity_is_the_clips_features_with_the_texts_before_they_read_it(released, model, clips):
+    cosines, negative = text_similarity(model, clips[:, None])
+    state = {name: value.double() for name, value in released.items()}
+    texts = text_features(state, [text for text, in class_texts('dfew', 'noun_and_action_units')])
+    features = F.normalize(model.cls_head.integration(model.backbone(clips).features), dim=-1)
+    torch.testing.assert_close(cosines.double(), features @ F.normalize(texts, dim=-1).T, rtol=1e-5, atol=1e-6)
+    assert negative is None
 
 
 @torch.no_grad()

@@ -77,6 +77,9 @@ def test_the_converted_file_gives_the_releases_logits_and_losses(tmp_path):
     state = random_state({key: small(key, shape) for key, shape in sheet('ial').items()})
     model, report = converted('ial', {f'module.{key}': value for key, value in state.items()}, tmp_path)
     assert 'mmdfer test configs/neighbours/ial_dfew.py' in report
+    by_class = model.cls_head.class_axes()                      # what another order of the classes permutes
+    assert all(model.cls_head.state_dict()[name].shape[axis] == 7 for name, axis in by_class.items())
+    assert set(by_class) == {'fc.weight', 'fc.bias', *(f'aux.{index}.1.weight' for index in range(3))}
     generator, auxiliary = torch.Generator().manual_seed(1), []
     clips = torch.rand(3, 3, 16, 64, 64, dtype=torch.float64, generator=generator)
     with torch.no_grad():

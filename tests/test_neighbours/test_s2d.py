@@ -239,6 +239,25 @@ def test_over_any_other_image_model_a_new_one_is_that_model_unless_it_starts_as_
         assert gap < 1e-5 if zero_init else gap > 1e-3
 
 
+@torch.no_grad()
+def test_without_landmarks_stages_are_time_alone(release, tmp_path):
+    """The sheet's stage with v = 0, from the same file."""
+    model = S2DViT(**SIZES, temporal_embedding=FRAMES).eval()
+    s = dict(release, **{name: torch.zeros_like(value) for name, value in release.items() if '.conv1x1.' in name})
+    found = {name.removeprefix('backbone.'): value for name, value in convert(s, 'fold1.pth').state.items()}
+    own = model.state_dict()
+    model.load_state_dict({name: found[name] for name in own})
+    assert not any('down' in name and 'temporal' not in name or 'landmarks' in name for name in own)
+    landmarks = doubled(MobileFaceNet.random().state_dict())
+    expected = expected_features(doubled(s), landmarks, clips().double())
+    torch.testing.assert_close(model.double()(clips().double()), expected, rtol=1e-8, atol=1e-9)
+    torch.save({name.replace('ln_post.', 'norm.'): value for name, value in release.items() if 'TMA' not in name},
+               tmp_path / 'x.pth')
+    again = S2DViT(**SIZES, init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'x.pth')))
+    again.init_weights()
+    assert again.s2d_stages.norms[1].weight.equal(release['prompt_norms.1.weight'])
+
+
 def test_the_adapter_has_the_releases_start_and_count():
     adapter = S2DTemporalAdapter(768, zero_init=False)
     assert sum(parameter.numel() for parameter in adapter.parameters()) == 740_928

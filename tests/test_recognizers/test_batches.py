@@ -31,6 +31,9 @@ OTHERS = {
     'FormerDFER': dict(image_size=SIDE, num_frames=FRAMES, base_channels=WIDTH // 8),
     'M3DFEL': dict(num_frames=FRAMES, instance_length=2, resnet_channels=64, hidden=WIDTH // 2),
     'IALNet': dict(image_size=SIDE, num_frames=FRAMES, channels=(16, 16, WIDTH), head_channels=8),
+    'LGIFormer': dict(img_size=SIDE, num_frames=FRAMES, patch_size=8, embed_dims=WIDTH, depth=2, num_heads=2,
+                      region_size=(2, 2, 4)),
+    'SVFAP': dict(img_size=SIDE, num_frames=2 * FRAMES, patch_size=8, embed_dims=WIDTH, depths=(2, 1, 1), num_heads=2),
     'IALHead': dict(in_channels=WIDTH, aux_channels=(16, 16, WIDTH)),
 }
 
@@ -43,7 +46,7 @@ def shrink(part):
         return part
     part = {key: shrink(value) for key, value in part.items()}
     kind = part.get('type')
-    if kind in ('AdapterViT', 'ImageViT', 'CLIPTextEncoder', 'S2DViT'):
+    if kind in ('AdapterViT', 'ImageViT', 'CLIPTextEncoder', 'S2DViT', 'SnippetViT'):
         part['arch'] = dict(ARCH, proj_dim=WIDTH) if kind == 'CLIPTextEncoder' else ARCH
         if kind != 'CLIPTextEncoder':
             part.update(img_size=SIDE, patch_size=8)
@@ -78,6 +81,8 @@ def small_models() -> dict[str, tuple[dict, int]]:
             continue
         frames = STOCK[name][1] if name in STOCK else FRAMES
         model = cfg.model.to_dict() if name in STOCK else shrink(cfg.model.to_dict())
+        if model['backbone']['type'] == 'SVFAP':                            # which halves the steps in time twice
+            frames = model['backbone']['num_frames']
         found.setdefault(json.dumps(without_classes(model), sort_keys=True, default=str), (name, model, frames))
     return {name: (model, frames) for name, model, frames in found.values()}
 
@@ -160,6 +165,6 @@ def test_every_family_is_looked_at():
     for part in ('FEAdapter', 'STAdapter', 'TemporalModelingAdapter', 'TemporalDynamicAdapter', 'SharedAdapter',
                  "'temporal_attn'", 'lora', 'VideoModality', 'MapModality', 'CaptionModality', 'CaptionContrastiveHead',
                  'TemporalTransformer', "'conditional': True", "'coupled'", "'own'", 'C3D', 'ResNet3d', 'D2ResNet3d',
-                 'TimeSformer', 'VisionTransformer', 'S2DViT', 'MViT', 'Recognizer2D', 'SlowOnly',
+                 'TimeSformer', 'VisionTransformer', 'S2DViT', 'SnippetViT', 'MViT', 'Recognizer2D', 'SlowOnly',
                  'mmpretrain.ImageClassifier', *OTHERS):
         assert any(part in told for told in looked_at), part

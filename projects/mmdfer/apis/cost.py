@@ -107,6 +107,9 @@ class StepModel:
         model = build_shapes(self.model_cfg)
         self.tunable, self.total = count_parameters(model)
         self.optimizer = cfg.optim_wrapper.optimizer.type
+        self._optim_wrapper = dict(type='OptimWrapper', **{
+            key: value for key, value in cfg.optim_wrapper.to_dict().items()
+            if key in ('constructor', 'optimizer', 'paramwise_cfg')})
         self._known: dict[tuple, StepCost] = {}
 
     def cost(self, batch: int, frames: int | None = None, size: int | None = None,
@@ -152,7 +155,7 @@ class StepModel:
 
     def _seconds(self, model: nn.Module, batch: int, frames: int, size: int, precision: str, device: str) -> float:
         """Seconds of forward, backward and the optimizer, without counters."""
-        wrapper = build_optim_wrapper(model, dict(self.cfg.optim_wrapper.to_dict(), type='OptimWrapper'))
+        wrapper = build_optim_wrapper(model, self._optim_wrapper)
         clips = torch.zeros(batch, *self.shape[1:3], frames, size, size, device=device, dtype=next(
             iter(model.parameters())).dtype)
         wait = torch.cuda.synchronize if device == 'cuda' else lambda: None
@@ -170,7 +173,7 @@ class StepModel:
         """A step with its counters; ``device`` is that of a real one."""
         live, counter = LiveStorages(), flop_counter()
         weights = live.hold([*model.parameters(), *model.buffers()])
-        wrapper = build_optim_wrapper(model, dict(self.cfg.optim_wrapper.to_dict(), type='OptimWrapper'))
+        wrapper = build_optim_wrapper(model, self._optim_wrapper)
         dtype = torch.bfloat16 if precision == 'bf16' else torch.float32
         with live:
             clips = torch.zeros(batch, *self.shape[1:3], frames, size, size, dtype=dtype, device=device)
@@ -221,7 +224,7 @@ def keeping_texts_of(model: nn.Module) -> Iterator[None]:
     head = getattr(model, 'cls_head', None)
     for encoder, learner in head.towers() if hasattr(head, 'towers') else ():
         if learner.fixed_texts and not any(parameter.requires_grad for parameter in encoder.parameters()):
-            features = torch.zeros(len(learner.owners), encoder.proj_dim)
+            features = torch.zeros(len(learner.owners), encoder.proj_dim, device=learner.owners.device)
             learner.kept = head.reduction.features(features, learner.owners, head.num_classes)
     yield
 

@@ -113,7 +113,8 @@ def table(found: dict) -> str:
                      f'card{"s" * (found["gpus"] > 1)} that keep up {found["tflops"]:g} TFLOP/s each')
     for real in found['measured']:
         share = real['worked_out'] / real['peak']
-        lines.append(f'measured here ({real["device"]}): {real["batch"]} clips, {real["seconds"]:.2f} s a step, '
+        clips = f'{real["batch"]} clip{"s" * (real["batch"] > 1)}'
+        lines.append(f'measured here ({real["device"]}): {clips}, {real["seconds"]:.2f} s a step, '
                      f'{real["batch"] / real["seconds"]:.3g} clips a second; peak {_gib(real["peak"])}, worked out '
                      f'{_gib(real["worked_out"])} ({100 * share:.1f} %)')
     lines.append('memory is worked out from the shapes of a step, operator by operator; a multiply-add is two FLOPs')
@@ -126,9 +127,10 @@ def _fits(found: dict, cost: StepCost) -> list[str]:
     card, free = _gib(found['gpu']), _gib(found['reserve'])
     each = ' on each card' if found['gpus'] > 1 else ''
     all_of_them = f', {found["gpus"] * found["largest"]} on {found["gpus"]} cards' if each else ''
-    lines = [f'what fits on {card}, of which {free} are left free (an assumption, --reserve): '
-             + (f'{found["largest"]} clips a step{each}{all_of_them}' if found['largest'] else 'not one clip: take '
-                'fewer frames, --precision amp, or model.backbone.with_cp=True, which works blocks out again')]
+    fitting = (f'{found["largest"]} clip{"s" * (found["largest"] > 1)} a step{each}{all_of_them}' if found['largest']
+               else 'not one clip: take fewer frames, --precision amp, or model.backbone.with_cp=True, which works '
+                    'blocks out again')
+    lines = [f'what fits on {card}, of which {free} are left free (an assumption, --reserve): {fitting}']
     if cost.batch != found['largest'] and found['largest']:
         lines.append(f'{cost.batch} clips a step {"fit" if found["fits"] else "do not fit"}{each}')
     return lines

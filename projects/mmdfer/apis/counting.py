@@ -60,7 +60,7 @@ def without_weights(model: Any) -> Any:
         return type(model)(without_weights(item) for item in model)
     if not isinstance(model, dict):
         return model
-    if model.get('type') == 'S2DViT':
+    if model.get('type') == 'S2DViT' and model.get('landmarks') is not None:
         model = dict(model, landmarks=dict(checkpoint=RANDOM))
     return {key: None if key == 'pretrained' and isinstance(value, str) else without_weights(value)
             for key, value in model.items()

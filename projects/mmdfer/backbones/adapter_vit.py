@@ -39,7 +39,7 @@ def architecture(arch: str | dict) -> dict:
     """
     if isinstance(arch, dict):
         return dict(arch)
-    if arch not in ARCHITECTURES:
+    if not isinstance(arch, str) or arch not in ARCHITECTURES:
         raise ValueError(f'arch={arch!r} is not known: choose one of {sorted(ARCHITECTURES)} or give a dict of '
                          'embed_dims, num_layers, num_heads and feedforward_channels')
     return dict(ARCHITECTURES[arch])

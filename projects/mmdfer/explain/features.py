@@ -34,13 +34,13 @@ def video_features(model: nn.Module, inputs: Tensor, samples: list | None = None
     return found.unflatten(0, (len(inputs), -1)).mean(dim=1).float().cpu()
 
 
-def frames_of(x: Tensor | dict[str, Tensor], model: nn.Module) -> Tensor:
+def frames_of(x: Any, model: nn.Module) -> Any:
     """The frames' own feature, of a model that sees clips in several ways.
 
     Raises:
         ValueError: for one that does not look at the frames.
     """
-    if isinstance(x, Tensor):
+    if isinstance(x, (Tensor, tuple)):          # a tuple is what the head reads in parts, such as snippets
         return x
     names = [name for name, one in model.modalities.items() if one.per_view and name in x]
     if not names:

@@ -15,6 +15,7 @@ from mmaction.models.backbones.vit_mae import VisionTransformer as VideoMAE
 from mmpretrain.models.backbones.vision_transformer import VisionTransformer as ImageTransformer
 from torch import Tensor, nn
 
+from ..backbones import JointViT
 from .attention import Seen, watched
 
 
@@ -107,10 +108,30 @@ class ClipFlow(Flow):
             row += 1 / tokens
         else:
             row[:, 0] = 1
+        return self.to_frames(self.walk(row, maps, residual, last))
+
+    @staticmethod
+    def walk(row: Tensor, maps: Sequence[Tensor], residual: bool, last: int | None) -> Tensor:
+        """A row (1, L) through the maps, from the last on."""
         for each in list(maps)[::-1][:last]:
             row = row * residual + row @ each[0]
-        found = row.reshape(self.grid)
-        return found.repeat_interleave(max(self.frames // self.grid[0], 1), dim=0)      # a tubelet is of several frames
+        return row
+
+    def to_frames(self, row: Tensor) -> Tensor:
+        """A row (1, L) as (T, H, W), where a tubelet is of several frames."""
+        return row.reshape(self.grid).repeat_interleave(max(self.frames // self.grid[0], 1), dim=0)
+
+
+class JointFlow(ClipFlow):
+    """The same in :class:`mmdfer.backbones.JointViT`, which always reads the mean of all tokens."""
+    kind = JointViT
+
+    def attentions(self) -> list[nn.Module]:
+        return [block.attn for block in self.backbone.layers]
+
+    def back(self, maps: Sequence[Tensor], residual: bool = True, last: int | None = None) -> Tensor:
+        row = maps[0].new_full((1, maps[0].shape[-1]), 1 / maps[0].shape[-1])
+        return self.to_frames(self.walk(row, maps, residual, last))
 
 
 class DividedFlow(Flow):
@@ -147,7 +168,7 @@ class DividedFlow(Flow):
         return row.reshape(self.grid)
 
 
-FLOWS = (FrameFlow, ClipFlow, DividedFlow)
+FLOWS = (FrameFlow, ClipFlow, JointFlow, DividedFlow)
 #: Backbones with attention whose tokens cannot be followed to patches of the frames.
 NOT_FOLLOWED = {MViT: 'pools its tokens between blocks', SwinTransformer3D: 'attends within windows and merges patches'}
 

@@ -29,7 +29,8 @@ class S2DViT(AdapterViT):
     too, which have no attention over time there.
 
     Args:
-        landmarks: ``checkpoint``, the file of the landmark net (:class:`LandmarkFeatures`).
+        landmarks: ``checkpoint``, the file of the landmark net (:class:`LandmarkFeatures`); ``None`` leaves landmarks
+            out, and stages attend over time alone.
         stage_width: channels between within the stages' guidance.
         temporal: arguments of :class:`mmdfer.adapters.S2DTemporalAdapter`, such as ``reduction`` and ``num_heads``.
         zero_init: start with stages that add nothing, so that the model is the frozen one; ``False`` for the release's
@@ -42,7 +43,7 @@ class S2DViT(AdapterViT):
                  temporal: dict | None = None, zero_init: bool = True, temporal_embedding: int = 16,
                  tune_final_norm: bool = True, **kwargs) -> None:
         # Before the modules are there: the parent freezes and counts once, when all of them are.
-        self._stage_settings: dict = dict(landmarks=dict(landmarks or {}), width=stage_width, temporal=temporal,
+        self._stage_settings: dict = dict(landmarks=landmarks, width=stage_width, temporal=temporal,
                                           zero_init=zero_init)
         super().__init__(arch, temporal_embedding=temporal_embedding, tune_final_norm=tune_final_norm, **kwargs)
 
@@ -82,6 +83,8 @@ class S2DViT(AdapterViT):
             return
         own = {name: tensor for name, tensor in self.s2d_stages.state_dict().items() if name != 'landmarks.digest'}
         wanted = [name for name in own if '.temporal.' not in name]
+        if self.s2d_stages.landmarks is None:
+            state = {name: tensor for name, tensor in state.items() if name in own}
         wrong = [name for name in wanted if name not in state] + [
             name for name, tensor in state.items() if name not in own or tensor.shape != own[name].shape]
         if wrong:

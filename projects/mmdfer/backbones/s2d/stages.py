@@ -21,11 +21,15 @@ class Stage(nn.Module):
         width: channels between.
         temporal: arguments of :class:`S2DTemporalAdapter` beside ``dim``.
         zero_init: start u and v at zero. In the release both start at a truncated normal of 0.02.
+        guided: whether there is v; without landmarks a stage is u alone.
     """
 
-    def __init__(self, dim: int, width: int = 8, temporal: dict | None = None, zero_init: bool = True) -> None:
+    def __init__(self, dim: int, width: int = 8, temporal: dict | None = None, zero_init: bool = True,
+                 guided: bool = True) -> None:
         super().__init__()
         self.temporal = S2DTemporalAdapter(dim, **dict(dict(zero_init=zero_init), **(temporal or {})))
+        if not guided:
+            return
         self.down, self.down_landmarks = nn.Linear(dim, width), nn.Linear(dim, width)
         self.up = nn.Linear(width, dim)
         self.beta = nn.Parameter(torch.full((1, ), BETA))
@@ -35,10 +39,14 @@ class Stage(nn.Module):
         if zero_init:
             nn.init.zeros_(self.up.weight)
 
-    def forward(self, h: Tensor, landmarks: Tensor, grid: TokenGrid) -> tuple[Tensor, Tensor]:
+    def forward(self, h: Tensor, grid: TokenGrid) -> Tensor:
+        """u, by attention over time."""
+        return self.temporal(h, grid) if self.temporal.enabled else torch.zeros_like(h)
+
+    def guide(self, h: Tensor, landmarks: Tensor) -> Tensor:
+        """v, by landmarks."""
         z = self.down(h)                                                    # (B·T, N, width)
-        guided = self.up(z * (self.beta * z).softmax(dim=1) + self.down_landmarks(landmarks))
-        return (self.temporal(h, grid) if self.temporal.enabled else torch.zeros_like(h)), guided
+        return self.up(z * (self.beta * z).softmax(dim=1) + self.down_landmarks(landmarks))
 
 
 class Stages(nn.Module):
@@ -50,27 +58,36 @@ class Stages(nn.Module):
     Args:
         dim: token width C.
         depth: number of blocks.
-        landmarks: arguments of :class:`LandmarkFeatures`.
+        landmarks: arguments of :class:`LandmarkFeatures`; ``None`` for stages of attention over time alone.
         width, temporal, zero_init: of :class:`Stage`.
     """
 
-    def __init__(self, dim: int, depth: int, landmarks: dict, width: int = 8, temporal: dict | None = None,
+    def __init__(self, dim: int, depth: int, landmarks: dict | None, width: int = 8, temporal: dict | None = None,
                  zero_init: bool = True) -> None:
         super().__init__()
-        self.landmarks = LandmarkFeatures(**landmarks)
-        self.embed = nn.Linear(self.landmarks.net.CHANNELS, dim)
+        self.landmarks = None if landmarks is None else LandmarkFeatures(**landmarks)
         self.norms = nn.ModuleList(nn.LayerNorm(dim, eps=1e-6) for _ in range(depth))
-        self.blocks = nn.ModuleList(Stage(dim, width, temporal, zero_init) for _ in range(depth))
+        guided = self.landmarks is not None
+        self.blocks = nn.ModuleList(Stage(dim, width, temporal, zero_init, guided) for _ in range(depth))
+        if self.landmarks is None:
+            return
+        self.embed = nn.Linear(self.landmarks.net.CHANNELS, dim)
         nn.init.trunc_normal_(self.embed.weight, std=_STD)
         nn.init.zeros_(self.embed.bias)
 
-    def start(self, frames: Tensor, resolution: tuple[int, int]) -> Tensor:
-        """The stream a_0 (B·T, H·W, C) of frames (B·T, 3, ...)."""
+    def start(self, frames: Tensor, resolution: tuple[int, int]) -> Tensor | None:
+        """The stream a_0 (B·T, H·W, C) of frames (B·T, 3, ...); none without landmarks."""
+        if self.landmarks is None:
+            return None
         features = self.landmarks(frames, resolution)                       # (B·T, 128, H, W)
         return self.embed(features.flatten(2).transpose(1, 2))
 
-    def forward(self, index: int, patches: Tensor, stream: Tensor, grid: TokenGrid) -> tuple[Tensor, Tensor]:
+    def forward(self, index: int, patches: Tensor, stream: Tensor | None,
+                grid: TokenGrid) -> tuple[Tensor, Tensor | None]:
         """What stage ``index`` adds to patches (B·T, H·W, C), and the stream that it leaves."""
         h = self.norms[max(index - 1, 0)](patches)
-        over_time, guided = self.blocks[index](h, self.norms[0](stream), grid)
+        over_time = self.blocks[index](h, grid)
+        if stream is None:
+            return over_time, None
+        guided = self.blocks[index].guide(h, self.norms[0](stream))
         return over_time + guided, guided

@@ -1,0 +1,141 @@
+"""One step of training of each neighbour's own config at full width and depth, on clips in DFEW's layout.
+
+The weights are random, the data, pipeline, batch of one, losses and optimizer the config's own. A step is in a process
+of its own, so that its memory goes with it, and the peak is that process's, its copies of the
+weights included; ``pytest -s`` tells it.
+"""
+from __future__ import annotations
+
+import copy
+import re
+from contextlib import nullcontext
+
+import pytest
+import torch
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmdfer.apis.configs import read_metafile
+from mmdfer.apis.counting import no_initialisers
+from mmdfer.apis.running import peak_rss
+from mmdfer.backbones.freezing import count_parameters
+from mmdfer.registry import MODELS
+from mmdfer.run_config import load_config, set_data
+
+from ..commands import in_copies
+from ..conftest import ROOT, write_dfew
+from ..end_to_end.test_image_stage import write_rafdb
+
+NEIGHBOURS = ROOT / 'configs' / 'neighbours'
+LIMIT = 8 * 1024                                                # MiB
+# What a config of a clip trains and no loss reads, by its name: there since the releases have it, for images, or
+# behind what is read out, which weight decay alone moves.
+UNREAD = {
+    'ial_dfew': r'backbone\.(bias|layer\d\.bias[12]|layer\d\.glb\..*|layer1\.(gc|fc1|fc2)\..*)|cls_head\.aux\.[02]\..*',
+    'mae_dfer_dfew': r'backbone\.blocks\.15\.(interaction_attn|interaction_norm|context_norm)\..*',
+    's2d_dfew': r'backbone\.s2d_stages\.norms\.11\..*',
+    's4d_dfew': r'image_head\..*'
+}
+# EmoCLIP tells a clip's class from those of the other clips: of one alone its loss is 0.
+BATCHES = {'emoclip_dfew': 2}
+# A whole step at 224x224 takes 30 to 100 seconds of one core: these see every second pixel of each row and column.
+# Their towers interpolate positions, so that no weight is cut.
+HALVED = ('claip_emo_dfew', 'dk_clip_dfew', 'fru_adapter_dfew', 's2d_dfew')
+WHOLE = ('emoclip_dfew', 'former_dfer_dfew', 'ial_dfew', 'm3dfel_dfew', 'mae_dfer_dfew', 's4d_dfew', 'svfap_dfew')
+OPTIONS = {'s2d_dfew': {'model.backbone.landmarks.checkpoint': 'random'}}
+
+
+def published(folder):
+    """The entries of a folder's metafile by the stem of their config."""
+    return {model['Config'].rpartition('/')[2].removesuffix('.py'): model
+            for model in read_metafile(folder / 'metafile.yml')['Models']}
+
+
+def build(cfg):
+    """The config's model with random weights, each tensor in one draw, and without dropped paths.
+
+    Norms scale by about 1, and nothing is zero that would hold a gradient back: no gate, no layer that starts at zero.
+    """
+    # S2D's landmark net is no part of the parameters, and keeps what it starts from.
+    with nullcontext() if 'landmarks' in cfg.model.backbone else no_initialisers():
+        model = MODELS.build(copy.deepcopy(cfg.model))
+    norms = {module.weight for module in model.modules() if isinstance(module, (nn.LayerNorm, _BatchNorm))}
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim:                                  # a temperature keeps what it starts from
+                parameter.normal_(float(parameter in norms), 0.02)
+    for module in model.modules():                              # with one clip a dropped path has no gradient
+        if type(module).__name__ == 'DropPath':
+            module.drop_prob = 0.
+    return model.train()
+
+
+def first_batch(cfg, size):
+    """What the config's training loader gives first, by ``size`` clips a batch; of 7 clips each has its own class."""
+    loader = dict(cfg.train_dataloader, batch_size=size, num_workers=0, persistent_workers=False)
+    return next(iter(Runner.build_dataloader(loader, seed=0)))
+
+
+def gradients_of(model):
+    """A dict that the next backward pass fills: the largest gradient of each parameter that gets one."""
+    found = {}
+
+    def keep(name):
+        return lambda parameter: found.update({name: parameter.grad.abs().max().item()})
+
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            parameter.register_post_accumulate_grad_hook(keep(name))
+    return found
+
+
+def take_a_step(rank, folder, name, root):
+    """The checks of one config, in a process of its own."""
+    torch.manual_seed(0)
+    init_default_scope('mmaction')
+    cfg = load_config(folder / f'{name}.py', OPTIONS.get(name))
+    set_data(cfg, str(root))
+    batch = first_batch(cfg, BATCHES.get(name, 1))
+    if name in HALVED:
+        assert {clip.shape[-2:] for clip in batch['inputs']} == {(224, 224)}
+        batch['inputs'] = [clip[..., ::2, ::2] for clip in batch['inputs']]
+    model = build(cfg)
+    assert count_parameters(model)[0] == published(folder)[name]['Metadata']['Tunable Parameters']
+    gradients, before = gradients_of(model), {key: value.detach().clone() for key, value in model.named_parameters()}
+
+    logs = model.train_step(batch, build_optim_wrapper(model, cfg.optim_wrapper))
+
+    assert all(torch.isfinite(value) for key, value in logs.items() if key.startswith('loss')) and logs['loss'] > 0
+    tunable = {key for key, value in model.named_parameters() if value.requires_grad}
+    unread = {key for key in tunable if re.fullmatch(UNREAD.get(name, ''), key)}
+    assert {key for key, value in gradients.items() if 0 < value < float('inf')} == tunable - unread
+    moved = {key for key, value in model.named_parameters() if not torch.equal(value, before[key])}
+    assert moved - unread == tunable - unread
+    print(f'{name}: {peak_rss()} MiB')
+    assert peak_rss() < LIMIT
+
+
+@pytest.fixture(scope='module')
+def clips(tmp_path_factory):
+    """DFEW's layout: a clip of each class, frames of 224x224."""
+    return write_dfew(tmp_path_factory.mktemp('full_size') / 'DFEW', train=7, test=1, size=224, folds=(1, ))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', [*WHOLE, *HALVED])
+def test_a_step_moves_all_that_is_tunable_and_nothing_else(clips, name):
+    in_copies(take_a_step, (NEIGHBOURS, name, clips), 1)
+
+
+@pytest.mark.slow
+def test_a_step_of_mae_sfers_image_stage_moves_all(tmp_path):
+    in_copies(take_a_step, (ROOT / 'configs' / 'image_fer', 'mae_sfer_vitb_rafdb', write_rafdb(tmp_path)), 1)
+
+
+def test_every_neighbour_takes_a_step():
+    entries = published(NEIGHBOURS)
+    systems = {entries[path.stem]['In Collection'] for path in NEIGHBOURS.glob('*.py')}
+    assert {entries[name]['In Collection'] for name in (*WHOLE, *HALVED)} == systems

@@ -74,6 +74,16 @@ def test_the_table_tells_bounds_that_are_missed_and_what_was_not_measured(tmp_pa
     assert [label.get_text() for label in axes.get_yticklabels()] == ['op: b / a'] and (tmp_path / 'x.png').is_file()
 
 
+def test_a_profile_of_a_step_names_its_operators_and_leaves_a_trace(tmp_path):
+    words = ('--arch', 'tiny', '--frames', 2, '--size', 32, '--steps', 1, '--out', tmp_path / 'out')
+    done = command('benchmark', 'profile-step', *words)
+    assert done.returncode == 0, done.stderr
+    assert 'Self CPU' in done.stdout and 'aten::' in done.stdout
+    events = json.loads((tmp_path / 'out/trace.json').read_text())['traceEvents']
+    assert any('AdamW' in event.get('name', '') for event in events)
+    assert "did you mean 'FE-Adapter'" in command('benchmark', 'profile-step', '--row', 'FE-Adaptor').stderr
+
+
 def test_what_is_no_report_or_part_is_refused(tmp_path):
     (tmp_path / 'x.json').write_text(json.dumps(dict(rows=[])))
     with pytest.raises(ValueError, match='x.json: is no report of this suite'):

@@ -234,7 +234,7 @@ def inference(quick: bool) -> Iterator[Ratio]:
             for _ in range(windows):
                 model(clips, mode='tensor')
 
-        yield from paired('inference', {f'its {windows} windows, bare model': bare,
+        yield from paired('inference', {f'bare model on its windows ({windows})': bare,
                                         'a clip of 64 frames': lambda: inferencer(clip, region='frame')},
                           3 if quick else 7)
 

@@ -6,6 +6,8 @@ pipeline, ours, and ours packed.
 grid_sample; ``--device cuda --dtype bfloat16 --batch 8 --channels-last``: its kernels beside cuDNN's conv3d.
 ``mmdfer benchmark train-step --device cuda --batch 8 --amp --dtype bfloat16``: full fine-tuning beside what leaves the
 image model frozen.
+``mmdfer benchmark profile-step --row FE-Adapter --frames 8``: the operators that a training step's time goes to, and a
+trace.
 ``mmdfer benchmark videos FACE.mp4 --minutes 1 30``: recognising a video that is repeated to these lengths; memory,
 speed, and where the time goes.
 ``mmdfer benchmark kills training packing``: jobs ended at each of their file events and started again, held against
@@ -23,11 +25,13 @@ JOBS = ('training', 'folds', 'ablation', 'packing', 'faces', 'captions')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    kinds = parser.add_subparsers(dest='what', required=True, metavar='{all,loader,d2conv3d,train-step,videos,kills}')
+    kinds = parser.add_subparsers(dest='what', required=True,
+                                  metavar='{all,loader,d2conv3d,train-step,profile-step,videos,kills}')
     _all(kinds.add_parser('all', help='every part, each as a ratio to a yardstick'))
     _loader(kinds.add_parser('loader', help='clips a second and core'))
     _d2conv3d(kinds.add_parser('d2conv3d', help='time, memory and parity of D2Conv3D'))
     _train_step(kinds.add_parser('train-step', help='time and memory of a training step'))
+    _profile_step(kinds.add_parser('profile-step', help='where the time of a training step goes'))
     _videos(kinds.add_parser('videos', help='time and memory of recognising a video'))
     _kills(kinds.add_parser('kills', help='what jobs leave that are killed and started again'))
     for one in kinds.choices.values():
@@ -65,16 +69,29 @@ def _d2conv3d(parser: argparse.ArgumentParser) -> None:
 
 
 def _train_step(parser: argparse.ArgumentParser) -> None:
+    _step(parser)
+    parser.add_argument('--rounds', type=int, default=5, help='rounds, each runs every row once [%(default)s]')
+    parser.add_argument('--rows', nargs='+', metavar='ROW', help='some of the rows, with full fine-tuning in any case')
+
+
+def _step(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--arch', default='base', help='tiny, small, base or large [%(default)s]')
     parser.add_argument('--frames', type=int, default=16)
     parser.add_argument('--size', type=int, default=224, help='pixels of a side, a multiple of 16 [%(default)s]')
     parser.add_argument('--batch', type=int, default=1, help='clips a step [%(default)s]')
     parser.add_argument('--device', default='cpu')
-    parser.add_argument('--rounds', type=int, default=5, help='rounds, each runs every row once [%(default)s]')
     parser.add_argument('--amp', action='store_true', help='float16 with loss scaling on CUDA, bfloat16 elsewhere')
     parser.add_argument('--dtype', choices=('float16', 'bfloat16'), help='that of --amp on CUDA [float16]')
     parser.add_argument('--threads', type=int, help="CPU threads [PyTorch's choice]")
-    parser.add_argument('--rows', nargs='+', metavar='ROW', help='some of the rows, with full fine-tuning in any case')
+
+
+def _profile_step(parser: argparse.ArgumentParser) -> None:
+    _step(parser)
+    parser.add_argument('--row', default='FE-Adapter', help='of the rows of train-step [%(default)s]')
+    parser.add_argument('--steps', type=int, default=2, help='that are looked at, after one [%(default)s]')
+    parser.add_argument('--shapes', action='store_true', help='a line for each shape of inputs')
+    parser.add_argument('--most', type=int, default=25, help='lines of the table [%(default)s]')
+    parser.add_argument('--out', default='profile', help='folder of trace.json [%(default)s]')
 
 
 def _videos(parser: argparse.ArgumentParser) -> None:
@@ -101,6 +118,8 @@ def run(args: argparse.Namespace) -> None:
         from ..benchmarks.loader import run
     elif args.what == 'd2conv3d':
         from ..benchmarks.d2conv3d import run
+    elif args.what == 'profile-step':
+        from ..benchmarks.profile_step import run
     elif args.what == 'all':
         from ..benchmarks.suite import run
     elif args.what == 'kills':

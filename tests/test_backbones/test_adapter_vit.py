@@ -98,7 +98,7 @@ def test_vit_b_counts_of_fe_adapter():
 
 
 def test_frozen_parts_have_no_gradient_and_stay_in_eval_mode():
-    model = shake_adapters(build(adapters=ADAPTERS, drop_rate=0.5, drop_path_rate=0.5)).train()
+    model = shake_adapters(build(adapters=ADAPTERS, drop_rate=0.5)).train()
     assert not model.drop_after_pos.training and not model.layers[2].attn.training
     assert all(module.training for block in model.layers for module in block.adapters.modules())
     clip = torch.randn(1, 3, 3, 16, 16)

@@ -15,7 +15,7 @@ from mmdfer.runs.published import paper_row
 ROWS = {row.row: row for row in read_rows(row_files()['finecliper']).rows}
 UNTRAINED = ('clip_b32', 'clip_b16', 'farl_b16', 'clip_b32_descriptions', 'clip_b16_descriptions')
 ZERO_SHOT = [row for row in row_names() if row.startswith('finecliper_zeroshot/')
-             and row.partition('/')[2] not in UNTRAINED]
+             and row.partition('/')[2] not in UNTRAINED and '/emoclip' not in row]              # another model
 PAPER = {'base': 13, 'parsing_landmarks': 19, 'captions': 14, 'all': 20}            # M
 
 

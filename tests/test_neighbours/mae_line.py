@@ -4,10 +4,8 @@ Written from the systems' descriptions, without this project's modules.
 """
 from __future__ import annotations
 
-import json
 import math
 
-import pytest
 import torch
 from mmaction.registry import MODELS
 from mmengine.registry import init_default_scope
@@ -17,19 +15,8 @@ from torch.nn.functional import conv3d, gelu, layer_norm
 from mmdfer.apis.counting import build_shapes
 from mmdfer.run_config import load_config
 
-from ..conftest import ROOT
-
 Shapes = dict[str, tuple[int, ...]]
-KEYS = ROOT.parent / 'shared' / 'data' / 'checkpoint_keys'
 HEADS = 8
-
-
-def sheet(system: str) -> Shapes:
-    """The release's names and shapes."""
-    path = KEYS / f'{system}.json'
-    if not path.is_file():
-        pytest.skip(f'{path.name}, the names and shapes of the release, is not there')
-    return {name: tuple(shape) for name, shape in json.loads(path.read_text(encoding='utf-8'))['keys'].items()}
 
 
 def values(shapes: Shapes, seed: int = 0) -> dict[str, Tensor]:

@@ -13,7 +13,8 @@ from mmdfer.run_config import load_config
 from mmdfer.weights import CheckpointError
 from mmdfer.weights.neighbours.claip_emo import convert
 
-from .mae_line import Shapes, lines, norm_shapes, sheet, values
+from .mae_line import Shapes, lines, norm_shapes, values
+from .released import sheet
 
 WIDTH, DEPTH, RANK, FRAMES, SIDE, INNER = 128, 2, 3, 4, 2, 64
 TOWER = 'vision_encoder.model.vision_model.'

@@ -9,18 +9,8 @@ from mmdfer.apis.convert_release import convert_release
 from mmdfer.weights import CheckpointError, read_checkpoint
 from mmdfer.weights.neighbours.fru_adapter import convert
 
-from .mae_line import (
-    Shapes,
-    agrees_in_any_batch,
-    built,
-    is_the_configs,
-    lines,
-    logits,
-    mlp_shapes,
-    norm_shapes,
-    sheet,
-    values,
-)
+from .mae_line import Shapes, agrees_in_any_batch, built, is_the_configs, lines, logits, mlp_shapes, norm_shapes, values
+from .released import sheet
 
 WIDTH, DEPTH, INNER, FRAMES, SIDE = 128, 2, 8, 4, 2
 

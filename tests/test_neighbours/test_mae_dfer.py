@@ -24,9 +24,9 @@ from .mae_line import (
     logits,
     mlp_shapes,
     norm_shapes,
-    sheet,
     values,
 )
+from .released import sheet
 
 WIDTH, DEPTH = 32, 2
 NORMS = ('first_attn_norm0', 'second_attn_norm0', 'third_attn_norm0', 'third_attn_norm1', 'norm2')

@@ -25,9 +25,9 @@ from .mae_line import (
     logits,
     mlp_shapes,
     norm_shapes,
-    sheet,
     values,
 )
+from .released import sheet
 
 WIDTH, DEPTH, INNER, EXPERTS = 64, 3, 8, 4
 MIXED = (1, 2)                                                  # the blocks with experts

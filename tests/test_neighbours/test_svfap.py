@@ -21,9 +21,9 @@ from .mae_line import (
     logits,
     mlp_shapes,
     norm_shapes,
-    sheet,
     values,
 )
+from .released import sheet
 
 WIDTH, PATCH = 16, 32
 FIRST, STAGES = 12, (6, 3)

@@ -127,8 +127,8 @@ class StepModel:
     def _worked_out(self, batch: int, frames: int, size: int, precision: str) -> StepCost:
         model = build_shapes(self.model_cfg).train()
         model = model.bfloat16() if precision == 'bf16' else model
-        with shapes_as_on_cuda(), FakeTensorMode(allow_non_fake_inputs=True), \
-                keeping_texts_of(model.to_empty(device='cpu')):
+        with shapes_as_on_cuda(), FakeTensorMode(allow_non_fake_inputs=True):
+            keep_texts_of(model.to_empty(device='cpu'))
             return self._step(model, batch, frames, size, precision)
 
     def measure(self, batch: int, frames: int | None = None, size: int | None = None,
@@ -146,18 +146,21 @@ class StepModel:
         clips = (batch, frames or self.frames, size or self.size, precision)
         if device == 'cuda':
             torch.cuda.reset_peak_memory_stats()
-        with keeping_texts_of(model):
-            peak = self._step(model, *clips, device).peak
-            if device == 'cuda':
-                peak = torch.cuda.max_memory_allocated()
-            seconds = self._seconds(model, *clips, device)
+        keep_texts_of(model)
+        peak = self._step(model, *clips, device).peak
+        if device == 'cuda':
+            peak = torch.cuda.max_memory_allocated()
+        seconds = self._seconds(model, *clips, device)
         return Measured(*clips, peak, seconds, torch.cuda.get_device_name() if device == 'cuda' else 'CPU')
+
+    def _clips(self, batch: int, frames: int, size: int, precision: str, device: str | None) -> Tensor:
+        return torch.zeros(batch, *self.shape[1:3], frames, size, size, device=device,
+                           dtype=torch.bfloat16 if precision == 'bf16' else torch.float32)
 
     def _seconds(self, model: nn.Module, batch: int, frames: int, size: int, precision: str, device: str) -> float:
         """Seconds of forward, backward and the optimizer, without counters."""
         wrapper = build_optim_wrapper(model, self._optim_wrapper)
-        clips = torch.zeros(batch, *self.shape[1:3], frames, size, size, device=device, dtype=next(
-            iter(model.parameters())).dtype)
+        clips = self._clips(batch, frames, size, precision, device)
         wait = torch.cuda.synchronize if device == 'cuda' else lambda: None
         wait()
         start = time.perf_counter()
@@ -174,9 +177,8 @@ class StepModel:
         live, counter = LiveStorages(), flop_counter()
         weights = live.hold([*model.parameters(), *model.buffers()])
         wrapper = build_optim_wrapper(model, self._optim_wrapper)
-        dtype = torch.bfloat16 if precision == 'bf16' else torch.float32
         with live:
-            clips = torch.zeros(batch, *self.shape[1:3], frames, size, size, dtype=dtype, device=device)
+            clips = self._clips(batch, frames, size, precision, device)
             with counter:
                 try:
                     with half_precision(device) if precision == 'amp' else nullcontext():
@@ -218,15 +220,13 @@ def training_loss(model: nn.Module, clips: Tensor) -> Tensor:
     return sum((value.float().mean() for name, value in losses.items() if 'loss' in name), clips.new_zeros(()).float())
 
 
-@contextmanager
-def keeping_texts_of(model: nn.Module) -> Iterator[None]:
+def keep_texts_of(model: nn.Module) -> None:
     """Give a text head the features of texts that do not change, which a run works out once and not in a step."""
     head = getattr(model, 'cls_head', None)
     for encoder, learner in head.towers() if hasattr(head, 'towers') else ():
         if learner.fixed_texts and not any(parameter.requires_grad for parameter in encoder.parameters()):
             features = torch.zeros(len(learner.owners), encoder.proj_dim, device=learner.owners.device)
             learner.kept = head.reduction.features(features, learner.owners, head.num_classes)
-    yield
 
 
 class _Norms32(TorchFunctionMode):

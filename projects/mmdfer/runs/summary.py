@@ -89,7 +89,7 @@ def summarize(paths: Sequence[str], out: str | None = None, curves: str | None =
     rows, groups = [row for row, _ in pairs], [group for _, group in pairs]
     table = summary_table(rows)
     print(table.markdown())
-    tables = _published_tables(rows)
+    tables = _published_tables(rows) if with_published or out is not None else {}
     if with_published:
         for title, one in tables.items():
             print(f'\n{title}, published and measured here, in per cent:\n\n{one.markdown()}')

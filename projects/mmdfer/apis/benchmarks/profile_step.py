@@ -10,7 +10,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from ...files import make_folder
 from ...names import check_name
-from .train_step import ROWS, Row
+from .train_step import ROWS, Row, random_batch
 
 TRACE = 'trace.json'
 
@@ -28,8 +28,7 @@ def run(args: argparse.Namespace) -> None:
         torch.set_num_threads(args.threads)
     init_default_scope('mmaction')
     row = Row(args, *ROWS[args.row])
-    batch = (torch.randn(args.batch, 3, args.frames, args.size, args.size, device=args.device),
-             torch.arange(args.batch, device=args.device) % 7)
+    batch = random_batch(args)
     row.step(*batch)                                            # warms up, and makes the optimizer's state
     is_cuda = torch.device(args.device).type == 'cuda'
     with profile(activities=[ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * is_cuda], record_shapes=args.shapes,

@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
@@ -68,8 +69,8 @@ def step(quick: bool) -> Iterator[Ratio]:
     init_default_scope('mmaction')
     names = (train_step.FULL, train_step.FLOOR, 'FE-Adapter', 'ST-Adapter', 'AIM')
     rows = {name: train_step.Row(args, *train_step.ROWS[name]) for name in names}
-    batch = torch.randn(1, 3, 8, args.size, args.size), torch.zeros(1, dtype=torch.long)
-    times = {name: [one / 1e3 for one in own] for name, own in train_step.measure_times(args, rows, batch).items()}
+    measured = train_step.measure_times(args, rows, train_step.random_batch(args))
+    times = {name: [one / 1e3 for one in own] for name, own in measured.items()}
     told = f'ViT-{"S" if quick else "B"}, 8 frames of {args.size}'
     short = {name: f'{name}, {told}' for name in names}
     for yardstick in (train_step.FLOOR, train_step.FULL):
@@ -89,10 +90,7 @@ def iteration(quick: bool) -> Iterator[Ratio]:
         loaders = {f'{name}_dataloader.{key}': value for name in ('train', 'val', 'test') for key, value in {
             'num_workers': 0, 'persistent_workers': False, 'batch_size': 1, 'dataset.data_root': str(root),
             'dataset.label_base': 1}.items()}
-        cfg = load_config('fe_adapter_vitb_dfew', {
-            **loaders, 'model.backbone.arch': 'small', 'model.backbone.img_size': size, 'model.backbone.init_cfg': None,
-            'model.cls_head.in_channels': 384, 'model.cls_head.num_classes': 7, 'train_cfg.max_epochs': 1})
-        crop_to(cfg, size)
+        cfg = small_config(size, {**loaders, 'train_cfg.max_epochs': 1})
         cfg.work_dir, cfg.log_level = str(root / 'run'), 'ERROR'
         cfg.auto_scale_lr = dict(enable=False, base_batch_size=1)
         cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
@@ -115,14 +113,18 @@ def iteration(quick: bool) -> Iterator[Ratio]:
                           {f'runner, ViT-S, {size}': 1.1})
 
 
-def crop_to(cfg, size: int) -> None:
-    """Let every pipeline of a config make frames of another size."""
+def small_config(size: int, options: dict | None = None) -> Config:
+    """FE-Adapter on a random ViT-S, over frames of another size."""
+    cfg = load_config('fe_adapter_vitb_dfew', {
+        'model.backbone.arch': 'small', 'model.backbone.img_size': size, 'model.backbone.init_cfg': None,
+        'model.cls_head.in_channels': 384, 'model.cls_head.num_classes': 7, **(options or {})})
     for name in ('train', 'val', 'test'):
         for one in cfg[f'{name}_dataloader'].dataset.pipeline:
             if one.type in ('Resize', 'PillowResize'):
                 one.scale = (size, size) if isinstance(one.scale, (list, tuple)) and min(one.scale) > 0 else one.scale
             if 'crop_size' in one:
                 one.crop_size = size
+    return cfg
 
 
 def loading(quick: bool) -> Iterator[Ratio]:
@@ -218,10 +220,7 @@ def inference(quick: bool) -> Iterator[Ratio]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         clip, = loader.write_set(root, argparse.Namespace(clips=1, frames=64, size=size, quality=90))
-        cfg = load_config('fe_adapter_vitb_dfew', {
-            'model.backbone.arch': 'small', 'model.backbone.img_size': size, 'model.backbone.init_cfg': None,
-            'model.cls_head.in_channels': 384, 'model.cls_head.num_classes': 7})
-        crop_to(cfg, size)
+        cfg = small_config(size)
         cfg.test_pipeline = cfg.test_dataloader.dataset.pipeline
         model = MODELS.build(cfg.model).eval()
         torch.save(dict(state_dict=model.state_dict(), meta={}), root / 'model.pth')

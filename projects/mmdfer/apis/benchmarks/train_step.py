@@ -81,6 +81,12 @@ class Row:
         self.scaler.update()
 
 
+def random_batch(args: argparse.Namespace) -> tuple[Tensor, Tensor]:
+    """Clips (B, 3, T, H, W), and labels (B,) of seven classes."""
+    return (torch.randn(args.batch, 3, args.frames, args.size, args.size, device=args.device),
+            torch.arange(args.batch, device=args.device) % 7)
+
+
 def measure_times(args: argparse.Namespace, rows: dict[str, Row], batch: tuple[Tensor, Tensor]) -> dict[str, list]:
     """Milliseconds of a step in each round, the rows taking turns so that a busy moment hits them all."""
     times = {name: [] for name in rows}
@@ -157,8 +163,7 @@ def run(args: argparse.Namespace) -> None:
     init_default_scope('mmaction')
     rows = {name: Row(args, *row) for name, row in ROWS.items()
             if not args.rows or name in (FULL, FLOOR, *args.rows)}
-    batch = (torch.randn(args.batch, 3, args.frames, args.size, args.size, device=args.device),
-             torch.arange(args.batch, device=args.device) % 7)
+    batch = random_batch(args)
     times = measure_times(args, rows, batch)
     report = {}
     for name, row in rows.items():

@@ -6,13 +6,13 @@ import os
 from torch import Tensor
 
 from ..release import Release, bring
-from .sizes import extent, fused, others, vit_settings
+from .pre_norm import pre_norm
+from .sizes import HEAD, extent, fused, others, vit_settings
 
 # The names that peft's wrappers give, of older and newer versions.
 _TOWER = r'vision_encoder\.(?:base_model\.)?(?:model\.)*vision_model\.'
 _BLOCK, _LAYER = _TOWER + r'encoder\.layers\.(\d+)\.', r'backbone.layers.\1.'
 _BASE, _SET = r'(?:base_layer\.)?(weight|bias)', r'\.(?:default\.)?weight'
-_TEMPORAL, _FRAMES = r'temporal_v\.temporal_transformer\.layers\.(\d+)\.', r'cls_head.temporal.layers.\1.'
 RULES = (
     (_TOWER + r'embeddings\.class_embedding', 'backbone.cls_token'),
     (_TOWER + r'embeddings\.patch_embedding\.weight', 'backbone.patch_embed.projection.weight'),
@@ -29,12 +29,7 @@ RULES = (
                            ('lora_B' + _SET, f'{place}lora_up.weight'))),
     (r'temporal_v\.cls_token', 'cls_head.temporal.cls_token'),
     (r'temporal_v\.pos_embedding', 'cls_head.temporal.pos_embed'),
-    (_TEMPORAL + r'0\.fn\.norm\.(.+)', _FRAMES + r'ln1.\2'),
-    (_TEMPORAL + r'0\.fn\.fn\.to_qkv\.(.+)', _FRAMES + r'attn.qkv.\2'),
-    (_TEMPORAL + r'0\.fn\.fn\.to_out\.0\.(.+)', _FRAMES + r'attn.proj.\2'),
-    (_TEMPORAL + r'1\.fn\.norm\.(.+)', _FRAMES + r'ln2.\2'),
-    (_TEMPORAL + r'1\.fn\.fn\.net\.0\.(.+)', _FRAMES + r'ffn.layers.0.0.\2'),
-    (_TEMPORAL + r'1\.fn\.fn\.net\.3\.(.+)', _FRAMES + r'ffn.layers.1.\2'),
+    *pre_norm(r'temporal_v\.temporal_transformer', 'cls_head.temporal.layers'),
 )
 # The audio branch, and what joins both: its module is not in the release.
 UNUSED = (r'audio_encoder\..+', r'temporal_a\..+', r'fusion_module\..+', _TOWER + r'embeddings\.position_ids')
@@ -46,7 +41,6 @@ SIZES = {
     'cls_head.temporal.num_frames': 16, 'cls_head.temporal.num_layers': 1, 'cls_head.temporal.num_heads': 8,
     'cls_head.temporal.feedforward_channels': 1024,
 }
-HEAD = 64
 WITNESS = 'temporal_v.cls_token'
 
 

@@ -8,7 +8,8 @@ from torch import Tensor
 from ..clip import OPENAI_TOWER, settle
 from ..loading import rename
 from ..release import Release, bring, prefixed, under
-from .pre_norm import changed, layers_in, pre_norm
+from .pre_norm import layers_in, pre_norm
+from .sizes import others
 
 WITNESS = 'temporal.pos_embedding'
 SETS = ('dfew', 'ferv39k', 'mafw')
@@ -37,7 +38,7 @@ def convert(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
              f'{_TEMPORAL}num_layers': layers_in(ours, r'cls_head\.temporal\.layers\.(\d+)\.'),
              f'{_TEMPORAL}head_channels': len(ours[f'{_TEMPORAL}layers.0.attn.qkv.weight']) // (3 * HEADS),
              f'{_TEMPORAL}feedforward_channels': len(ours[f'{_TEMPORAL}layers.0.ffn.layers.0.0.weight'])}
-    return Release(ours, changed(found, PUBLISHED), 'configs/neighbours/emoclip_dfew.py', sets=SETS,
+    return Release(ours, others(found, PUBLISHED), 'configs/neighbours/emoclip_dfew.py', sets=SETS,
                    orders=dict(dfew='official', ferv39k='dfer_clip', mafw='official'), whole=True,
                    note="its class descriptions are not in the file: give those of the authors' "
                         'class_descriptions.yml by --class-texts, with which its scores are the release\'s')

@@ -7,7 +7,8 @@ from math import isqrt
 from torch import Tensor
 
 from ..release import NUM_CLASSES, Release, bring
-from .pre_norm import changed, layers_in, pre_norm
+from .pre_norm import layers_in, pre_norm
+from .sizes import others
 
 RULES = (
     (r's_former\.pos_embedding', 'backbone.pos_embed'),
@@ -31,6 +32,6 @@ def convert(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
              'backbone.base_channels': len(ours['backbone.resnet.conv1.weight']),
              'backbone.temporal.num_layers': layers_in(ours, r'backbone\.temporal\.layers\.(\d+)\.'),
              'cls_head.in_channels': ours['cls_head.fc.weight'].shape[1]}
-    settings = {NUM_CLASSES: len(ours['cls_head.fc.weight']), **changed(found, PUBLISHED)}
+    settings = {NUM_CLASSES: len(ours['cls_head.fc.weight']), **others(found, PUBLISHED)}
     return Release(ours, settings, 'configs/neighbours/former_dfer_dfew.py', sets=('dfew', 'ferv39k'),
                    frames=found['backbone.num_frames'], orders=dict(dfew='official', ferv39k='dfer_clip'), whole=True)

@@ -7,16 +7,11 @@ from torch import Tensor
 
 from ..release import NUM_CLASSES, Release, bring
 from .sizes import extent, fused, others, vit_settings
+from .vit_names import VIT_RULES
 
-_BLOCK, _LAYER = r'blocks\.(\d+)\.', r'backbone.layers.\1.'
 _UNIT, _ADAPTER = r'tsea_blocks\.(\d+)\.', r'backbone.layers.\1.adapters.fru.'
 RULES = (
-    (r'(cls_token|pos_embed)', r'backbone.\1'),
-    (r'patch_embed\.proj\.(.+)', r'backbone.patch_embed.projection.\1'),
-    (_BLOCK + r'norm(\d)\.(.+)', _LAYER + r'ln\2.\3'),
-    (_BLOCK + r'attn\.((?:qkv|proj)\..+)', _LAYER + r'attn.\2'),
-    (_BLOCK + r'mlp\.fc1\.(.+)', _LAYER + r'ffn.layers.0.0.\2'),
-    (_BLOCK + r'mlp\.fc2\.(.+)', _LAYER + r'ffn.layers.1.\2'),
+    *VIT_RULES,
     (r'fc_norm\.(.+)', r'backbone.ln2.\1'),
     (_UNIT + r'linear1\.(.+)', _ADAPTER + r'down.\2'),
     (_UNIT + r'linear2\.(.+)', _ADAPTER + r'up.\2'),

@@ -6,7 +6,8 @@ import os
 from torch import Tensor
 
 from ..release import NUM_CLASSES, Release, bring
-from .pre_norm import changed, pre_norm
+from .pre_norm import pre_norm
+from .sizes import others
 
 _STAGE = r's_former\.layer([1-3])\.0'
 RULES = (
@@ -39,7 +40,7 @@ def convert(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
              'backbone.temporal_feedforward': len(ours['backbone.temporal.0.ffn.layers.0.0.weight']),
              'cls_head.in_channels': ours['cls_head.fc.weight'].shape[1],
              'cls_head.aux_channels': channels}
-    settings = {NUM_CLASSES: len(ours['cls_head.fc.weight']), **changed(found, PUBLISHED)}
+    settings = {NUM_CLASSES: len(ours['cls_head.fc.weight']), **others(found, PUBLISHED)}
     # Its code reads DFEW alone.
     return Release(ours, settings, 'configs/neighbours/ial_dfew.py', sets=('dfew', 'ferv39k'),
                    frames=found['backbone.num_frames'], orders=dict(dfew='official'), whole=True)

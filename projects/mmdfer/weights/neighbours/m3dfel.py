@@ -6,7 +6,7 @@ import os
 from torch import Tensor
 
 from ..release import NUM_CLASSES, Release, bring
-from .pre_norm import changed
+from .sizes import others
 
 _BLOCK = r'features\.(\d)\.(\d)'
 RULES = (
@@ -34,7 +34,7 @@ def convert(state: dict[str, Tensor], path: str | os.PathLike) -> Release:
              'backbone.resnet_channels': ours['backbone.lstm.weight_ih_l0'].shape[1],
              'backbone.hidden': ours['backbone.lstm.weight_hh_l0'].shape[1],
              'cls_head.in_channels': ours['cls_head.fc.weight'].shape[1]}
-    settings = {NUM_CLASSES: len(ours['cls_head.fc.weight']), **changed(found, PUBLISHED)}
+    settings = {NUM_CLASSES: len(ours['cls_head.fc.weight']), **others(found, PUBLISHED)}
     # Its loader of FERV39k reads numbers that the set's own lists do not have, so that its order there is not known.
     return Release(ours, settings, 'configs/neighbours/m3dfel_dfew.py', sets=('dfew', 'ferv39k'),
                    frames=found['backbone.num_frames'], orders=dict(dfew='official'), whole=True)

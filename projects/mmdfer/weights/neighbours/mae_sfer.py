@@ -8,20 +8,15 @@ from torch import Tensor
 
 from ..errors import CheckpointError
 from ..release import IMAGE_CLASSES, Release, bring
+from .vit_names import VIT_RULES
 
 #: A name by which such a file is known.
 WITNESS = 'blocks.0.attn.qkv.bias'
 HEAD = 'head.weight'
 #: The sets' configs are of ViT-B/16.
 SIZES, PATCH = {192: 'tiny', 384: 'small', 768: 'base'}, 16
-_BLOCK = r'backbone.layers.\1.'
 _RULES = (
-    (r'cls_token|pos_embed', r'backbone.\g<0>'),
-    (r'patch_embed\.proj\.(weight|bias)', r'backbone.patch_embed.projection.\1'),
-    (r'blocks\.(\d+)\.norm([12])\.(weight|bias)', rf'{_BLOCK}ln\2.\3'),
-    (r'blocks\.(\d+)\.attn\.((?:qkv|proj)\.(?:weight|bias))', rf'{_BLOCK}attn.\2'),
-    (r'blocks\.(\d+)\.mlp\.fc1\.(weight|bias)', rf'{_BLOCK}ffn.layers.0.0.\2'),
-    (r'blocks\.(\d+)\.mlp\.fc2\.(weight|bias)', rf'{_BLOCK}ffn.layers.1.\2'),
+    *VIT_RULES,
     (r'norm\.(weight|bias)', r'backbone.ln1.\1'),
     (r'head\.(weight|bias)', r'head.fc.\1'),
 )

@@ -1,9 +1,8 @@
-"""Names that the line after Former-DFER shares: its pre-norm transformer, and what a file tells of sizes."""
+"""Names that the line after Former-DFER shares: its pre-norm transformer, and how many layers they tell of."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 
 def pre_norm(theirs: str, ours: str) -> tuple[tuple[str, str], ...]:
@@ -23,8 +22,3 @@ def pre_norm(theirs: str, ours: str) -> tuple[tuple[str, str], ...]:
 def layers_in(names: Iterable[str], pattern: str) -> int:
     """How many layers the names tell of; ``pattern`` has the layer's number in its first group."""
     return 1 + max((int(found[1]) for found in map(re.compile(pattern).match, names) if found), default=-1)
-
-
-def changed(found: Mapping[str, Any], published: Mapping[str, Any]) -> dict[str, Any]:
-    """The sizes that are others than the published model's, which the configs have."""
-    return {key: value for key, value in found.items() if value != published[key]}

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..errors import CheckpointError
 from ..release import NUM_CLASSES, Release, bring
+from .vit_names import VIT_RULES
 
 #: A name by which such a file is known.
 WITNESS = 'prompt_blocks.0.TMA.norm.weight'
@@ -30,14 +31,9 @@ _STAGE_RULES = (
     (rf'{_TMA}S_Adapter\.D_fc1\.(weight|bias)', rf'{_STAGE}temporal.spatial.down.\2'),
     (rf'{_TMA}S_Adapter\.D_fc2\.(weight|bias)', rf'{_STAGE}temporal.spatial.up.\2'),
 )
-_BLOCK = r'backbone.layers.\1.'
 _RULES = (
-    (r'cls_token|pos_embed|temporal_embedding', r'backbone.\g<0>'),
-    (r'patch_embed\.proj\.(weight|bias)', r'backbone.patch_embed.projection.\1'),
-    (r'blocks\.(\d+)\.norm([12])\.(weight|bias)', rf'{_BLOCK}ln\2.\3'),
-    (r'blocks\.(\d+)\.attn\.((?:qkv|proj)\.(?:weight|bias))', rf'{_BLOCK}attn.\2'),
-    (r'blocks\.(\d+)\.mlp\.fc1\.(weight|bias)', rf'{_BLOCK}ffn.layers.0.0.\2'),
-    (r'blocks\.(\d+)\.mlp\.fc2\.(weight|bias)', rf'{_BLOCK}ffn.layers.1.\2'),
+    *VIT_RULES,
+    (r'temporal_embedding', r'backbone.\g<0>'),
     (r'ln_post\.(weight|bias)', r'backbone.ln1.\1'),
     (r'head\.fc_cls\.(weight|bias)', r'cls_head.fc.\1'),
     *_STAGE_RULES,

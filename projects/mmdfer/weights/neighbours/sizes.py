@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -41,7 +42,7 @@ def vit_settings(state: Mapping[str, Tensor], config: Mapping[str, int], path: s
     return others({key: value for key, value in found.items() if key in config}, config)
 
 
-def others(found: Mapping[str, int | None], config: Mapping[str, int]) -> dict[str, int]:
+def others(found: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """What is known and is not as the config has it."""
     return {key: value for key, value in found.items() if value is not None and value != config[key]}
 

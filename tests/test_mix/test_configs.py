@@ -17,6 +17,7 @@ from ..commands import command
 from ..conftest import ROOT, write_dfew
 from .small import CLIP_LINEAR, SIDE, SMALL, clip_shape, path, small_config, small_options
 
+pytestmark = pytest.mark.usefixtures('unpainted')
 CLASSES = 7
 
 

@@ -49,12 +49,14 @@ from ..runs.recording import MetricsHook, PredictionsHook
 from ..runs.result import forget_outcome, write_result
 from ..runs.samples import set_classes, set_name, set_title
 from ..runs.settings import begin_settings, config_name, digest_of, read_settings, settings_of
+from ..startup import set_modules_aside
 from ..visualization import plot_confusion_matrix, plot_curves
 from .launching import is_first_process, join_processes
 
 
 def build_runner(cfg: Config) -> Runner:
     """A runner for one process or many, with or without CUDA, whose model has the classes of the data."""
+    set_modules_aside()
     flow_classes(cfg)
     allow_seen_clips(cfg)
     fit_loaders(cfg)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -17,7 +18,15 @@ import mmdfer  # noqa: E402,F401
 # Beside other processes of tests a thread each: two that wait for a third of two cores cost more than they give.
 torch.set_num_threads(1 if 'PYTEST_XDIST_WORKER' in os.environ else min(2, os.cpu_count() or 1))
 ROOT = Path(__file__).resolve().parents[1]
+MEMORY = '/dev/shm'
+ROOM = 8 << 30          # bytes that must be free: packs and checkpoints of tests are large
 SHARED_FACES = ROOT.parent / 'shared' / 'data' / 'faces'
+
+
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM and not (
+        os.statvfs(MEMORY).f_flag & os.ST_NOEXEC):
+    # Tests write many small files, and a disk costs ten times what memory does.
+    os.environ.setdefault('PYTEST_DEBUG_TEMPROOT', MEMORY)
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,12 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
@@ -19,11 +23,36 @@ import mmdfer  # noqa: E402,F401
 # Beside other processes of tests a thread each: two that wait for a third of two cores cost more than they give.
 torch.set_num_threads(1 if 'PYTEST_XDIST_WORKER' in os.environ else min(2, os.cpu_count() or 1))
 ROOT = Path(__file__).resolve().parents[1]
+MEMORY = '/dev/shm'
+ROOM = 8 << 30          # bytes that must be free: packs and checkpoints of tests are large
 SHARED_FACES = ROOT.parent / 'shared' / 'data' / 'faces'
 
 
-def pytest_collection_finish() -> None:
-    """Modules are no garbage, and mmengine collects for every data set: a third of a second, through all of them."""
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM and not (
+        os.statvfs(MEMORY).f_flag & os.ST_NOEXEC):
+    # Tests write many small files, and a disk costs ten times what memory does.
+    os.environ.setdefault('PYTEST_DEBUG_TEMPROOT', MEMORY)
+
+
+@pytest.fixture(autouse=True, scope='session')
+def seconds_of_their_own() -> Iterator[None]:
+    """mmengine names a run by the second, and gives another of the same second the log and pictures of the first."""
+    last = 0.
+
+    def now() -> float:
+        nonlocal last
+        last = max(time.time(), last + 1)
+        return last
+
+    with mock.patch('mmengine.runner.runner.time', SimpleNamespace(
+            time=now, strftime=time.strftime, localtime=time.localtime)):
+        yield
+
+
+@pytest.fixture(autouse=True, scope='module')
+def old_objects() -> None:
+    """mmengine collects garbage for each data set: it need not go through all that the libraries hold, each time."""
+    gc.collect()
     gc.freeze()
 
 

@@ -1,8 +1,16 @@
 """Small data sets in the official layouts, made on the spot."""
 from __future__ import annotations
 
+import ast
+import functools
+import gc
 import os
+import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
@@ -10,6 +18,7 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from mmengine.config import config as config_module  # noqa: E402
 from mmengine.registry import DefaultScope, init_default_scope  # noqa: E402
 
 import mmdfer  # noqa: E402,F401
@@ -17,7 +26,62 @@ import mmdfer  # noqa: E402,F401
 # Beside other processes of tests a thread each: two that wait for a third of two cores cost more than they give.
 torch.set_num_threads(1 if 'PYTEST_XDIST_WORKER' in os.environ else min(2, os.cpu_count() or 1))
 ROOT = Path(__file__).resolve().parents[1]
+MEMORY = '/dev/shm'
+ROOM = 8 << 30          # bytes that must be free: packs and checkpoints of tests are large
 SHARED_FACES = ROOT.parent / 'shared' / 'data' / 'faces'
+
+
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM and not (
+        os.statvfs(MEMORY).f_flag & os.ST_NOEXEC):
+    # Tests write many small files, and a disk costs ten times what memory does.
+    os.environ.setdefault('PYTEST_DEBUG_TEMPROOT', MEMORY)
+
+
+@pytest.fixture(autouse=True, scope='session')
+def plain_config_texts() -> Iterator[None]:
+    """mmengine has yapf lay out each config's text: half of what a short training takes, for words that run the same.
+
+    What is no Python is an error here as it is there. :func:`formatted` gives yapf back.
+    """
+    format_code = config_module.FormatCode
+
+    @functools.wraps(getattr(format_code, '__wrapped__', format_code))
+    def parsed(text: str, **style: object) -> tuple[str, bool]:
+        ast.parse(text)
+        return text, False
+
+    parsed.before = format_code
+    with mock.patch.object(config_module, 'FormatCode', parsed):
+        yield
+
+
+@pytest.fixture
+def formatted(plain_config_texts) -> Iterator[None]:
+    """Texts of configs as users have them."""
+    with mock.patch.object(config_module, 'FormatCode', config_module.FormatCode.before):
+        yield
+
+
+@pytest.fixture(autouse=True, scope='session')
+def seconds_of_their_own() -> Iterator[None]:
+    """mmengine names a run by the second, and gives another of the same second the log and pictures of the first."""
+    last = 0.
+
+    def now() -> float:
+        nonlocal last
+        last = max(time.time(), last + 1)
+        return last
+
+    with mock.patch('mmengine.runner.runner.time', SimpleNamespace(
+            time=now, strftime=time.strftime, localtime=time.localtime)):
+        yield
+
+
+@pytest.fixture(autouse=True, scope='module')
+def old_objects() -> None:
+    """mmengine collects garbage for each data set: it need not go through all that the libraries hold, each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

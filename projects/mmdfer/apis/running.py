@@ -22,6 +22,7 @@ from ..backbones.freezing import count_parameters
 from ..datasets.leaving_out import left_out_of
 from ..engine import (
     ClassesHook,
+    EndWorkersHook,
     SeenClipsHook,
     StartHook,
     StopHook,
@@ -66,7 +67,7 @@ def build_runner(cfg: Config) -> Runner:
     runner.register_hook(ClassesHook())
     runner.register_hook(SeenClipsHook(bool(cfg.get('allow_seen'))))
     runner.register_hook(StartHook())
-    shield_workers(runner)
+    runner.register_hook(EndWorkersHook(shield_workers(runner)))
     return runner
 
 

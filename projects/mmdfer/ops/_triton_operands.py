@@ -27,13 +27,12 @@ class Operands(NamedTuple):
     Args:
         rows: input, (R, G·c), channels padded where groups are wide.
         size, modulation: float32, contiguous.
-        matrices: (K, G, c, o), padded likewise; of narrow groups (K, c, O).
+        matrices: (G, K, c, o), padded likewise; of narrow groups (K, c, O).
         narrow: whether groups are.
         inner, outer: c and o of ``matrices``.
         voxels, cells: of the output and the input, clips and all.
         shape: output's volume, T, H, W, T', H', W'.
         axes: numbers of the axes, by the kernels' names.
-        precision: of a float32 product.
     """
     rows: Tensor
     size: Tensor
@@ -47,11 +46,10 @@ class Operands(NamedTuple):
     cells: int
     shape: tuple[int, ...]
     axes: dict[str, Any]
-    precision: str
 
     @property
     def taps(self) -> int:
-        return self.matrices.shape[0]
+        return self.axes['KT'] * self.axes['KH'] * self.axes['KW']
 
 
 def operands(x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None, geometry: Geometry) -> Operands:
@@ -62,7 +60,7 @@ def operands(x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None,
     if narrow:
         matrices = weight.reshape(out, inner, taps).permute(2, 1, 0).contiguous()
     else:
-        matrices = weight.reshape(groups, outer, inner, taps).permute(3, 0, 2, 1)
+        matrices = weight.reshape(groups, outer, inner, taps).permute(0, 3, 2, 1)
         matrices = F.pad(matrices, (0, -outer % LANE, 0, -inner % LANE)).contiguous()
     output = tuple(size.shape[2:])
     return Operands(
@@ -70,8 +68,7 @@ def operands(x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None,
         modulation=None if modulation is None else modulation.contiguous(), matrices=matrices, narrow=narrow,
         groups=groups, inner=matrices.shape[-2], outer=matrices.shape[-1] // (groups if narrow else 1),
         voxels=len(x) * math.prod(output), cells=len(x) * math.prod(x.shape[2:]),
-        shape=(math.prod(output), *x.shape[2:], *output), axes=_axes(geometry, size.shape[1]),
-        precision=_float32_precision())
+        shape=(math.prod(output), *x.shape[2:], *output), axes=_axes(geometry, size.shape[1]))
 
 
 def channel_rows(image: Tensor, groups: int, narrow: bool) -> Tensor:
@@ -85,7 +82,8 @@ def fits_kernels(x: Tensor, size: Tensor, weight: Tensor) -> bool:
     channels = max(LANE * weight.shape[0], LANE * x.shape[1])
     taps = weight.shape[2] * weight.shape[3] * weight.shape[4]
     cells, voxels = x.numel() // max(1, x.shape[1]), size.numel() // size.shape[1]
-    return max(cells * max(channels, taps), voxels * max(channels, 8 * taps)) <= LARGEST
+    columns = voxels // max(1, len(x)) * taps * channels            # of one clip
+    return max(cells * max(channels, taps), voxels * max(channels, 8 * taps), columns) <= LARGEST
 
 
 def on_device_of(tensor: Tensor) -> AbstractContextManager:
@@ -100,8 +98,3 @@ def _axes(geometry: Geometry, maps: int) -> dict[str, Any]:
         numbers |= {f'K{letter}': kernel, f'STRIDE_{letter}': geometry.stride[axis], f'DILATION_{letter}': dilation,
                     f'OFFSET_{letter}': dilation * (kernel // 2) - geometry.padding[axis]}
     return numbers
-
-
-def _float32_precision() -> str:
-    """PyTorch's own switch: ``torch.set_float32_matmul_precision``, 'highest' unless somebody said otherwise."""
-    return 'ieee' if torch.get_float32_matmul_precision() == 'highest' else 'tf32'

@@ -5,8 +5,8 @@ and one product with the weight is the convolution. Backward, a product gives th
 ``cells_kernel`` adds it up in the cells that were read, and ``reads_kernel`` works out the gradients of size map and
 modulation from it, and leaves the columns themselves in its place, for the gradient of the weight.
 
-A program has M voxels, one place of the kernel in t and h, all taps of w there, and Q channels of a group. Many threads
-share a voxel, so where its taps fall is not worked out here: it stands in the tables of :mod:`._triton_tables`.
+A program has M voxels and Q channels of a group; it goes over the kernel's places in t and h, and has all taps of w
+there at once. Many threads share a voxel, so where its taps fall is not worked out here: it stands in the tables of :mod:`._triton_tables`.
 """
 from __future__ import annotations
 
@@ -39,36 +39,34 @@ def columns_kernel(x, cells, shares, modulation, columns, voxels, volume, row, i
                    M: tl.constexpr, Q: tl.constexpr):
     """columns (G, N, K, c): what each voxel reads for each tap."""
     taps: tl.constexpr = KT * KH * KW
-    plane, part = tl.program_id(1) % (KT * KH), tl.program_id(1) // (KT * KH)
-    group, channel = part % GROUPS, part // GROUPS * Q + tl.arange(0, Q)[None, :]
+    group, channel = tl.program_id(1) % GROUPS, tl.program_id(1) // GROUPS * Q + tl.arange(0, Q)[None, :]
     voxel = tl.program_id(0) * M + tl.arange(0, M)[:, None]
-    ok = voxel < voxels
-    mask = ok if EVEN else ok & (channel < inner)
+    mask = (voxel < voxels) if EVEN else (voxel < voxels) & (channel < inner)
     voxel = tl.minimum(voxel, voxels - 1)                       # one beyond reads what the last reads: loads need no mask
     source = x + group * inner + channel
-    two_t, two_h = cells_beside(plane, MAPS, KT, KH)
-    totals = zeros(M, Q, KW)
-    for number in range(two_t * two_h):
-        cell_t, share_t = cell_and_share(cells, shares, plane // KH, number >> two_h - 1, voxel, voxels)
-        cell_h, share_h = cell_and_share(cells, shares, KT + plane % KH, number & two_h - 1, voxel, voxels)
-        line, share = cell_t + cell_h, share_t * share_h
-        longer = ()
+    for plane in range(KT * KH):
+        two_t, two_h = cells_beside(plane, MAPS, KT, KH)
+        totals = zeros(M, Q, KW)
+        for number in range(two_t * two_h):
+            cell_t, share_t = cell_and_share(cells, shares, plane // KH, number >> two_h - 1, voxel, voxels)
+            cell_h, share_h = cell_and_share(cells, shares, KT + plane % KH, number & two_h - 1, voxel, voxels)
+            line, share = cell_t + cell_h, share_t * share_h
+            longer = ()
+            for column in tl.static_range(KW):
+                total = totals[column]
+                for upper in tl.static_range(1 if column == KW // 2 else 2):
+                    cell_w, share_w = cell_and_share(cells, shares, KT + KH + column, upper, voxel, voxels)
+                    total += (share * share_w) * row_at(source + (line + cell_w) * row, mask, EVEN)
+                longer = longer + (total, )
+            totals = longer
         for column in tl.static_range(KW):
+            tap = plane * KW + column
             total = totals[column]
-            for upper in tl.static_range(1 if column == KW // 2 else 2):
-                cell_w, share_w = cell_and_share(cells, shares, KT + KH + column, upper, voxel, voxels)
-                there = row_at(source + (line + cell_w) * row, mask, EVEN)
-                total += (share * share_w) * there
-            longer = longer + (total, )
-        totals = longer
-    for column in tl.static_range(KW):
-        tap = plane * KW + column
-        total = totals[column]
-        if MODULATED:
-            clip = voxel // volume
-            total *= tl.load(modulation + (clip * taps + tap) * volume + voxel - clip * volume)
-        target = columns + ((group * voxels + voxel) * taps + tap) * inner + channel
-        tl.store(target, total.to(columns.dtype.element_ty), mask=mask)
+            if MODULATED:
+                clip = voxel // volume
+                total *= tl.load(modulation + (clip * taps + tap) * volume + voxel - clip * volume)
+            target = columns + ((group * voxels + voxel) * taps + tap) * inner + channel
+            tl.store(target, total.to(columns.dtype.element_ty), mask=mask)
 
 
 @triton.jit
@@ -77,13 +75,13 @@ def reads_kernel(x, cells, shares, modulation, columns, grad_size, grad_modulati
                  MODULATED: tl.constexpr, EVEN: tl.constexpr, GROUPS: tl.constexpr,
                  OF_SIZE: tl.constexpr, OF_MODULATION: tl.constexpr, OF_MATRICES: tl.constexpr,
                  M: tl.constexpr, Q: tl.constexpr):
-    """The gradients of size map (KT·KH·parts, B, S, N') and modulation (parts, B, K, N'), in parts to be added up.
+    """The gradients of size map (parts, B, S, N') and modulation (parts, B, K, N'), in parts to be added up.
 
     ``columns`` come with their gradients, and go, if OF_MATRICES, with themselves. What is read along w is summed up
     with the shares and with the slopes of that axis first; the other axes' shares and slopes are the same for all of it.
     """
     taps: tl.constexpr = KT * KH * KW
-    plane, part = tl.program_id(1) % (KT * KH), tl.program_id(1) // (KT * KH)
+    part = tl.program_id(1)
     group, channel = part % GROUPS, part // GROUPS * Q + tl.arange(0, Q)[None, :]
     voxel = tl.program_id(0) * M + tl.arange(0, M)[:, None]
     ok = voxel < voxels
@@ -92,58 +90,56 @@ def reads_kernel(x, cells, shares, modulation, columns, grad_size, grad_modulati
     clip = voxel // volume
     place = voxel - clip * volume
     source = x + group * inner + channel
-    target = columns + ((group * voxels + voxel) * taps + plane * KW) * inner + channel
-    two_t, two_h = cells_beside(plane, MAPS, KT, KH)
-    given = ()
-    for column in tl.static_range(KW):
-        of_column = row_at(target + column * inner, mask, EVEN)
-        if MODULATED and not OF_MODULATION:
-            entry = (clip * taps + plane * KW + column) * volume + place
-            of_column *= tl.load(modulation + entry)
-        given = given + (of_column, )
-    totals = zeros(M, Q, KW)
+    target = columns + (group * voxels + voxel) * taps * inner + channel
+    scale = modulation + clip * taps * volume + place
     sum_t, sum_h, sum_w = tl.zeros([M, Q], tl.float32), tl.zeros([M, Q], tl.float32), tl.zeros([M, Q], tl.float32)
-    for number in range(two_t * two_h):
-        i, j = number >> two_h - 1, number & two_h - 1
-        cell_t, share_t = cell_and_share(cells, shares, plane // KH, i, voxel, voxels)
-        cell_h, share_h = cell_and_share(cells, shares, KT + plane % KH, j, voxel, voxels)
-        line, share = cell_t + cell_h, share_t * share_h
-        by_shares, by_slopes = tl.zeros([M, Q], tl.float32), tl.zeros([M, Q], tl.float32)
-        longer = ()
+    for plane in range(KT * KH):
+        two_t, two_h = cells_beside(plane, MAPS, KT, KH)
+        given = ()
         for column in tl.static_range(KW):
-            along, slope = tl.zeros([M, Q], tl.float32), tl.zeros([M, Q], tl.float32)
-            for upper in tl.static_range(1 if column == KW // 2 else 2):
-                cell_w, share_w = cell_and_share(cells, shares, KT + KH + column, upper, voxel, voxels)
-                there = row_at(source + (line + cell_w) * row, mask, EVEN)
-                along += share_w * there
-                if OF_SIZE and column != KW // 2:
-                    slope += slope_of(shares, KT + KH + column, upper, voxel, voxels) * there
+            given = given + (row_at(target + (plane * KW + column) * inner, mask, EVEN), )
+        totals = zeros(M, Q, KW)
+        for number in range(two_t * two_h):
+            i, j = number >> two_h - 1, number & two_h - 1
+            cell_t, share_t = cell_and_share(cells, shares, plane // KH, i, voxel, voxels)
+            cell_h, share_h = cell_and_share(cells, shares, KT + plane % KH, j, voxel, voxels)
+            line, share = cell_t + cell_h, share_t * share_h
+            by_shares, by_slopes = tl.zeros([M, Q], tl.float32), tl.zeros([M, Q], tl.float32)
+            longer = ()
+            for column in tl.static_range(KW):
+                along, slope = tl.zeros([M, Q], tl.float32), tl.zeros([M, Q], tl.float32)
+                for upper in tl.static_range(1 if column == KW // 2 else 2):
+                    cell_w, share_w = cell_and_share(cells, shares, KT + KH + column, upper, voxel, voxels)
+                    there = row_at(source + (line + cell_w) * row, mask, EVEN)
+                    along += share_w * there
+                    if OF_SIZE and column != KW // 2:
+                        slope += slope_of(shares, KT + KH + column, upper, voxel, voxels) * there
+                if OF_SIZE:
+                    weight = given[column]
+                    if MODULATED:
+                        weight *= tl.load(scale + (plane * KW + column) * volume)
+                    by_shares += along * weight
+                    if column != KW // 2:
+                        by_slopes += slope * weight
+                longer = longer + (totals[column] + share * along, )
+            totals = longer
             if OF_SIZE:
-                weight = given[column]
-                if MODULATED and OF_MODULATION:
-                    entry = (clip * taps + plane * KW + column) * volume + place
-                    weight *= tl.load(modulation + entry)
-                by_shares += along * weight
-                by_slopes += slope * weight
-            longer = longer + (totals[column] + share * along, )
-        totals = longer
-        if OF_SIZE:
-            if MAPS == 3:
-                sum_t += (slope_of(shares, plane // KH, i, voxel, voxels) * share_h) * by_shares
-            sum_h += (slope_of(shares, KT + plane % KH, j, voxel, voxels) * share_t) * by_shares
-            sum_w += share * by_slopes
-    for column in tl.static_range(KW):
-        total = totals[column]
-        entry = (clip * taps + plane * KW + column) * volume + place
-        if OF_MODULATION:
-            tl.store(grad_modulation + part * (voxels * taps) + entry, tl.sum(total * given[column], 1, keep_dims=True),
-                     mask=ok)
-        if OF_MATRICES:
-            if MODULATED:
-                total *= tl.load(modulation + entry)
-            tl.store(target + column * inner, total.to(columns.dtype.element_ty), mask=mask)
+                if MAPS == 3:
+                    sum_t += (slope_of(shares, plane // KH, i, voxel, voxels) * share_h) * by_shares
+                sum_h += (slope_of(shares, KT + plane % KH, j, voxel, voxels) * share_t) * by_shares
+                sum_w += share * by_slopes
+        for column in tl.static_range(KW):
+            tap = plane * KW + column
+            total = totals[column]
+            if OF_MODULATION:
+                entry = grad_modulation + part * (voxels * taps) + (clip * taps + tap) * volume + place
+                tl.store(entry, tl.sum(total * given[column], 1, keep_dims=True), mask=ok)
+            if OF_MATRICES:
+                if MODULATED:
+                    total *= tl.load(scale + tap * volume)
+                tl.store(target + tap * inner, total.to(columns.dtype.element_ty), mask=mask)
     if OF_SIZE:
-        first = grad_size + tl.program_id(1) * (voxels * MAPS) + clip * MAPS * volume + place
+        first = grad_size + part * (voxels * MAPS) + clip * MAPS * volume + place
         if MAPS == 1:
             tl.store(first, tl.sum(sum_h + sum_w, 1, keep_dims=True), mask=ok)
         else:

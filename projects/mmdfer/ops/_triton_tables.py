@@ -36,10 +36,9 @@ def slope_of(shares, tap, upper, voxel, voxels):
 @triton.jit
 def cells_beside(plane, MAPS: tl.constexpr, KT: tl.constexpr, KH: tl.constexpr):
     """How many cells the taps at place t · KH + h of the kernel read in t and in h: two, or one where they stay."""
-    two_t = 1
-    if MAPS == 3:
-        two_t = 1 + (plane // KH != KT // 2).to(tl.int32)
-    return two_t, 1 + (plane % KH != KH // 2).to(tl.int32)
+    two_t = 2 if MAPS == 3 and plane // KH != KT // 2 else 1
+    two_h = 2 if plane % KH != KH // 2 else 1
+    return two_t, two_h
 
 
 @triton.jit

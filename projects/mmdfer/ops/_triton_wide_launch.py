@@ -113,9 +113,9 @@ def _launch_reads(clips: _Clips, columns: Tensor, sizes: Tensor, scales: Tensor,
 
 def _parts_of_reads(clips: _Clips, blocks: Blocks, wanted: list[bool]) -> tuple[Tensor, Tensor]:
     """What the programs of the kernel write their parts of both gradients into."""
-    axes, size = clips.given.axes, clips.size
+    size = clips.size
     parts = clips.given.groups * triton.cdiv(clips.given.inner, blocks['Q'])
-    sizes = size.new_empty(axes['KT'] * axes['KH'] * parts, *size.shape) if wanted[1] else size
+    sizes = size.new_empty(parts, *size.shape) if wanted[1] else size
     scales = size.new_empty(parts, len(size), clips.given.taps, *size.shape[2:]) if wanted[3] else size
     return sizes, scales
 
@@ -136,7 +136,11 @@ def _gradients_of_reads(clips: _Clips, columns: Tensor, wanted: list[bool], bloc
     """Of size map and modulation; the columns themselves come into the place of their gradients, if wanted."""
     sizes, scales = _parts_of_reads(clips, blocks, wanted)
     _launch_reads(clips, columns, sizes, scales, wanted, blocks)
-    return (sizes.sum(0) if wanted[1] else sizes), (scales.sum(0) if wanted[3] else scales)
+    return (_sum(sizes) if wanted[1] else sizes), (_sum(scales) if wanted[3] else scales)
+
+
+def _sum(parts: Tensor) -> Tensor:
+    return parts[0] if len(parts) == 1 else parts.sum(0)
 
 
 def _add_up_cells(clips: _Clips, columns: Tensor, out: Tensor, channels: int) -> None:
@@ -166,8 +170,7 @@ def _head(clips: _Clips) -> tuple[tuple, dict[str, Any]]:
 
 def _grid(clips: _Clips, blocks: Blocks) -> tuple[int, int]:
     given = clips.given
-    parts = given.groups * triton.cdiv(given.inner, blocks['Q'])
-    return triton.cdiv(clips.voxels, blocks['M']), given.axes['KT'] * given.axes['KH'] * parts
+    return triton.cdiv(clips.voxels, blocks['M']), given.groups * triton.cdiv(given.inner, blocks['Q'])
 
 
 def _choices(clips: _Clips, voxels: tuple[int, ...]) -> list[Blocks]:

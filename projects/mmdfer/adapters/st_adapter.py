@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from torch import nn
 
+from ..ops import DepthwiseConv3d
 from ..registry import MODELS
 from .volume_adapter import VolumeAdapter, check_width
 
@@ -26,8 +27,7 @@ class STAdapter(VolumeAdapter):
                  zero_init: bool = True) -> None:
         check_width('STAdapter', width)
         kernel = (kernel_size, ) * 3 if isinstance(kernel_size, int) else tuple(kernel_size)
-        conv = nn.Conv3d(width, width, kernel, padding=tuple(k // 2 for k in kernel), groups=width)
-        super().__init__(dim, width, conv, nn.Identity(), zero_init)
+        super().__init__(dim, width, DepthwiseConv3d(width, kernel), nn.Identity(), zero_init)
         self.init_weights()
 
     def zeroed(self) -> Iterable[nn.Parameter]:

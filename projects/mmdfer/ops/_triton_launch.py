@@ -7,7 +7,7 @@ from torch import Tensor
 from . import _triton_narrow_launch as narrow, _triton_wide_launch as wide
 from ._autograd import from_channels_last
 from ._sampling import Geometry
-from ._triton_operands import channel_rows, on_device_of, operands
+from ._triton_operands import channel_rows, on_device_of, operands, without_autocast
 
 
 def launch_output(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None, modulation: Tensor | None,
@@ -15,7 +15,7 @@ def launch_output(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None, 
     """The checked arguments of ``d2conv3d`` in, (B, O, T', H', W') out."""
     out = x.new_empty(len(x), *size.shape[2:], len(weight))                     # (B, T', H', W', O)
     if out.numel():
-        with on_device_of(x), torch.autocast(x.device.type, enabled=False):
+        with on_device_of(x), without_autocast(x):
             given = operands(x, size, weight, modulation, geometry)
             (narrow if given.narrow else wide).write_output(given, bias, out.flatten(0, 3))
     return from_channels_last(out, x)
@@ -28,7 +28,7 @@ def launch_gradients(grad: Tensor, x: Tensor, size: Tensor, weight: Tensor, modu
     if grad.numel() == 0 or x.numel() == 0:
         found = [torch.zeros_like(tensor) if wish else None for wish, tensor in zip(wanted, given_all)]
     else:
-        with on_device_of(x), torch.autocast(x.device.type, enabled=False):
+        with on_device_of(x), without_autocast(x):
             given = operands(x, size, weight, modulation, geometry)
             rows = channel_rows(grad.to(x.dtype), geometry.groups, given.narrow)
             found = (narrow if given.narrow else wide).gradients(given, rows, x, weight, wanted)

@@ -61,7 +61,8 @@ def operands(x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None,
         matrices = weight.reshape(out, inner, taps).permute(2, 1, 0).contiguous()
     else:
         matrices = weight.reshape(groups, outer, inner, taps).permute(0, 3, 2, 1)
-        matrices = F.pad(matrices, (0, -outer % LANE, 0, -inner % LANE)).contiguous()
+        matrices = F.pad(matrices, (0, -outer % LANE, 0, -inner % LANE)) if outer % LANE or inner % LANE else matrices
+        matrices = matrices.contiguous()
     output = tuple(size.shape[2:])
     return Operands(
         rows=channel_rows(x, groups, narrow), size=size.contiguous(),
@@ -74,7 +75,8 @@ def operands(x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None,
 def channel_rows(image: Tensor, groups: int, narrow: bool) -> Tensor:
     """(B, C, T, H, W) -> (B·T·H·W, C), the channels of each wide group padded."""
     rows = image.permute(0, 2, 3, 4, 1).reshape(-1, groups, image.shape[1] // groups)
-    return (rows if narrow else F.pad(rows, (0, -rows.shape[2] % LANE))).flatten(1).contiguous()
+    lacking = 0 if narrow else -rows.shape[2] % LANE
+    return (F.pad(rows, (0, lacking)) if lacking else rows).flatten(1).contiguous()
 
 
 def fits_kernels(x: Tensor, size: Tensor, weight: Tensor) -> bool:
@@ -88,7 +90,14 @@ def fits_kernels(x: Tensor, size: Tensor, weight: Tensor) -> bool:
 
 def on_device_of(tensor: Tensor) -> AbstractContextManager:
     """Kernels start on the current device; within this it is the tensor's."""
-    return torch.cuda.device(tensor.device) if tensor.is_cuda else nullcontext()
+    elsewhere = tensor.is_cuda and tensor.device.index != torch.cuda.current_device()
+    return torch.cuda.device(tensor.device) if elsewhere else nullcontext()
+
+
+def without_autocast(tensor: Tensor) -> AbstractContextManager:
+    """Within, products have the type of what is multiplied."""
+    kind = tensor.device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
 
 
 def _axes(geometry: Geometry, maps: int) -> dict[str, Any]:

@@ -28,14 +28,22 @@ def write_output(given: Operands, bias: Tensor | None, out: Tensor) -> None:
     """Into ``out`` (N, O)."""
     matrices = given.matrices.flatten(1, 2)                                     # (G, K·c, o)
     groups, outer = given.groups, out.shape[1] // given.groups
-    bias = out.new_zeros(groups, 1, outer) if bias is None else bias.view(groups, 1, outer)
-    bias = F.pad(bias, (0, matrices.shape[2] - outer))
+    if bias is not None and matrices.shape[2] > outer:
+        bias = F.pad(bias.view(groups, outer), (0, matrices.shape[2] - outer))
     for clips in _parts(given):
         columns = _columns(clips)
         _sample(clips, columns)
-        product = torch.baddbmm(bias, columns.flatten(2), matrices)             # (G, N, o)
-        rows = out[clips.first * given.shape[0]:][:clips.voxels].unflatten(1, (groups, outer))
-        rows.copy_(product[:, :, :outer].transpose(0, 1))
+        rows = out[clips.first * given.shape[0]:][:clips.voxels]
+        if groups == 1:
+            in_place = rows if matrices.shape[2] == outer else None
+            product = (torch.mm(columns[0].flatten(1), matrices[0], out=in_place) if bias is None else
+                       torch.addmm(bias.flatten(), columns[0].flatten(1), matrices[0], out=in_place))
+            if in_place is None:
+                rows.copy_(product[:, :outer])
+            continue
+        product = torch.bmm(columns.flatten(2), matrices)                       # (G, N, o)
+        product = product if bias is None else product + bias.view(groups, 1, -1)
+        rows.unflatten(1, (groups, outer)).copy_(product[:, :, :outer].transpose(0, 1))
 
 
 def gradients(given: Operands, grad: Tensor, x: Tensor, weight: Tensor, wanted: list[bool]) -> list[Tensor | None]:

@@ -71,7 +71,7 @@ def d2conv3d(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None = None
     if exporting:
         return gathered(x, size, weight, bias, modulation, geometry)
     if runs_on_triton(str(x.device), x.dtype) and fits_kernels(x, size, weight):
-        return fused_d2conv3d(x, size, weight, bias, modulation, *geometry[1:])
+        return fused_d2conv3d(x, size, weight, bias, modulation, geometry)
     return D2Conv3dFunction.apply(x, size, weight, bias, modulation, geometry)
 
 

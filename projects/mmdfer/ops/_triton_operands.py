@@ -52,17 +52,22 @@ class Operands(NamedTuple):
         return self.axes['KT'] * self.axes['KH'] * self.axes['KW']
 
 
-def operands(x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None, geometry: Geometry) -> Operands:
+def matrices_of(weight: Tensor, geometry: Geometry) -> Tensor:
+    """(O, c, kt, kh, kw) -> ``Operands.matrices``."""
+    groups, (out, inner) = geometry.groups, weight.shape[:2]
+    outer = out // groups
+    if _is_narrow(inner, outer):
+        return weight.reshape(out, inner, -1).permute(2, 1, 0).contiguous()
+    matrices = weight.reshape(groups, outer, inner, -1).permute(0, 3, 2, 1)
+    lacking = -outer % LANE, -inner % LANE
+    return (F.pad(matrices, (0, lacking[0], 0, lacking[1])) if any(lacking) else matrices).contiguous()
+
+
+def operands(x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None, geometry: Geometry,
+             matrices: Tensor) -> Operands:
     """The checked arguments of ``d2conv3d`` for the kernels; copies what does not lie as it should."""
-    groups, out, inner = geometry.groups, weight.shape[0], weight.shape[1]
-    outer, taps = out // groups, math.prod(geometry.kernel)
-    narrow = inner <= NARROW and outer <= NARROW
-    if narrow:
-        matrices = weight.reshape(out, inner, taps).permute(2, 1, 0).contiguous()
-    else:
-        matrices = weight.reshape(groups, outer, inner, taps).permute(0, 3, 2, 1)
-        matrices = F.pad(matrices, (0, -outer % LANE, 0, -inner % LANE)) if outer % LANE or inner % LANE else matrices
-        matrices = matrices.contiguous()
+    groups = geometry.groups
+    narrow = _is_narrow(weight.shape[1], len(weight) // groups)
     output = tuple(size.shape[2:])
     return Operands(
         rows=channel_rows(x, groups, narrow), size=size.contiguous(),
@@ -70,6 +75,10 @@ def operands(x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None,
         groups=groups, inner=matrices.shape[-2], outer=matrices.shape[-1] // (groups if narrow else 1),
         voxels=len(x) * math.prod(output), cells=len(x) * math.prod(x.shape[2:]),
         shape=(math.prod(output), *x.shape[2:], *output), axes=_axes(geometry, size.shape[1]))
+
+
+def _is_narrow(inner: int, outer: int) -> bool:
+    return inner <= NARROW and outer <= NARROW
 
 
 def channel_rows(image: Tensor, groups: int, narrow: bool) -> Tensor:

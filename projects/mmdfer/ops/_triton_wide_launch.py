@@ -67,11 +67,11 @@ def gradients(given: Operands, grad: Tensor, x: Tensor, weight: Tensor, wanted: 
         elif of_weight:
             _sample(clips, columns)
         if of_weight:
-            part = torch.bmm(columns.flatten(2).transpose(1, 2), rows).float()
-            weights = part if weights is None else weights + part
-    return [None if inputs is None else from_channels_last(inputs, x), torch.cat(sizes) if of_size else None,
+            part = torch.bmm(columns.flatten(2).transpose(1, 2), rows)
+            weights = part if weights is None else weights.float() + part
+    return [None if inputs is None else from_channels_last(inputs, x), _joined(sizes) if of_size else None,
             None if weights is None else _weight_of(weights, given, weight),
-            torch.cat(scales) if of_modulation else None]
+            _joined(scales) if of_modulation else None]
 
 
 class _Clips:
@@ -108,7 +108,7 @@ def _sample(clips: _Clips, columns: Tensor) -> None:
         kernels.columns_kernel[_grid(clips, blocks)](
             *head[:4], columns, *head[4:], EVEN=clips.given.inner % blocks['Q'] == 0, **blocks, **common)
 
-    launch(best_blocks('columns', _class_of(clips), columns, _choices(clips, (32, 16, 64)), launch))
+    launch(best_blocks('columns', _class_of(clips), columns, _choices(clips, (8, 16)), launch))
 
 
 def _launch_reads(clips: _Clips, columns: Tensor, sizes: Tensor, scales: Tensor, wanted: list[bool],
@@ -130,7 +130,7 @@ def _parts_of_reads(clips: _Clips, blocks: Blocks, wanted: list[bool]) -> tuple[
 
 def _blocks_of_reads(clips: _Clips, columns: Tensor, wanted: list[bool]) -> Blocks:
     """Found before the buffer is filled: the kernel leaves other numbers in it."""
-    choices = _choices(clips, (16, 8, 32))
+    choices = [dict(blocks, maxnreg=most) for blocks in _choices(clips, (8, )) for most in (160, 128, 240)]
     if not (wanted[1] or wanted[3]):
         return choices[0]
 
@@ -151,6 +151,10 @@ def _sum(parts: Tensor) -> Tensor:
     return parts[0] if len(parts) == 1 else parts.sum(0)
 
 
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
 def _add_up_cells(clips: _Clips, columns: Tensor, out: Tensor, channels: int) -> None:
     """Into ``out`` (B, T, H, W, C), from the gradients of the columns."""
     given = clips.given
@@ -163,7 +167,7 @@ def _add_up_cells(clips: _Clips, columns: Tensor, out: Tensor, channels: int) ->
             columns, *lists, out, clips.cells, clips.voxels, given.inner, channels // given.groups, TAPS=given.taps,
             GROUPS=given.groups, EVEN=given.inner % blocks['Q'] == 0, **blocks)
 
-    choices = [dict(blocks, UNROLL=unroll) for unroll in (4, 8) for blocks in _choices(clips, (16, 8))]
+    choices = [dict(blocks, UNROLL=4) for blocks in _choices(clips, (2, 8))]
     launch(best_blocks('cells', _class_of(clips), columns, choices, launch))
 
 
@@ -184,7 +188,7 @@ def _grid(clips: _Clips, blocks: Blocks) -> tuple[int, int]:
 def _choices(clips: _Clips, voxels: tuple[int, ...]) -> list[Blocks]:
     """Blocks worth a try: M voxels, Q channels."""
     width = max(16, min(128, triton.next_power_of_2(clips.given.inner)))
-    return [dict(M=rows, Q=width, num_warps=8 if rows >= 64 else 4, num_stages=1) for rows in voxels]
+    return [dict(M=rows, Q=width, num_warps=max(1, min(4, rows // 2)), num_stages=1) for rows in voxels]
 
 
 def _class_of(clips: _Clips) -> tuple[int, ...]:

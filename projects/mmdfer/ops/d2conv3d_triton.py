@@ -31,13 +31,15 @@ class _Function(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, size, weight, bias, modulation, geometry):
         from ._triton_launch import launch_output
-        ctx.save_for_backward(x, size, weight, modulation)
+        from ._triton_operands import matrices_of
+        matrices = matrices_of(weight, geometry)
+        ctx.save_for_backward(x, size, weight, modulation, matrices)
         ctx.geometry = geometry
-        return launch_output(x, size, weight, bias, modulation, geometry)
+        return launch_output(x, size, weight, bias, modulation, geometry, matrices)
 
     @staticmethod
     def backward(ctx, grad):
-        given = (grad, *ctx.saved_tensors, ctx.geometry, ctx.needs_input_grad)
+        given = (ctx.geometry, ctx.needs_input_grad, grad, *ctx.saved_tensors)
         found = _BackwardFunction.apply(*given) if torch.is_grad_enabled() else _gradients(*given)
         return *found, None
 
@@ -54,15 +56,15 @@ class _BackwardFunction(torch.autograd.Function):
         return _refuse_second(ctx, *grads)
 
 
-def _gradients(grad: Tensor, x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None, geometry: Geometry,
-               needs: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
+def _gradients(geometry: Geometry, needs: tuple[bool, ...], grad: Tensor, x: Tensor, size: Tensor, weight: Tensor,
+               modulation: Tensor | None, matrices: Tensor | None = None) -> tuple[Tensor | None, ...]:
     """Of x, size, weight, bias and modulation, ``None`` where not needed."""
     from ._triton_launch import launch_gradients
     of_x, of_size, of_weight, of_bias, of_modulation = needs[:5]
     wanted = [of_x, of_size, of_weight, of_modulation]
     found: list[Tensor | None] = [None] * 4
     if any(wanted):
-        all_found = launch_gradients(grad, x, size, weight, modulation, geometry, wanted)
+        all_found = launch_gradients(grad, x, size, weight, modulation, geometry, wanted, matrices)
         found = [one if wish else None for one, wish in zip(all_found, wanted)]
     return *found[:3], grad.sum((0, 2, 3, 4)) if of_bias else None, found[3]
 

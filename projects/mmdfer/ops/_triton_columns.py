@@ -1,12 +1,13 @@
 """Triton: the columns of D2Conv3D, for groups that fill the tensor cores; the products are left to the matrix library.
 
-What a voxel reads for a tap is one row of c channels. ``columns_kernel`` writes these rows for some clips, (G, N, K, c),
-and one product with the weight is the convolution. Backward, a product gives the gradient of the columns;
+What a voxel reads for a tap is one row of c channels. ``columns_kernel`` writes these rows for some clips,
+(G, N, K, c), and a product with the weight is the convolution. Backward, a product gives the gradient of the columns;
 ``cells_kernel`` adds it up in the cells that were read, and ``reads_kernel`` works out the gradients of size map and
 modulation from it, and leaves the columns themselves in its place, for the gradient of the weight.
 
-A program has M voxels and Q channels of a group; it goes over the kernel's places in t and h, and has all taps of w
-there at once. Many threads share a voxel, so where its taps fall is not worked out here: it stands in the tables of :mod:`._triton_tables`.
+A program has M voxels and Q channels of a group; it goes over the kernel's places in t and h, so that neighbouring
+reads come from the cache, and has all taps of w there at once. Many threads share a voxel, so where its taps fall is
+not worked out here: it stands in the tables of :mod:`._triton_tables`.
 """
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ def columns_kernel(x, cells, shares, modulation, columns, voxels, volume, row, i
     group, channel = tl.program_id(1) % GROUPS, tl.program_id(1) // GROUPS * Q + tl.arange(0, Q)[None, :]
     voxel = tl.program_id(0) * M + tl.arange(0, M)[:, None]
     mask = (voxel < voxels) if EVEN else (voxel < voxels) & (channel < inner)
-    voxel = tl.minimum(voxel, voxels - 1)                       # one beyond reads what the last reads: loads need no mask
+    voxel = tl.minimum(voxel, voxels - 1)                       # one beyond reads as the last does: no mask is needed
     source = x + group * inner + channel
     for plane in range(KT * KH):
         two_t, two_h = cells_beside(plane, MAPS, KT, KH)
@@ -78,7 +79,7 @@ def reads_kernel(x, cells, shares, modulation, columns, grad_size, grad_modulati
     """The gradients of size map (parts, B, S, N') and modulation (parts, B, K, N'), in parts to be added up.
 
     ``columns`` come with their gradients, and go, if OF_MATRICES, with themselves. What is read along w is summed up
-    with the shares and with the slopes of that axis first; the other axes' shares and slopes are the same for all of it.
+    with the shares and with the slopes of that axis first; those of the other axes are the same for all of it.
     """
     taps: tl.constexpr = KT * KH * KW
     part = tl.program_id(1)
@@ -86,7 +87,7 @@ def reads_kernel(x, cells, shares, modulation, columns, grad_size, grad_modulati
     voxel = tl.program_id(0) * M + tl.arange(0, M)[:, None]
     ok = voxel < voxels
     mask = ok if EVEN else ok & (channel < inner)
-    voxel = tl.minimum(voxel, voxels - 1)                       # one beyond reads what the last reads: loads need no mask
+    voxel = tl.minimum(voxel, voxels - 1)                       # one beyond reads as the last does: no mask is needed
     clip = voxel // volume
     place = voxel - clip * volume
     source = x + group * inner + channel

@@ -1,9 +1,10 @@
 """Which reads fall on a cell of the input: the reads of D2Conv3D turned around.
 
-Each cell has a list of its reads, ``voxel · K + tap``, and their shares. The lists lie end to end, ``first_entry[cell]``
-is where one begins; an entry has read and share in one number, since they are written and read in no order. Reads of
-share 0 are left out, so there is none of a cell beyond the clip. Two ways to make them: counted with atomics, whose
-order differs from run to run, and sorted, whose order does not; sums along them then differ by rounding, or not at all.
+Each cell has a list of its reads, ``voxel · K + tap``, and their shares. The lists lie end to end,
+``first_entry[cell]`` is where one begins; an entry has read and share in one number, since entries are written in no
+order. Reads of share 0 are left out, so there is none of a cell beyond the clip. Two ways to make them: counted with
+atomics, whose order differs from run to run, and sorted, whose order does not; sums along them then differ by rounding,
+or not at all.
 """
 from __future__ import annotations
 

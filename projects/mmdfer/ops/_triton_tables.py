@@ -1,7 +1,7 @@
 """Triton: tables of where the taps of D2Conv3D fall, axis by axis, written once and read by many threads.
 
-The taps of a voxel form a product grid, so a row of the tables is a tap of one axis: KT rows of t, then KH of h, then KW
-of w. ``cells`` (rows, 2, N) has the cell below and the one above, as what they add to the number of a cell in the
+The taps of a voxel form a product grid, so a row of the tables is a tap of one axis: KT rows of t, then KH of h, then
+KW of w. ``cells`` (rows, 2, N) has the cell below and the one above, as what they add to the number of a cell in the
 batch, and ``shares`` (rows, 4, N) both shares and how they change with the size. A middle tap has one cell, the first.
 """
 from __future__ import annotations

@@ -7,6 +7,8 @@ more than some of the kernels do. The PyTorch path of :mod:`._autograd` is what 
 """
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
@@ -57,15 +59,21 @@ class _BackwardFunction(torch.autograd.Function):
 
 
 def _gradients(geometry: Geometry, needs: tuple[bool, ...], grad: Tensor, x: Tensor, size: Tensor, weight: Tensor,
-               modulation: Tensor | None, matrices: Tensor | None = None) -> tuple[Tensor | None, ...]:
+               modulation: Tensor | None, matrices: Tensor) -> tuple[Tensor | None, ...]:
     """Of x, size, weight, bias and modulation, ``None`` where not needed."""
     from ._triton_launch import launch_gradients
+    return _with_bias(grad, needs, lambda wanted: launch_gradients(
+        grad, x, size, weight, modulation, geometry, wanted, matrices))
+
+
+def _with_bias(grad: Tensor, needs: Sequence[bool], launch: Callable[[list[bool]], Sequence[Tensor]]
+               ) -> tuple[Tensor | None, ...]:
+    """Gradients of x, size, weight and modulation by ``launch`` where needed, and the bias's in its place."""
     of_x, of_size, of_weight, of_bias, of_modulation = needs[:5]
     wanted = [of_x, of_size, of_weight, of_modulation]
     found: list[Tensor | None] = [None] * 4
     if any(wanted):
-        all_found = launch_gradients(grad, x, size, weight, modulation, geometry, wanted, matrices)
-        found = [one if wish else None for one, wish in zip(all_found, wanted)]
+        found = [one if wish else None for one, wish in zip(launch(wanted), wanted)]
     return *found[:3], grad.sum((0, 2, 3, 4)) if of_bias else None, found[3]
 
 
@@ -110,14 +118,9 @@ def _keep(ctx, inputs, output) -> None:
 
 def _differentiate(ctx, grad: Tensor) -> tuple:
     x, size, weight, modulation = ctx.saved_tensors
-    of_x, of_size, of_weight, of_bias, of_modulation = ctx.needs_input_grad[:5]
-    wanted = [of_x, of_size, of_weight, of_modulation]
-    found: list[Tensor | None] = [None] * 4
-    if any(wanted):
-        all_found = _backward(grad, x, size, weight, modulation, *ctx.numbers, wanted)
-        found = [one if wish else None for one, wish in zip(all_found, wanted)]
-    bias = grad.sum((0, 2, 3, 4)) if of_bias else None
-    return (*found[:3], bias, found[3], None, None, None, None)
+    found = _with_bias(grad, ctx.needs_input_grad, lambda wanted: _backward(
+        grad, x, size, weight, modulation, *ctx.numbers, wanted))
+    return *found, None, None, None, None
 
 
 def _refuse_second(ctx, *grads: Tensor):

@@ -28,7 +28,8 @@ class DepthwiseConv3d(nn.Conv3d):
     """
 
     def __init__(self, channels: int, kernel_size: tuple[int, int, int]) -> None:
-        super().__init__(channels, channels, kernel_size, padding=tuple(k // 2 for k in kernel_size), groups=channels)
+        t, h, w = kernel_size
+        super().__init__(channels, channels, kernel_size, padding=(t // 2, h // 2, w // 2), groups=channels)
 
     def forward(self, x: Tensor) -> Tensor:
         if not x.is_cuda or self.kernel_size[1:] != (1, 1) or is_exporting():

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
-import numpy as np
 import torch
 from mmengine.logging import print_log
 from torch import Tensor
@@ -27,7 +26,6 @@ BLOCK_ELEMENTS = 1 << 19
 """Numbers in a block of columns: 2 MiB, about what a core has for itself."""
 LEAST_WORK = 1 << 20
 """Products of a clip below which the compiled reads are not worth their start, which takes a second."""
-NO_SCALES = np.empty((0, 0), np.float32)
 
 
 def usable(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
@@ -72,10 +70,10 @@ class Reads:
         self.taps, self.voxels = weight[0, 0].numel(), len(self.sizes)
         self.columns_shape = groups, self.taps, x.shape[1] // groups                # without n
         self.clip = self.voxels // len(x)
-        channels = [-1 if channel is None else channel for channel in AXIS_CHANNELS[size.shape[1]]]
-        self.where = (self.sizes.numpy(), NO_SCALES if self.scales is None else self.scales.numpy(),
-                      np.array([*channels, x.shape[1]]), np.array(x.shape[2:]), np.array(size.shape[2:]),
-                      np.array(geometry[:4]), groups)
+        self.plan = plan(size.shape, x.shape, geometry, groups)
+        self.entries = 12 * max(geometry.kernel)                    # numbers of a voxel's entries, 8 bytes each
+        self.where = (self.sizes.data_ptr(), 0 if self.scales is None else self.scales.data_ptr(),
+                      self.plan.data_ptr())
 
     def blocks(self) -> Iterator[tuple[int, int]]:
         step = max(1, BLOCK_ELEMENTS // (self.taps * self.table.shape[1]))
@@ -94,16 +92,21 @@ class Reads:
 
     def fill(self, columns: Tensor, start: int, stop: int) -> None:
         """Write the columns of the voxels from ``start`` to ``stop``."""
-        table, out = _flat(self.table), _flat(columns)
-        side_by_side(lambda begin, end: kernels().fill_columns(table, *self.where, start, begin, end, out),
-                     pieces(start, stop))
+        table, stride, out = self.table.data_ptr(), columns[0].numel(), columns.data_ptr()
+
+        def run(begin: int, end: int) -> None:
+            room = torch.empty(self.entries, dtype=torch.int64)
+            kernels().fill_columns(table, *self.where, room.data_ptr(), start, begin, end, stride, out)
+
+        side_by_side(run, pieces(start, stop))
 
     def spread(self, columns: Tensor, start: int, stop: int, table: Tensor) -> None:
         """Add columns to the cells they were read from: whole clips side by side, or some channels of each."""
-        given, out = _flat(columns), _flat(table)
+        given, stride, out = columns.data_ptr(), columns[0].numel(), table.data_ptr()
 
         def run(begin: int, end: int, low: int, high: int) -> None:
-            kernels().spread_columns(given, *self.where, start, begin, end, low, high, out)
+            room = torch.empty(self.entries, dtype=torch.int64)
+            kernels().spread_columns(given, *self.where, room.data_ptr(), start, begin, end, stride, low, high, out)
 
         inner = columns.shape[3]
         cuts = sorted({start, stop, *range(-(-start // self.clip) * self.clip, stop, self.clip)})
@@ -116,10 +119,15 @@ class Reads:
 
     def slopes(self, columns: Tensor, start: int, stop: int, of_sizes: Tensor, of_scales: Tensor | None) -> None:
         """Add the gradients of sizes (N, S) and modulation (N, K), from those of the columns."""
-        given, table, sizes = _flat(columns), _flat(self.table), of_sizes.numpy()
-        scales = NO_SCALES if of_scales is None else of_scales.numpy()
-        side_by_side(lambda begin, end: kernels().slopes_of_columns(given, table, *self.where, start, begin, end, sizes,
-                                                                    scales), pieces(start, stop))
+        given, table, stride, sizes = columns.data_ptr(), self.table.data_ptr(), columns[0].numel(), of_sizes.data_ptr()
+        scales = 0 if of_scales is None else of_scales.data_ptr()
+
+        def run(begin: int, end: int) -> None:
+            room = torch.empty(self.entries, dtype=torch.int64)
+            kernels().slopes_of_columns(given, table, *self.where, room.data_ptr(), start, begin, end, stride, sizes,
+                                        scales)
+
+        side_by_side(run, pieces(start, stop))
 
 
 def forward(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None, modulation: Tensor | None,
@@ -174,6 +182,16 @@ def backward(grad: Tensor, x: Tensor, size: Tensor, weight: Tensor, modulation: 
             _as_weight(of_matrix, weight) if need_weight else None, _as_image(of_scales, modulation))
 
 
+def plan(size: tuple[int, ...], x: tuple[int, ...], geometry: Geometry, groups: int) -> Tensor:
+    """What the kernels are told of a call, (8, 3).
+
+    Rows, each as (t, h, w): the map of sizes that an axis follows, -1 for none; the shape of the input and of the
+    output; kernel, stride, padding and dilation; at last C, G and 0.
+    """
+    maps = [-1 if channel is None else channel for channel in AXIS_CHANNELS[size[1]]]
+    return torch.tensor([maps, x[2:], size[2:], *geometry[:4], (x[1], groups, 0)])
+
+
 def _add_weight_gradient(of_matrix: Tensor, columns: Tensor, grad: Tensor, depthwise: bool) -> None:
     """(G, n, K, c), (n, O) added to (G, K·c, o). Overwrites the columns of a depthwise layer."""
     if depthwise:
@@ -211,10 +229,6 @@ def _as_weight(matrix: Tensor, weight: Tensor) -> Tensor:
 def rows_of(image: Tensor) -> Tensor:
     """(B, C, T, H, W) -> (B·T·H·W, C), contiguous float32."""
     return voxel_rows(image.detach().float()).contiguous()
-
-
-def _flat(tensor: Tensor) -> np.ndarray:
-    return tensor.view(-1).numpy()
 
 
 def _as_image(rows: Tensor | None, like: Tensor | None) -> Tensor | None:

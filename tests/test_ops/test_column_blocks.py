@@ -48,7 +48,7 @@ def test_values_and_gradients(geometry, channels, modulated):
     weight, groups = arguments['weight'], options['groups']
     multiplied = weight.shape[1] == 1 and len(weight) != groups             # computed by the other path
     shape = Geometry(tuple(weight.shape[2:]), *geometry[1:4], groups)
-    assert _column_blocks.usable(arguments['x'].float(), weight, shape) != multiplied
+    assert _column_blocks.by_columns(arguments['x'].float(), weight, shape) != multiplied
     for ours, exact in zip(run(arguments, options, torch.float32), run(arguments, options, torch.float64)):
         assert (ours - exact).abs().max() <= 1e-5 * exact.abs().max()
 

@@ -54,10 +54,11 @@ def entry_rooms(axis, plan, room):
 
 
 @inlined
-def axis_entries(size, moves, centre, kernel, dilation, length, pace, rooms):
+def axis_entries(size, moves, centre, kernel, dilation, length, pace, rooms, slopes):
     """Entries of one axis: place of the cell, share and slope of each, two for a tap; written to ``rooms``.
 
-    A tap that does not move reads its near cell alone. ``pace`` is from one cell of the axis to the next.
+    A tap that does not move has its near cell alone. ``pace`` is from one cell of the axis to the next, and slopes
+    are written if asked for.
     """
     for tap in range(kernel):
         step = np.float32((tap - kernel // 2) * dilation)
@@ -68,7 +69,7 @@ def axis_entries(size, moves, centre, kernel, dilation, length, pace, rooms):
             elif position > np.float32(length + 1):
                 position = np.float32(length + 1)
         below = np.float32(math.floor(position)) if position == position else position
-        for upper in range(2):
+        for upper in range(2 if moves and step != 0 else 1):
             corner = below + np.float32(upper)
             part = np.float32(1) - abs(position - corner)
             inside = corner >= np.float32(0) and corner < np.float32(length)
@@ -77,11 +78,13 @@ def axis_entries(size, moves, centre, kernel, dilation, length, pace, rooms):
             cell = min(max(int(corner), 0), length - 1) if corner == corner else 0
             store(rooms[0], 2 * tap + upper, cell * pace)
             store(rooms[1], 2 * tap + upper, part)
-            store(rooms[2], 2 * tap + upper, step * np.float32(2 * upper - 1) if inside and moves else np.float32(0))
+            if slopes:
+                slope = step * np.float32(2 * upper - 1) if inside and moves else np.float32(0)
+                store(rooms[2], 2 * tap + upper, slope)
 
 
 @inlined
-def voxel_entries(n, sizes, plan, of_t, of_h, of_w):
+def voxel_entries(n, sizes, plan, of_t, of_h, of_w, slopes):
     """Entries of the three axes of output voxel ``n``, written to their rooms.
 
     The places of the three axes add up to that of a cell's first number in a table (R·C).
@@ -90,6 +93,7 @@ def voxel_entries(n, sizes, plan, of_t, of_h, of_w):
         sizes: (N, S).
         plan: as :func:`._column_blocks.plan` writes it.
         of_t, of_h, of_w: see :func:`entry_rooms`.
+        slopes: whether they are wanted.
     """
     w = n % whole(plan, GRID + 2)
     rest = n // whole(plan, GRID + 2)
@@ -102,7 +106,8 @@ def voxel_entries(n, sizes, plan, of_t, of_h, of_w):
         channel, kernel, dilation = whole(plan, MAPS + axis), whole(plan, KERNEL + axis), whole(plan, DILATION + axis)
         size = single(sizes, n * maps + channel) if channel >= 0 else np.float32(1)
         centre = (places[axis] * whole(plan, STRIDE + axis) - whole(plan, PADDING + axis) + dilation * (kernel // 2))
-        axis_entries(size, channel >= 0, centre, kernel, dilation, whole(plan, SHAPE + axis), pace, rooms[axis])
+        axis_entries(size, channel >= 0, centre, kernel, dilation, whole(plan, SHAPE + axis), pace, rooms[axis],
+                     slopes)
         pace *= whole(plan, SHAPE + axis)
     clip = rest // whole(plan, GRID) * pace
     for entry in range(2 * whole(plan, KERNEL)):

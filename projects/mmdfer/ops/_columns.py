@@ -13,8 +13,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._column_reads import (MAPS, compiled, entry_rooms, extents, inlined, lines_of, moving, resting_taps, shares_of,
-                            voxel_entries)
+from ._column_reads import (
+    MAPS,
+    compiled,
+    entry_rooms,
+    extents,
+    inlined,
+    lines_of,
+    moving,
+    resting_taps,
+    shares_of,
+    voxel_entries,
+)
 from ._lanes import load, plus_product, single, spread, store, sum_of, times, whole, zeros
 
 
@@ -87,7 +97,7 @@ def fill_columns(table, sizes, scales, plan, room, start, begin, end, stride, co
     t_rests, h_rests, w_rests = resting_taps(plan)
     of_t, of_h, of_w = entry_rooms(0, plan, room), entry_rooms(1, plan, room), entry_rooms(2, plan, room)
     for n in range(begin, end):
-        voxel_entries(n, sizes, plan, of_t, of_h, of_w)
+        voxel_entries(n, sizes, plan, of_t, of_h, of_w, False)
         row, tap = (n - start) * kt * kh * kw * inner, n * kt * kh * kw
         for i in range(kt):
             for j in range(kh):
@@ -163,7 +173,7 @@ def spread_columns(columns, sizes, scales, plan, room, start, begin, end, stride
     t_rests, h_rests, w_rests = resting_taps(plan)
     of_t, of_h, of_w = entry_rooms(0, plan, room), entry_rooms(1, plan, room), entry_rooms(2, plan, room)
     for n in range(begin, end):
-        voxel_entries(n, sizes, plan, of_t, of_h, of_w)
+        voxel_entries(n, sizes, plan, of_t, of_h, of_w, False)
         row, tap = (n - start) * kt * kh * kw * inner, n * kt * kh * kw
         for i in range(kt):
             for j in range(kh):
@@ -216,7 +226,7 @@ def dot(table, lines, line, near, columns, row, inner, groups, stride):
     """The products of a tap's cells (C), one in each line, and the gradient of its columns."""
     eights, fours = inner // 8 * 8, inner // 4 * 4
     read = (np.float32(0), np.float32(0), np.float32(0), np.float32(0))
-    for g in range(groups):
+    for _ in range(groups):
         read = summed(read, dot_lines(table, lines, line, near, columns, row, 0, eights, 8, zeros(8)))
         if eights < inner:
             read = summed(read, dot_lines(table, lines, line, near, columns, row, eights, fours, 4, zeros(4)))
@@ -242,7 +252,7 @@ def slopes_of_columns(columns, table, sizes, scales, plan, room, start, begin, e
     t_rests, h_rests, w_rests = resting_taps(plan)
     of_t, of_h, of_w = entry_rooms(0, plan, room), entry_rooms(1, plan, room), entry_rooms(2, plan, room)
     for n in range(begin, end):
-        voxel_entries(n, sizes, plan, of_t, of_h, of_w)
+        voxel_entries(n, sizes, plan, of_t, of_h, of_w, True)
         by_t, by_h, by_w = np.float32(0), np.float32(0), np.float32(0)
         row, tap = (n - start) * kt * kh * kw * inner, n * kt * kh * kw
         for i in range(kt):
@@ -250,7 +260,8 @@ def slopes_of_columns(columns, table, sizes, scales, plan, room, start, begin, e
                 along_t, along_h = moving(t_rests, i), moving(h_rests, j)
                 lines, line = lines_of(i, j, along_t, along_h, of_t[0], of_h[0])
                 both = shares_of(i, j, along_h, of_t[1], of_h[1])
-                by_line_t, by_line_h = shares_of(i, j, along_h, of_t[2], of_h[1]), shares_of(i, j, along_h, of_t[1], of_h[2])
+                by_line_t = shares_of(i, j, along_h, of_t[2], of_h[1])
+                by_line_h = shares_of(i, j, along_h, of_t[1], of_h[2])
                 for k in range(kw):
                     scale = single(scales, tap) if scales else np.float32(1)
                     of_tap = np.float32(0)

@@ -68,7 +68,8 @@ class Reads:
         self.plan = plan(x.shape[2:], geometry, AXIS_CHANNELS[size.shape[1]], (x.shape[1], self.groups))
         self.where = (self.sizes.data_ptr(), 0 if self.scales is None else self.scales.data_ptr(),
                       self.plan.data_ptr())
-        self.rooms = torch.empty(torch.get_num_threads(), 12 * max(geometry.kernel), dtype=torch.int64)
+        words = -(-12 * max(geometry.kernel) // 16) * 16            # lines of the cache, which threads do not share
+        self.rooms = torch.empty(torch.get_num_threads(), words, dtype=torch.int64)
         self.entries = [room.data_ptr() for room in self.rooms]     # of a voxel, for each thread
 
     def blocks(self) -> Iterator[tuple[int, int, Tensor]]:

@@ -128,7 +128,12 @@ def lines_of(i, j, along_t, along_h, of_t, of_h):
 
 
 @inlined
-def shares_of(i, j, along_h, of_t, of_h):
-    """The product of t's and h's shares, or slopes, for each line of :func:`lines_of`."""
+def shares_of(i, j, along_t, along_h, of_t, of_h):
+    """The product of t's and h's shares, or slopes, for each line of :func:`lines_of`; 0 where there is none."""
     t0, t1, h0, h1 = single(of_t, 2 * i), single(of_t, 2 * i + 1), single(of_h, 2 * j), single(of_h, 2 * j + 1)
-    return t0 * h0, t0 * h1 if along_h else t1 * h0, t1 * h0, t1 * h1
+    none = np.float32(0)
+    if along_t and along_h:
+        return t0 * h0, t0 * h1, t1 * h0, t1 * h1
+    if along_h:
+        return t0 * h0, t0 * h1, none, none
+    return t0 * h0, t1 * h0 if along_t else none, none, none

@@ -103,7 +103,7 @@ def fill_columns(table, sizes, scales, plan, room, start, begin, end, stride, co
             for j in range(kh):
                 along_t, along_h = moving(t_rests, i), moving(h_rests, j)
                 lines, line = lines_of(i, j, along_t, along_h, of_t[0], of_h[0])
-                both = shares_of(i, j, along_h, of_t[1], of_h[1])
+                both = shares_of(i, j, along_t, along_h, of_t[1], of_h[1])
                 for k in range(kw):
                     scale = single(scales, tap) if scales else np.float32(1)
                     near, far = whole(of_w[0], 2 * k), whole(of_w[0], 2 * k + 1)
@@ -179,7 +179,7 @@ def spread_columns(columns, sizes, scales, plan, room, start, begin, end, stride
             for j in range(kh):
                 along_t, along_h = moving(t_rests, i), moving(h_rests, j)
                 lines, line = lines_of(i, j, along_t, along_h, of_t[0], of_h[0])
-                both = shares_of(i, j, along_h, of_t[1], of_h[1])
+                both = shares_of(i, j, along_t, along_h, of_t[1], of_h[1])
                 for k in range(kw):
                     scale = single(scales, tap) if scales else np.float32(1)
                     near, far, moves = whole(of_w[0], 2 * k), whole(of_w[0], 2 * k + 1), moving(w_rests, k)
@@ -259,9 +259,9 @@ def slopes_of_columns(columns, table, sizes, scales, plan, room, start, begin, e
             for j in range(kh):
                 along_t, along_h = moving(t_rests, i), moving(h_rests, j)
                 lines, line = lines_of(i, j, along_t, along_h, of_t[0], of_h[0])
-                both = shares_of(i, j, along_h, of_t[1], of_h[1])
-                by_line_t = shares_of(i, j, along_h, of_t[2], of_h[1])
-                by_line_h = shares_of(i, j, along_h, of_t[1], of_h[2])
+                both = shares_of(i, j, along_t, along_h, of_t[1], of_h[1])
+                by_line_t = shares_of(i, j, along_t, along_h, of_t[2], of_h[1])
+                by_line_h = shares_of(i, j, along_t, along_h, of_t[1], of_h[2])
                 for k in range(kw):
                     scale = single(scales, tap) if scales else np.float32(1)
                     of_tap = np.float32(0)

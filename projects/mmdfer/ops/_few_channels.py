@@ -64,8 +64,12 @@ def shift_compiled(taps: Tensor, out: Tensor, geometry: Geometry, back: bool) ->
     from ._shifts import shift
     told = plan(taps.shape[1:4], geometry, AXIS_CHANNELS[1], (taps.shape[5], 1))
     places = taps.data_ptr(), out.data_ptr(), told.data_ptr()
-    side_by_side(lambda _, first, last: [shift(clip, *places, back) for clip in range(first, last)],
-                 pieces(0, len(taps), least=1))
+
+    def run(_: int, first: int, last: int) -> None:
+        for clip in range(first, last):
+            shift(clip, *places, back)
+
+    side_by_side(run, pieces(0, len(taps), least=1))
 
 
 def _matrix(weight: Tensor) -> Tensor:

@@ -167,7 +167,8 @@ class D2Conv3d(nn.Conv3d):
         exporting = is_exporting()
         if not exporting:
             _check_clip(x, self.in_channels, self.geometry)
-        if not exporting and by_columns(x, self.weight, self.geometry):           # predictor and reads then share one copy, or none
+        if not exporting and by_columns(x, self.weight, self.geometry):
+            # Predictor and reads share one copy, or none.
             rows = x.contiguous(memory_format=torch.channels_last_3d)
             size, modulation = self.predict(rows)
             return _checked(rows, size, self.weight, self.bias, modulation, self.geometry, x)

@@ -1,9 +1,7 @@
 """Small data sets in the official layouts, made on the spot."""
 from __future__ import annotations
 
-import ast
 import copy
-import functools
 import gc
 import os
 import shutil
@@ -20,7 +18,7 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
-from mmengine.config import Config, config as config_module  # noqa: E402
+from mmengine.config import Config  # noqa: E402
 from mmengine.registry import DefaultScope, init_default_scope  # noqa: E402
 
 import mmdfer  # noqa: E402,F401
@@ -40,31 +38,6 @@ if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM and not 
     os.environ.setdefault('PYTEST_DEBUG_TEMPROOT', MEMORY)
     if 'TMPDIR' not in os.environ:
         os.environ['TMPDIR'] = tempfile.tempdir = MEMORY
-
-
-@pytest.fixture(autouse=True, scope='session')
-def plain_config_texts() -> Iterator[None]:
-    """mmengine has yapf lay out each config's text: half of what a short training takes, for words that run the same.
-
-    What is no Python is an error here as it is there. :func:`formatted` gives yapf back.
-    """
-    format_code = config_module.FormatCode
-
-    @functools.wraps(getattr(format_code, '__wrapped__', format_code))
-    def parsed(text: str, **style: object) -> tuple[str, bool]:
-        ast.parse(text)
-        return text, False
-
-    parsed.before = format_code
-    with mock.patch.object(config_module, 'FormatCode', parsed):
-        yield
-
-
-@pytest.fixture
-def formatted(plain_config_texts) -> Iterator[None]:
-    """Texts of configs as users have them."""
-    with mock.patch.object(config_module, 'FormatCode', config_module.FormatCode.before):
-        yield
 
 
 @pytest.fixture(autouse=True, scope='session')
@@ -145,6 +118,14 @@ def write_dfew(root: Path, train: int = 14, test: int = 7, frames: int = 18, siz
 def dfew(tmp_path_factory) -> Path:
     """A DFEW copy that tests only read."""
     return write_dfew(tmp_path_factory.mktemp('data') / 'DFEW')
+
+
+@pytest.fixture(scope='module')
+def unpainted() -> Iterator[None]:
+    """For modules whose tests look at no picture of their runs."""
+    from .commands import pictures_unpainted
+    with pictures_unpainted():
+        yield
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from mmdfer.weights import CheckpointError
 from .conftest import ROOT
 
 
-@pytest.mark.usefixtures('formatted')
 @pytest.mark.parametrize('name', ['demo/fe_adapter.py', 'pe_clip_vitb16_dfew.py', 'image_fer/vitb_ferplus.py'])
 def test_a_config_of_ours_comes_back_as_it_was(name):
     path = ROOT / 'configs' / name
@@ -22,7 +21,6 @@ def test_a_config_of_ours_comes_back_as_it_was(name):
     assert 'optim_wrapper' not in carried
 
 
-@pytest.mark.usefixtures('formatted')
 def test_forms_of_values():
     cfg = Config(dict(model=dict(a=-1.5, b=[1, (2, None)], c={'x y': True, 3: 'ü\n"'}, d=float('inf'),
                                  e=float('-inf'))))

@@ -65,7 +65,6 @@ def test_settings_of_runs_from_before_are_read(tmp_path):
     assert read_settings(tmp_path).entries == entries and 'M' in read_settings(tmp_path).text
 
 
-@pytest.mark.usefixtures('formatted')
 def test_a_config_comes_back_from_its_text_as_it_was():
     cfg = config()
     cfg.merge_from_dict({'name': '{{fileBasename}} {{$HOME:x}}', 'custom_imports.imports': ['no_such_module']})

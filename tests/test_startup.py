@@ -3,31 +3,37 @@ import sys
 from types import SimpleNamespace
 
 from mmengine.config import Config, config as config_module
+from mmengine.runner import runner as runner_module
 
-from mmdfer import startup
+from mmdfer import config_layout, startup
 
 from .test_compat import run_python
 
 
-def test_a_configs_text_is_formatted_once_and_stays_the_same(monkeypatch):
-    plain, calls = config_module.FormatCode.__wrapped__, []
+def test_a_configs_text_is_laid_out_once_and_anew_when_it_changes(monkeypatch):
+    calls = []
 
-    def counted(text, **kwargs):
+    def counted(text):
         calls.append(text)
-        return plain(text, **kwargs)
+        return config_layout.lay_out(text)
 
-    monkeypatch.setattr(config_module, 'FormatCode', counted)
+    monkeypatch.setattr(config_module, 'FormatCode', config_module.FormatCode.__wrapped__)
+    monkeypatch.setattr(startup, 'lay_out', counted)
     assert startup.format_configs_once()
     assert not startup.format_configs_once()
     cfg, other = Config(dict(a=1, b=[dict(c='x' * 90, d=2)] * 3)), Config(dict(a=2))
     texts = [cfg.pretty_text, other.pretty_text, cfg.pretty_text, other.pretty_text]
-    assert len(calls) == 2 and texts[:2] == texts[2:]
-    monkeypatch.setattr(config_module, 'FormatCode', plain)
-    assert [cfg.pretty_text, other.pretty_text] == texts[:2]
-    monkeypatch.setattr(config_module, 'FormatCode', counted)
-    startup.format_configs_once()
+    assert len(calls) == 2 and texts[:2] == texts[2:] and texts[1] == 'a = 2\n'
     cfg.a = 3
     assert 'a = 3' in cfg.pretty_text and len(calls) == 3
+
+
+def test_the_machine_is_looked_at_once_and_what_a_runner_adds_is_its_own(monkeypatch):
+    looks = []
+    monkeypatch.setattr(runner_module, 'collect_env', lambda: looks.append(1) or dict(Python='3'))
+    assert startup.look_at_the_machine_once() and not startup.look_at_the_machine_once()
+    runner_module.collect_env()['seed'] = 1
+    assert runner_module.collect_env() == dict(Python='3') and len(looks) == 1
 
 
 def test_what_is_seldom_used_is_loaded_when_it_is_and_left_alone_where_it_is(monkeypatch):

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -61,6 +60,8 @@ def is_unread(entry: os.DirEntry) -> bool:
 
 def clip_stem(name: str) -> str:
     """A clip's name without a video's suffix."""
+    if '.' not in name:
+        return name
     stem, suffix = os.path.splitext(name)
     return stem if suffix.lower() in VIDEO_SUFFIXES else name
 
@@ -68,8 +69,10 @@ def clip_stem(name: str) -> str:
 def clip_key(name: str) -> str:
     """What a listed clip and its folder or file share: no suffix, no leading zeros of a number, and letters with marks
     in their composed form, which some systems take apart when they write a name."""
-    stem = unicodedata.normalize('NFC', clip_stem(name))
-    return stem.lstrip('0') or '0' if re.fullmatch('[0-9]+', stem) else stem
+    stem = clip_stem(name)
+    if not stem.isascii():
+        return unicodedata.normalize('NFC', stem)
+    return stem.lstrip('0') or '0' if stem.isdigit() else stem
 
 
 def path_parts(path: str) -> list[str]:

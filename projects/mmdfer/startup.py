@@ -1,15 +1,17 @@
 """What the libraries do at every start, or over and over, and need do once or not at all."""
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from types import ModuleType
 from typing import Any
 
+from .config_layout import lay_out
 from .imports import Around, after_import, around_import
 
 CONFIGS = 32
@@ -17,27 +19,52 @@ CONFIGS = 32
 
 
 def format_configs_once() -> bool:
-    """Format the text of a config once.
+    """Lay out the text of a config once, and quickly.
 
-    mmengine runs yapf over the whole config for every checkpoint, log and visualizer that gets its text: half a
-    second each, a quarter of the time of a short run.
+    mmengine runs yapf over the whole config for every checkpoint, log and visualizer that gets its text: from a quarter
+    of a second to more than one each time, a quarter of a short run.
     """
     from mmengine.config import config as config_module
     if hasattr(config_module.FormatCode, '__wrapped__'):
         return False
-    format_code, known = config_module.FormatCode, OrderedDict()
+    known: OrderedDict[str, str] = OrderedDict()
 
-    @wraps(format_code)
-    def once(text: str, **kwargs):
-        key = text, repr(kwargs)
-        if key not in known:
-            known[key] = format_code(text, **kwargs)
+    @wraps(config_module.FormatCode)
+    def once(text: str, **kwargs) -> tuple[str, bool]:
+        if text not in known:
+            known[text] = lay_out(text)
             if len(known) > CONFIGS:
                 known.popitem(last=False)
-        return known[key]
+        return known[text], True
 
     config_module.FormatCode = once
     return True
+
+
+def look_at_the_machine_once() -> bool:
+    """Ask each compiler for its version once in a process, not for every runner."""
+    from mmengine.runner import runner as runner_module
+    if hasattr(runner_module.collect_env, '__wrapped__'):
+        return False
+    look = cache(runner_module.collect_env)
+
+    @wraps(runner_module.collect_env)
+    def once() -> dict:
+        return look().copy()                        # the runner adds what it is set to
+
+    runner_module.collect_env = once
+    return True
+
+
+@cache
+def set_modules_aside() -> None:
+    """Take what is there by now from the garbage collector's rounds, once.
+
+    mmengine collects as it builds each data set, and goes through all that the imported modules hold: a third of a
+    second each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Later(ModuleType):
@@ -85,5 +112,6 @@ put_off_statistics = put_off('scipy.stats', 'mode')
 def install() -> None:
     """Have it done as soon as what it is about is imported; safe to call again."""
     after_import('mmengine', format_configs_once)
+    after_import('mmengine.runner', look_at_the_machine_once)
     around_import('mmaction.datasets.charades_sta_dataset', put_off_nltk)
     around_import('mmaction.datasets.transforms.pose_transforms', put_off_statistics)

@@ -13,6 +13,7 @@ from mmdfer.weights import CheckpointError, classes_of_file, read_checkpoint
 
 from ..conftest import ROOT, write_dfew
 
+pytestmark = pytest.mark.usefixtures('unpainted')
 DFEW = class_names('dfew')
 OTHER = ('fear', 'angry', 'happy', 'disgust', 'sad', 'surprise', 'neutral')
 _numbers = count()

@@ -12,6 +12,7 @@ from mmdfer.weights import load_weights, read_checkpoint
 from ..commands import together
 from ..conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures('unpainted')
 CONFIG = 'configs/demo/fe_adapter.py'
 OPTIONS = ['model.backbone.init_cfg=None', 'train_cfg.max_epochs=2', 'train_cfg.val_interval=1',
            'default_hooks.logger.interval=1', 'train_dataloader.batch_size=4', 'train_dataloader.num_workers=0',

@@ -16,6 +16,7 @@ from ..conftest import ROOT
 from ..test_datasets.test_affectnet import line, write_lists, write_picture
 from ..test_datasets.test_ferplus import USAGES, write_ferplus
 
+pytestmark = pytest.mark.usefixtures('unpainted')
 CONFIGS = ROOT / 'configs' / 'image_fer'
 ARCH = dict(embed_dims=24, num_layers=2, num_heads=4, feedforward_channels=48)
 # The real config around a narrow ViT, on few images.

@@ -88,7 +88,7 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture
-def config(data, tmp_path, monkeypatch):
+def config(unpainted, data, tmp_path, monkeypatch):
     """The config beside the module, in a folder of their own; nothing of them is left behind."""
     monkeypatch.setattr(labels, '_WORDS', dict(labels._WORDS))
     monkeypatch.syspath_prepend(str(tmp_path))

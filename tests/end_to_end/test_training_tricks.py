@@ -14,6 +14,7 @@ from mmdfer.runs.log import read_scalars
 from ..conftest import ROOT, write_dfew
 from ..test_engine.test_training_options import readme_options
 
+pytestmark = pytest.mark.usefixtures('unpainted')
 COUNTS = [8, 4, 2, 2, 2, 1, 2]
 _numbers = count()
 

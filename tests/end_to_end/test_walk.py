@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmdfer.apis.counting import no_initialisers
 from mmdfer.apis.inference import DFERInferencer
 from mmdfer.backbones import AdapterViT
 from mmdfer.evaluation import load_predictions
@@ -245,18 +246,23 @@ def test_a_bad_video_is_named_after_the_others_are_done(place, tmp_path, faces):
 
 
 def test_one_step_of_the_full_size_config(tmp_path):
-    """The product itself: ViT-B/16, 16 frames of 224x224, by the tool."""
-    root = write_dfew(tmp_path / 'DFEW', train=7, test=7, size=224, folds=(1, ))
-    csv = root / 'EmoLabel_DataSplit'
+    """The product itself by the tool: ViT-B/16 on 224x224, a clip of each loader, 2 of the config's 16 frames."""
+    root = write_dfew(tmp_path / 'DFEW', train=7, test=7, frames=3, size=224, folds=(1, ))
     torch.manual_seed(0)
-    torch.save(AdapterViT('base').state_dict(), tmp_path / 'image.pth')
+    with no_initialisers():
+        image = AdapterViT('base')
+    with torch.no_grad():
+        for parameter in image.parameters():
+            parameter.uniform_(-0.04, 0.04)
+    torch.save(image.state_dict(), tmp_path / 'image.pth')
+    loaders = ('train', 'val')
     succeed(
         command('train.py', 'configs/fe_adapter_vitb_dfew.py', '--data-root', root, '--fold', 1, '--image-checkpoint',
-                tmp_path / 'image.pth', '--work-dir', tmp_path / 'run', '--cfg-options', 'train_cfg.max_epochs=1',
-                'train_dataloader.batch_size=1', 'train_dataloader.dataset.indices=1',
-                'val_dataloader.dataset.indices=1', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
-                'train_dataloader.persistent_workers=False', 'val_dataloader.persistent_workers=False'))
-    assert csv.is_dir()
+                tmp_path / 'image.pth', '--work-dir', tmp_path / 'run', '--no-report', '--cfg-options',
+                'train_cfg.max_epochs=1', 'train_dataloader.batch_size=1', 'default_hooks.checkpoint.save_best=None',
+                *(f'{loader}_dataloader.{entry}' for loader in loaders for entry in (
+                    'dataset.pipeline.1.num_frames=2', 'dataset.indices=1', 'num_workers=0',
+                    'persistent_workers=False'))))
     image = read_checkpoint(tmp_path / 'image.pth')
     trained = read_checkpoint(tmp_path / 'run' / 'epoch_1.pth')['state_dict']
     assert all(torch.equal(trained[f'backbone.{name}'], tensor) for name, tensor in image.items())

@@ -1,4 +1,5 @@
-"""A run's loaders: with any number of workers from one option, and with workers that outlive a scheduler's SIGTERM."""
+"""A run's loaders: with any number of workers from one option, and with workers that outlive a scheduler's SIGTERM and
+end with the run."""
 import os
 import signal
 import time
@@ -8,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmdfer.engine import fit_loaders, set_workers, shield_workers
+from mmdfer.engine import EndWorkersHook, fit_loaders, set_workers, shield_workers
 from mmdfer.run_config import LOADERS
 
 
@@ -78,3 +79,17 @@ def test_workers_go_on_at_a_schedulers_sigterm_and_end_with_their_parent():
     process.terminate()
     process.join(5)
     assert process.exitcode == 0
+
+
+def test_a_run_that_is_over_ends_its_workers_itself():
+    runner = Builder()
+    hook = EndWorkersHook(shield_workers(runner))
+    kept, fresh = (runner.build_dataloader(loader(persistent_workers=keep), seed=1) for keep in (True, False))
+    numbers = [sorted(int(batch[0, 0]) for batch in built) for built in (kept, fresh)]
+    process, = kept._iterator._workers
+    begin = time.monotonic()
+    hook.after_run(runner)
+    assert time.monotonic() - begin < 4                         # torch gives a worker 5 s, then kills it
+    assert process.exitcode == 0
+    assert numbers == [list(range(6))] * 2 == [sorted(int(batch[0, 0]) for batch in built) for built in (kept, fresh)]
+    hook.after_run(runner)

@@ -17,6 +17,7 @@ from ..commands import command
 from ..conftest import ROOT, write_dfew
 from .small import CLIP_LINEAR, SIDE, SMALL, clip_shape, path, small_config, small_options
 
+pytestmark = pytest.mark.usefixtures('unpainted')
 CLASSES = 7
 
 
@@ -243,7 +244,8 @@ def test_a_run_by_the_command(name, data, tmp_path):
     options = dict(small_options(name), **{
         'train_dataloader.batch_size': 2, 'val_dataloader.batch_size': 2, 'train_dataloader.dataset.indices': 4,
         'val_dataloader.dataset.indices': 3, 'train_cfg.max_epochs': 1, 'default_hooks.logger.interval': 1,
-        'default_hooks.checkpoint.save_optimizer': False, 'optim_wrapper.accumulative_counts': 1})
+        'default_hooks.checkpoint.save_optimizer': False, 'default_hooks.checkpoint.save_best': None,
+        'optim_wrapper.accumulative_counts': 1})
     for loader in ('train', 'val'):
         options[f'{loader}_dataloader.num_workers'] = 0
         options[f'{loader}_dataloader.persistent_workers'] = False

@@ -22,6 +22,7 @@ from ..backbones.freezing import count_parameters
 from ..datasets.leaving_out import left_out_of
 from ..engine import (
     ClassesHook,
+    EndWorkersHook,
     SeenClipsHook,
     StartHook,
     StopHook,
@@ -49,12 +50,14 @@ from ..runs.recording import MetricsHook, PredictionsHook
 from ..runs.result import forget_outcome, write_result
 from ..runs.samples import set_classes, set_name, set_title
 from ..runs.settings import begin_settings, config_name, digest_of, read_settings, settings_of
+from ..startup import set_modules_aside
 from ..visualization import plot_confusion_matrix, plot_curves
 from .launching import is_first_process, join_processes
 
 
 def build_runner(cfg: Config) -> Runner:
     """A runner for one process or many, with or without CUDA, whose model has the classes of the data."""
+    set_modules_aside()
     flow_classes(cfg)
     allow_seen_clips(cfg)
     fit_loaders(cfg)
@@ -64,7 +67,7 @@ def build_runner(cfg: Config) -> Runner:
     runner.register_hook(ClassesHook())
     runner.register_hook(SeenClipsHook(bool(cfg.get('allow_seen'))))
     runner.register_hook(StartHook())
-    shield_workers(runner)
+    runner.register_hook(EndWorkersHook(shield_workers(runner)))
     return runner
 
 

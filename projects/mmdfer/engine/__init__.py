@@ -7,7 +7,7 @@ from .classes_hook import ClassesHook
 from .compile_hook import CompileBackboneHook
 from .dataset_hooks import BadClipsHook, EpochSeedHook
 from .distinct_views_hook import DistinctViewsHook
-from .loaders import fit_loaders, set_workers, shield_workers
+from .loaders import EndWorkersHook, fit_loaders, set_workers, shield_workers
 from .seen_clips_hook import SeenClipsHook, seen_clips_of
 from .sharding import BlockFSDPStrategy
 from .starting import StartHook, allow_random_towers, check_start
@@ -21,8 +21,8 @@ from .warm_up import WarmUpCosineLR
 
 __all__ = [
     'AccumulationHook', 'AdapterCheckpointHook', 'AnchorHook', 'BadClipsHook', 'BlockFSDPStrategy',
-    'ClassCountsHook', 'ClassesHook', 'CompileBackboneHook', 'DistinctViewsHook', 'EpochSeedHook', 'SeenClipsHook',
-    'StartHook', 'StopHook', 'TrackerBackend', 'TunableEMAHook', 'TunableOptimWrapperConstructor', 'TunableSWAHook',
-    'VideoImageTrainLoop', 'WarmUpCosineLR', 'accumulate', 'allow_random_towers', 'check_start', 'clips_a_step',
-    'fit_loaders', 'seen_clips_of', 'set_workers', 'shield_workers', 'track', 'without_trackers'
+    'ClassCountsHook', 'ClassesHook', 'CompileBackboneHook', 'DistinctViewsHook', 'EndWorkersHook', 'EpochSeedHook',
+    'SeenClipsHook', 'StartHook', 'StopHook', 'TrackerBackend', 'TunableEMAHook', 'TunableOptimWrapperConstructor',
+    'TunableSWAHook', 'VideoImageTrainLoop', 'WarmUpCosineLR', 'accumulate', 'allow_random_towers', 'check_start',
+    'clips_a_step', 'fit_loaders', 'seen_clips_of', 'set_workers', 'shield_workers', 'track', 'without_trackers'
 ]

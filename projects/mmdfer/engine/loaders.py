@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.hooks import Hook
+from torch.utils.data import DataLoader
 
 from ..run_config import LOADERS
 
@@ -44,22 +46,48 @@ def fit_loaders(cfg: Config) -> None:
                 loader.pop(key, None)
 
 
-def shield_workers(runner) -> None:
+class EndWorkersHook(Hook):
+    """End the workers of a run's loaders when the run is over.
+
+    torch leaves that to the loader's end. A runner's loader is part of a cycle of references, though: when that is
+    collected, the queues are closed first, nobody tells the workers, and each is waited for in vain, 5 s.
+
+    Args:
+        loaders: those of the run; may be built later.
+    """
+
+    def __init__(self, loaders: list[DataLoader]) -> None:
+        self._loaders = loaders
+
+    def after_run(self, runner) -> None:
+        for loader in self._loaders:
+            running, loader._iterator = loader._iterator, None          # none without persistent workers
+            if running is not None:
+                running._shutdown_workers()
+
+
+def shield_workers(runner) -> list[DataLoader]:
     """Let the loaders that a runner builds keep their workers when SIGTERM is sent to all of its processes.
 
     Schedulers and ``torch.distributed.run`` send it so. torch's workers end then, and with them the batches that the
     training still needs. Here a worker ends at a SIGTERM of its parent alone.
+
+    Returns:
+        The loaders, in the order in which they will have been built.
     """
-    build = runner.build_dataloader
+    build, built = runner.build_dataloader, []
 
     def build_shielded(*args, **kwargs):
         loader = build(*args, **kwargs)
+        if isinstance(loader, DataLoader) and loader not in built:      # a loader is also taken as it is
+            built.append(loader)
         if hasattr(signal, 'sigwaitinfo') and getattr(loader.worker_init_fn, 'func', None) is not _begin_worker:
             loader.worker_init_fn = partial(_begin_worker, loader.worker_init_fn)
             loader._get_iterator = partial(_without_sigterm, loader._get_iterator)
         return loader
 
     runner.build_dataloader = build_shielded
+    return built
 
 
 def _without_sigterm(start_workers: Callable) -> Any:

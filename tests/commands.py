@@ -95,7 +95,10 @@ def together(count: int, name: str, *words: object) -> None:
 
 @contextlib.contextmanager
 def shell_command(folder: Path) -> Iterator[Path]:
-    """A program ``mmdfer`` in ``folder`` for scripts: each call is the command in a copy of this process."""
+    """A program ``mmdfer`` in ``folder`` for scripts: each call is the command in a copy of this process.
+
+    The copy has the caller's folder and environment; several calls may run at a time.
+    """
     program, address = folder / 'mmdfer', folder / 'mmdfer.socket'
     program.write_text(CALL.format(python=sys.executable, address=str(address)))
     program.chmod(0o755)
@@ -117,7 +120,7 @@ import json, os, socket, sys
 door = socket.socket(socket.AF_UNIX)
 door.connect({address!r})
 with door.makefile('rw') as line:
-    line.write(json.dumps([os.getcwd(), sys.argv[1:]]) + '\\n')
+    line.write(json.dumps([os.getcwd(), dict(os.environ), sys.argv[1:]]) + '\\n')
     line.flush()
     status, out, err = json.loads(line.readline())
 sys.stdout.write(out)
@@ -127,24 +130,32 @@ sys.exit(status)
 
 
 def _answer(door: socket.socket) -> None:
-    context = multiprocessing.get_context('fork')
-    said: Any = context.SimpleQueue()
-
-    def call(folder: str, name: str, *words: str) -> None:
-        done = command(name, *words, cwd=Path(folder))
-        said.put((done.returncode, done.stdout, done.stderr))
-
+    calls: list[threading.Thread] = []
     while True:
         try:
             caller, _ = door.accept()
         except OSError:
-            return
-        with caller, caller.makefile('rw') as line:
-            folder, words = json.loads(line.readline())
-            process = context.Process(target=call, args=(folder, *words))
-            process.start()
-            line.write(json.dumps(said.get()) + '\n')
-            process.join()
+            break
+        calls.append(threading.Thread(target=_call, args=(caller, ), daemon=True))
+        calls[-1].start()
+    for call in calls:
+        call.join()
+
+
+def _call(caller: socket.socket) -> None:
+    context = multiprocessing.get_context('fork')
+    said: Any = context.SimpleQueue()
+
+    def call(folder: str, environment: dict[str, str], words: list[str]) -> None:
+        with mock.patch.dict(os.environ, environment, clear=True):
+            done = command(*words, cwd=Path(folder))
+        said.put((done.returncode, done.stdout, done.stderr))
+
+    with caller, caller.makefile('rw') as line:
+        process = context.Process(target=call, args=json.loads(line.readline()))
+        process.start()
+        line.write(json.dumps(said.get()) + '\n')
+        process.join()
 
 
 def in_copies(function: Callable, args: tuple, count: int) -> None:

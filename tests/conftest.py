@@ -1,9 +1,11 @@
 """Small data sets in the official layouts, made on the spot."""
 from __future__ import annotations
 
+import copy
 import gc
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +18,11 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from mmengine.config import Config  # noqa: E402
 from mmengine.registry import DefaultScope, init_default_scope  # noqa: E402
 
 import mmdfer  # noqa: E402,F401
+from mmdfer import config_reading  # noqa: E402
 
 # Beside other processes of tests a thread each: two that wait for a third of two cores cost more than they give.
 torch.set_num_threads(1 if 'PYTEST_XDIST_WORKER' in os.environ else min(2, os.cpu_count() or 1))
@@ -30,8 +34,10 @@ SHARED_FACES = ROOT.parent / 'shared' / 'data' / 'faces'
 
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM and not (
         os.statvfs(MEMORY).f_flag & os.ST_NOEXEC):
-    # Tests write many small files, and a disk costs ten times what memory does.
+    # Tests write many small files, and so does mmengine as it reads a config; a disk costs ten times what memory does.
     os.environ.setdefault('PYTEST_DEBUG_TEMPROOT', MEMORY)
+    if 'TMPDIR' not in os.environ:
+        os.environ['TMPDIR'] = tempfile.tempdir = MEMORY
 
 
 @pytest.fixture(autouse=True, scope='session')
@@ -46,6 +52,22 @@ def seconds_of_their_own() -> Iterator[None]:
 
     with mock.patch('mmengine.runner.runner.time', SimpleNamespace(
             time=now, strftime=time.strftime, localtime=time.localtime)):
+        yield
+
+
+@pytest.fixture(autouse=True, scope='session')
+def own_configs_read_once() -> Iterator[None]:
+    """The files of ``configs`` stay as they are: each is read once, and copied where it is read again."""
+    read, known = config_reading._read_file, {}
+
+    def copied(path: str | os.PathLike) -> Config:
+        if not str(path).startswith(f'{ROOT / "configs"}{os.sep}'):
+            return read(path)
+        if str(path) not in known:
+            known[str(path)] = read(path)
+        return copy.deepcopy(known[str(path)])
+
+    with mock.patch.object(config_reading, '_read_file', copied):
         yield
 
 

@@ -48,7 +48,7 @@ def test_values_and_gradients(geometry, channels, modulated):
     weight, groups = arguments['weight'], options['groups']
     multiplied = weight.shape[1] == 1 and len(weight) != groups             # computed by the other path
     shape = Geometry(tuple(weight.shape[2:]), *geometry[1:4], groups)
-    assert _column_blocks.usable(arguments['x'].float(), weight, shape) != multiplied
+    assert _column_blocks.by_columns(arguments['x'].float(), weight, shape) != multiplied
     for ours, exact in zip(run(arguments, options, torch.float32), run(arguments, options, torch.float64)):
         assert (ours - exact).abs().max() <= 1e-5 * exact.abs().max()
 
@@ -110,9 +110,33 @@ def test_few_channels_are_a_plain_convolution(geometry):
     weight = torch.randn(3, 4, *geometry[0], dtype=torch.float64, requires_grad=True)
     bias = torch.randn(3, dtype=torch.float64, requires_grad=True)
     ours = FewChannelsConv3d.apply(x, weight, bias, Geometry(*geometry))
+    compiled = FewChannelsConv3d.apply(x.float(), weight.float(), bias.float(), Geometry(*geometry), True)
     plain = F.conv3d(x, weight, bias, *geometry[1:4])
     torch.testing.assert_close(ours, plain)
+    torch.testing.assert_close(compiled.double(), plain, rtol=1e-5, atol=1e-5)
     grad = torch.randn_like(plain)
-    for a, b in zip(torch.autograd.grad(ours, (x, weight, bias), grad),
-                    torch.autograd.grad(plain, (x, weight, bias), grad)):
-        torch.testing.assert_close(a, b)
+    gradients = [torch.autograd.grad(out, (x, weight, bias), grad.to(out)) for out in (ours, compiled, plain)]
+    for a, b, expected in zip(*gradients):
+        torch.testing.assert_close(a, expected)
+        torch.testing.assert_close(b, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('channels', [2, 3, 13, 24, 28])
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last_3d])
+def test_layer_with_any_number_of_channels(channels, layout, monkeypatch):
+    """Rows of 8, 4 and single numbers; whole clips and parts of one in a block; both layouts of memory."""
+    monkeypatch.setattr(_column_blocks, 'BLOCK_ELEMENTS', 27 * channels * 150)
+    torch.manual_seed(0)
+    layer = D2Conv3d(channels, 2 * channels, 3, padding=1)
+    torch.nn.init.normal_(layer.size_predictor.weight, std=0.1 / channels ** 0.5)
+    for shape in ((3, channels, 3, 4, 5), (2, channels, 5, 7, 6)):          # 60 and 210 voxels a clip
+        x = torch.randn(shape)
+        results = []
+        for dtype in (torch.float32, torch.float64):
+            own, layer = x.detach().to(dtype, memory_format=layout).requires_grad_(), layer.to(dtype)
+            out = layer(own)
+            grads = torch.autograd.grad(out.square().sum(), [own, *layer.parameters()])
+            assert out.is_contiguous(memory_format=layout)
+            results.append([out.detach(), *grads])
+        for ours, exact in zip(*results):
+            assert (ours - exact).abs().max() <= 1e-5 * exact.abs().max()

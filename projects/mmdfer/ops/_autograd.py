@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import _column_blocks
-from ._projection import project, project_to_input, project_to_weight, tap_matrices, tap_matrices_to_weight, voxel_rows
+from ._layouts import from_channels_last, voxel_rows
+from ._projection import project, project_to_input, project_to_weight, tap_matrices, tap_matrices_to_weight
 from ._sampling import Geometry, SamplingGrid, Slab
 
 # Elements of a projected table. On a CPU it should stay within the caches, and be small enough for the allocator to
@@ -38,10 +38,6 @@ class D2Conv3dFunction(torch.autograd.Function):
                 geometry: Geometry) -> Tensor:
         ctx.save_for_backward(x, size, weight, modulation)
         ctx.geometry = geometry
-        ctx.by_columns = _column_blocks.usable(x, weight, geometry)
-        if ctx.by_columns:
-            with torch.autocast(x.device.type, enabled=False):
-                return from_channels_last(_column_blocks.forward(x, size, weight, bias, modulation, geometry), x)
         matrices = tap_matrices(weight, geometry.groups)
         out = size.new_zeros(x.shape[0], *size.shape[2:], weight.shape[0])  # (B, T', H', W', O)
         with torch.autocast(x.device.type, enabled=False):
@@ -62,13 +58,6 @@ class D2Conv3dFunction(torch.autograd.Function):
         x, size, weight, modulation = ctx.saved_tensors
         need_x, need_size, need_weight, need_bias, need_modulation, _ = ctx.needs_input_grad
         grad = grad.to(size.dtype).permute(0, 2, 3, 4, 1).contiguous()  # (B, T', H', W', O)
-        if ctx.by_columns:
-            with torch.autocast(x.device.type, enabled=False):
-                of_x, of_size, of_weight, of_modulation = _column_blocks.backward(
-                    grad, x, size, weight, modulation, ctx.geometry, need_x, need_size, need_weight, need_modulation)
-            return (from_channels_last(of_x, x), from_channels_last(of_size, size), of_weight,
-                    grad.sum((0, 1, 2, 3)).to(weight.dtype) if need_bias else None,
-                    from_channels_last(of_modulation, modulation), None)
         matrices = tap_matrices(weight, ctx.geometry.groups)
         grad_x = _zeros_channels_last(x, size.dtype) if need_x else None
         grad_size = _zeros_channels_last(size, size.dtype) if need_size else None
@@ -153,15 +142,6 @@ def chunks(length: int, step: int) -> Iterator[slice]:
     """0 to ``length`` in slices of at most ``step``."""
     for start in range(0, length, step):
         yield slice(start, start + step)
-
-
-def from_channels_last(rows: Tensor | None, like: Tensor) -> Tensor | None:
-    """(B, T, H, W, C) -> (B, C, T, H, W), in the dtype and memory format of ``like``."""
-    if rows is None:
-        return None
-    image = rows.to(like.dtype).permute(0, 4, 1, 2, 3)
-    keep = like.is_contiguous(memory_format=torch.channels_last_3d) and not like.is_contiguous()
-    return image if keep else image.contiguous()
 
 
 def _zeros_channels_last(image: Tensor, dtype: torch.dtype) -> Tensor:

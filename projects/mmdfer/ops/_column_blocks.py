@@ -1,10 +1,6 @@
-"""Forward and backward of D2Conv3D on a CPU with numba: columns in blocks that fit the cache, and one GEMM a block.
+"""The blocks of D2Conv3D on a CPU: whose columns are read at once, and by which threads.
 
-The same function as :mod:`._autograd` in the other order, gather first and multiply then. It is faster where the reads
-are compiled, since a column is written once into the cache and never leaves it, and its cost besides the GEMMs of a
-plain convolution is 125 cells a voxel. The sums of the reads are taken in one order, however many threads there are.
-
-Symbols: N output voxels, K taps, G groups, C channels in, c = C/G, O channels out, o = O/G, n voxels of a block.
+Symbols: N output voxels, K taps, G groups, C channels in, c = C/G, O channels out, n voxels of a block.
 """
 from __future__ import annotations
 
@@ -14,23 +10,21 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
-import numpy as np
 import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
-from ._projection import voxel_rows
+from ._layouts import voxel_rows
 from ._sampling import AXIS_CHANNELS, Geometry
 from .choosing import forced
 
 BLOCK_ELEMENTS = 1 << 19
-"""Numbers in a block of columns: 2 MiB, about what a core has for itself."""
+"""Numbers in a block of columns at most: 2 MiB, about what a core has for itself."""
 LEAST_WORK = 1 << 20
 """Products of a clip below which the compiled reads are not worth their start, which takes a second."""
-NO_SCALES = np.empty((0, 0), np.float32)
 
 
-def usable(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
+def by_columns(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     """Whether a call is for this path; a matter of the shape of one clip, so that no batch changes a prediction."""
     if x.device.type != 'cpu' or x.dtype == torch.float64 or not len(x):
         return False
@@ -65,50 +59,56 @@ class Reads:
 
     def __init__(self, x: Tensor, size: Tensor, modulation: Tensor | None, weight: Tensor, geometry: Geometry) -> None:
         self.depthwise = weight.shape[1] == 1                       # one product a channel is no GEMM
-        groups = 1 if self.depthwise else geometry.groups
+        self.groups = 1 if self.depthwise else geometry.groups
         self.table = rows_of(x)                                     # (R, C)
         self.sizes = rows_of(size)                                  # (N, S)
         self.scales = None if modulation is None else rows_of(modulation)           # (N, K)
-        self.taps, self.voxels = weight[0, 0].numel(), len(self.sizes)
-        self.columns_shape = groups, self.taps, x.shape[1] // groups                # without n
-        self.clip = self.voxels // len(x)
-        channels = [-1 if channel is None else channel for channel in AXIS_CHANNELS[size.shape[1]]]
-        self.where = (self.sizes.numpy(), NO_SCALES if self.scales is None else self.scales.numpy(),
-                      np.array([*channels, x.shape[1]]), np.array(x.shape[2:]), np.array(size.shape[2:]),
-                      np.array(geometry[:4]), groups)
+        self.taps, self.clips = weight[0, 0].numel(), len(x)
+        self.clip = len(self.sizes) // self.clips                   # voxels of one
+        self.plan = plan(x.shape[2:], geometry, AXIS_CHANNELS[size.shape[1]], (x.shape[1], self.groups))
+        self.where = (self.sizes.data_ptr(), 0 if self.scales is None else self.scales.data_ptr(),
+                      self.plan.data_ptr())
+        words = -(-12 * max(geometry.kernel) // 16) * 16            # lines of the cache, which threads do not share
+        self.rooms = torch.empty(torch.get_num_threads(), words, dtype=torch.int64)
+        self.entries = [room.data_ptr() for room in self.rooms]     # of a voxel, for each thread
 
-    def blocks(self) -> Iterator[tuple[int, int]]:
-        step = max(1, BLOCK_ELEMENTS // (self.taps * self.table.shape[1]))
-        for start in range(0, self.voxels, step):
-            yield start, min(start + step, self.voxels)
-
-    def room(self) -> Tensor:
-        """For the columns of a block, (G, n, K, c)."""
-        groups, taps, inner = self.columns_shape
-        most = max(stop - start for start, stop in self.blocks())
-        return torch.empty(groups * most * taps * inner)
-
-    def view(self, room: Tensor, start: int, stop: int) -> Tensor:
-        groups, taps, inner = self.columns_shape
-        return room[:groups * (stop - start) * taps * inner].view(groups, stop - start, taps, inner)
+    def blocks(self) -> Iterator[tuple[int, int, Tensor]]:
+        """First and last voxel of each block, and memory for its columns, (G, n, K, c): clips, or a part of one."""
+        width = self.taps * self.table.shape[1]
+        most = max(1, BLOCK_ELEMENTS // width)
+        if most >= self.clip:
+            step = most // self.clip * self.clip
+            cuts = [*range(0, self.clips * self.clip, step), self.clips * self.clip]
+        else:
+            parts = -(-self.clip // most)
+            cuts = [clip * self.clip + self.clip * part // parts for clip in range(self.clips) for part in range(parts)]
+            cuts.append(self.clips * self.clip)
+        room = torch.empty(max(stop - start for start, stop in zip(cuts, cuts[1:])) * width)
+        for start, stop in zip(cuts, cuts[1:]):
+            yield start, stop, room[:(stop - start) * width].view(self.groups, stop - start, self.taps, -1)
 
     def fill(self, columns: Tensor, start: int, stop: int) -> None:
         """Write the columns of the voxels from ``start`` to ``stop``."""
-        table, out = _flat(self.table), _flat(columns)
-        side_by_side(lambda begin, end: kernels().fill_columns(table, *self.where, start, begin, end, out),
-                     pieces(start, stop))
+        table, stride, out = self.table.data_ptr(), columns[0].numel(), columns.data_ptr()
+
+        def run(thread: int, begin: int, end: int) -> None:
+            kernels().fill_columns(table, *self.where, self.entries[thread], start, begin, end, stride, out)
+
+        side_by_side(run, pieces(start, stop))
 
     def spread(self, columns: Tensor, start: int, stop: int, table: Tensor) -> None:
         """Add columns to the cells they were read from: whole clips side by side, or some channels of each."""
-        given, out = _flat(columns), _flat(table)
+        given, stride, out = columns.data_ptr(), columns[0].numel(), table.data_ptr()
 
-        def run(begin: int, end: int, low: int, high: int) -> None:
-            kernels().spread_columns(given, *self.where, start, begin, end, low, high, out)
+        def run(thread: int, begin: int, end: int, low: int, high: int) -> None:
+            kernels().spread_columns(given, *self.where, self.entries[thread], start, begin, end, stride, low, high,
+                                     out)
 
-        inner = columns.shape[3]
-        cuts = sorted({start, stop, *range(-(-start // self.clip) * self.clip, stop, self.clip)})
-        threads = torch.get_num_threads()
-        if len(cuts) > 2 * threads:
+        inner, threads = columns.shape[3], len(self.entries)
+        cuts = [start, *range(start // self.clip * self.clip + self.clip, stop, self.clip), stop]
+        if threads == 1:
+            run(0, start, stop, 0, inner)
+        elif len(cuts) > 2 * threads:
             cuts = [cuts[(len(cuts) - 1) * i // threads] for i in range(threads + 1)]
             side_by_side(run, [(begin, end, 0, inner) for begin, end in zip(cuts, cuts[1:])])
         else:
@@ -116,110 +116,29 @@ class Reads:
 
     def slopes(self, columns: Tensor, start: int, stop: int, of_sizes: Tensor, of_scales: Tensor | None) -> None:
         """Add the gradients of sizes (N, S) and modulation (N, K), from those of the columns."""
-        given, table, sizes = _flat(columns), _flat(self.table), of_sizes.numpy()
-        scales = NO_SCALES if of_scales is None else of_scales.numpy()
-        side_by_side(lambda begin, end: kernels().slopes_of_columns(given, table, *self.where, start, begin, end, sizes,
-                                                                    scales), pieces(start, stop))
+        given, table, stride, sizes = columns.data_ptr(), self.table.data_ptr(), columns[0].numel(), of_sizes.data_ptr()
+        scales = 0 if of_scales is None else of_scales.data_ptr()
+
+        def run(thread: int, begin: int, end: int) -> None:
+            kernels().slopes_of_columns(given, table, *self.where, self.entries[thread], start, begin, end, stride,
+                                        sizes, scales)
+
+        side_by_side(run, pieces(start, stop))
 
 
-def forward(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None, modulation: Tensor | None,
-            geometry: Geometry) -> Tensor:
-    """The checked arguments of ``d2conv3d`` in, (B, T', H', W', O) of float32 out."""
-    reads = Reads(x, size, modulation, weight, geometry)
-    matrix = _matrix(weight, reads.columns_shape[0])                # (G, K·c, o)
-    out, room = torch.empty(reads.voxels, weight.shape[0]), reads.room()
-    for start, stop in reads.blocks():
-        columns = reads.view(room, start, stop)
-        reads.fill(columns, start, stop)
-        if reads.depthwise:
-            out[start:stop] = columns[0].mul_(matrix.view(columns.shape[2:])).sum(1)
-        elif len(matrix) == 1:
-            torch.mm(columns[0].flatten(1), matrix[0], out=out[start:stop])
-        else:
-            out[start:stop] = torch.bmm(columns.flatten(2), matrix).transpose(0, 1).flatten(1)
-    if bias is not None:
-        out += bias
-    return out.view(len(x), *size.shape[2:], -1)
+def plan(shape: Sequence[int], geometry: Geometry, maps: tuple[int | None, ...], channels: tuple[int, int]) -> Tensor:
+    """What the kernels are told of a call, (8, 3).
 
-
-def backward(grad: Tensor, x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None, geometry: Geometry,
-             need_x: bool, need_size: bool, need_weight: bool, need_modulation: bool) -> tuple[Tensor | None, ...]:
-    """Gradients of x, size, weight and modulation, in their dtypes; ``None`` for what nobody wants.
-
-    Args:
-        grad: (B, T', H', W', O), float32.
+    Rows, each as (t, h, w): the map of sizes that an axis follows, -1 for none; the shape of the input and of the
+    output; kernel, stride, padding and dilation; at last C, G and 0.
     """
-    reads = Reads(x, size, modulation, weight, geometry)
-    groups = reads.columns_shape[0]
-    rows = grad.flatten(0, 3)                                       # (N, O)
-    matrix = _matrix(weight, groups)
-    of_matrix = torch.zeros_like(matrix) if need_weight else None
-    of_table = torch.zeros_like(reads.table) if need_x else None
-    of_sizes = torch.zeros_like(reads.sizes)
-    of_scales = torch.zeros_like(reads.scales) if need_modulation else None
-    room = reads.room()
-    for start, stop in reads.blocks():
-        columns, given = reads.view(room, start, stop), rows[start:stop]
-        if need_weight:
-            reads.fill(columns, start, stop)
-            _add_weight_gradient(of_matrix, columns, given, reads.depthwise)
-        if not (need_x or need_size or need_modulation):
-            continue
-        _columns_gradient(columns, matrix, given, reads.depthwise)
-        if need_size or need_modulation:
-            reads.slopes(columns, start, stop, of_sizes, of_scales)
-        if need_x:
-            reads.spread(columns, start, stop, of_table)
-    return (_as_image(of_table, x), _as_image(of_sizes, size) if need_size else None,
-            _as_weight(of_matrix, weight) if need_weight else None, _as_image(of_scales, modulation))
-
-
-def _add_weight_gradient(of_matrix: Tensor, columns: Tensor, grad: Tensor, depthwise: bool) -> None:
-    """(G, n, K, c), (n, O) added to (G, K·c, o). Overwrites the columns of a depthwise layer."""
-    if depthwise:
-        of_matrix += columns[0].mul_(grad.unsqueeze(1)).sum(0).flatten().view_as(of_matrix)
-    else:
-        by_group = grad.unflatten(1, (len(columns), -1)).transpose(0, 1)
-        of_matrix.baddbmm_(columns.flatten(2).transpose(1, 2), by_group)
-
-
-def _columns_gradient(columns: Tensor, matrix: Tensor, grad: Tensor, depthwise: bool) -> None:
-    """Write the gradient of the columns, (G, n, K, c), from that of the output, (n, O)."""
-    if depthwise:
-        torch.mul(grad.unsqueeze(1), matrix.view(columns.shape[2:]), out=columns[0])
-    else:
-        by_group = grad.unflatten(1, (len(columns), -1)).transpose(0, 1)
-        torch.bmm(by_group, matrix.transpose(1, 2), out=columns.flatten(2))
-
-
-def _matrix(weight: Tensor, groups: int) -> Tensor:
-    """(O, c, kt, kh, kw) -> (G, K·c, o), and (1, K·C, 1) for a depthwise layer."""
-    taps = weight.detach().float().flatten(2)                       # (O, c, K)
-    if weight.shape[1] == 1 and groups == 1:
-        return taps[:, 0].T.reshape(1, -1, 1)
-    return taps.unflatten(0, (groups, -1)).permute(0, 3, 2, 1).reshape(groups, -1, len(weight) // groups)
-
-
-def _as_weight(matrix: Tensor, weight: Tensor) -> Tensor:
-    """The inverse of ``_matrix``."""
-    inner, taps = weight.shape[1], weight[0, 0].numel()
-    if matrix.shape[2] == 1 and inner == 1:
-        return matrix.view(taps, -1).T.reshape(weight.shape).to(weight.dtype)
-    return matrix.unflatten(1, (taps, inner)).permute(0, 3, 2, 1).reshape(weight.shape).to(weight.dtype)
+    followed = [-1 if channel is None else channel for channel in maps]
+    return torch.tensor([followed, shape, geometry.output_shape(tuple(shape)), *geometry[:4], (*channels, 0)])
 
 
 def rows_of(image: Tensor) -> Tensor:
     """(B, C, T, H, W) -> (B·T·H·W, C), contiguous float32."""
     return voxel_rows(image.detach().float()).contiguous()
-
-
-def _flat(tensor: Tensor) -> np.ndarray:
-    return tensor.view(-1).numpy()
-
-
-def _as_image(rows: Tensor | None, like: Tensor | None) -> Tensor | None:
-    """(B·T·H·W, C) -> (B, T, H, W, C)."""
-    return None if rows is None else rows.view(like.shape[0], *like.shape[2:], -1)
 
 
 def pieces(start: int, stop: int, least: int = 8) -> list[tuple[int, int]]:
@@ -230,11 +149,14 @@ def pieces(start: int, stop: int, least: int = 8) -> list[tuple[int, int]]:
 
 
 def side_by_side(run: Callable[..., None], arguments: Sequence[tuple[int, ...]]) -> None:
-    """Call ``run`` with each of the arguments, in threads of one pool; the first in this one."""
-    waiting = [_pool(os.getpid(), torch.get_num_threads()).submit(run, *given) for given in arguments[1:]]
-    run(*arguments[0])
-    for future in waiting:
-        future.result()
+    """Call ``run`` with the number of a thread and each of the arguments, in threads of one pool; the first in this."""
+    if len(arguments) > 1:
+        pool = _pool(os.getpid(), torch.get_num_threads())
+        waiting = [pool.submit(run, thread, *given) for thread, given in enumerate(arguments[1:], 1)]
+    run(0, *arguments[0])
+    if len(arguments) > 1:
+        for future in waiting:
+            future.result()
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,8 +1,9 @@
 """Where a voxel of D2Conv3D reads, compiled by numba: cells and shares, axis by axis and tap by tap.
 
 The positions, shares and bounds are those of :mod:`._sampling`, number for number, NaN and runaway sizes included.
+Whatever is an array is handed over by its address, see :mod:`._lanes`.
 
-Symbols: N output voxels, S maps of sizes, E entries of an axis.
+Symbols: N output voxels, S maps of sizes, E entries of an axis: two cells, near and far, for each of its taps.
 """
 from __future__ import annotations
 
@@ -11,121 +12,128 @@ import math
 import numpy as np
 from numba import njit
 
-# Places are unsigned: a test for negative ones would keep a loop from becoming vectors.
+from ._lanes import single, store, whole
+
+# Rows of a plan, which :func:`._column_blocks.plan` writes, each as (t, h, w).
+MAPS, SHAPE, GRID, KERNEL, STRIDE, PADDING, DILATION, CHANNELS = range(0, 24, 3)
+
 # Sums may be taken in another order, to use the vector units; NaN and inf keep their meaning.
 MATHS = {'reassoc', 'contract'}
-compiled = njit(nogil=True, cache=True, fastmath=MATHS)
-# A call hands over every array in seven words: within a loop over taps that would cost more than the reads.
-inlined = njit(inline='always', fastmath=MATHS)
+compiled = njit(nogil=True, cache=True, fastmath=MATHS, error_model='numpy')
+inlined = njit(forceinline=True, fastmath=MATHS, error_model='numpy')
 
 
 @inlined
-def axis_entries(size, moves, centre, kernel, dilation, length, index, share, slope, first):
-    """Entries of one axis: cell, share and slope of each, and where the entries of every tap begin.
+def extents(plan):
+    """kt, kh, kw, G and c."""
+    groups = whole(plan, CHANNELS + 1)
+    return (whole(plan, KERNEL), whole(plan, KERNEL + 1), whole(plan, KERNEL + 2), groups,
+            whole(plan, CHANNELS) // groups)
 
-    The two cells of a moving tap lie side by side in the list. Returns nothing; writes ``index``, ``share``, ``slope``
-    (E) and ``first`` (taps + 1).
+
+@inlined
+def resting_taps(plan):
+    """The tap of t, of h and of w that stays on a cell though its axis moves; -1 where the axis does not."""
+    return (whole(plan, KERNEL) // 2 if whole(plan, MAPS) >= 0 else -1,
+            whole(plan, KERNEL + 1) // 2 if whole(plan, MAPS + 1) >= 0 else -1,
+            whole(plan, KERNEL + 2) // 2 if whole(plan, MAPS + 2) >= 0 else -1)
+
+
+@inlined
+def moving(resting, tap):
+    """Whether a tap lies between two cells of its axis."""
+    return resting >= 0 and tap != resting
+
+
+@inlined
+def entry_rooms(axis, plan, room):
+    """Addresses of an axis's places, shares and slopes, E each, in the memory that a caller lends."""
+    entries = 2 * max(whole(plan, KERNEL), whole(plan, KERNEL + 1), whole(plan, KERNEL + 2))
+    place = room + 16 * entries * axis
+    return place, place + 8 * entries, place + 12 * entries
+
+
+@inlined
+def axis_entries(size, moves, centre, kernel, dilation, length, pace, rooms, slopes):
+    """Entries of one axis: place of the cell, share and slope of each, two for a tap; written to ``rooms``.
+
+    A tap that does not move has its near cell alone. ``pace`` is from one cell of the axis to the next, and slopes
+    are written if asked for.
     """
-    reach = kernel // 2
-    entry = 0
     for tap in range(kernel):
-        first[tap] = entry
-        step = np.float32((tap - reach) * dilation)
-        corners = 2 if moves and tap != reach else 1
+        step = np.float32((tap - kernel // 2) * dilation)
+        position = np.float32(centre) + step * size
         if moves:
-            position = np.float32(np.float32(centre) + step * size)
-            if position < -2:
+            if position < np.float32(-2):
                 position = np.float32(-2)
-            elif position > length + 1:
+            elif position > np.float32(length + 1):
                 position = np.float32(length + 1)
-        else:
-            position = np.float32(np.float32(centre) + step)
-        for upper in range(corners):
-            corner = np.float32(math.floor(position) if position == position else position) + np.float32(upper)
+        below = np.float32(math.floor(position)) if position == position else position
+        for upper in range(2 if moves and step != 0 else 1):
+            corner = below + np.float32(upper)
             part = np.float32(1) - abs(position - corner)
-            inside = corner >= 0 and corner < length
+            inside = corner >= np.float32(0) and corner < np.float32(length)
             if not inside:
                 part *= np.float32(0)                                   # a NaN stays one
-            cell = 0
-            if corner == corner:
-                cell = min(max(int(corner), 0), length - 1)
-            index[entry], share[entry] = cell, part
-            slope[entry] = step * np.float32(2 * upper - 1) if inside and moves else np.float32(0)
-            entry += 1
-    first[kernel] = entry
+            cell = min(max(int(corner), 0), length - 1) if corner == corner else 0
+            store(rooms[0], 2 * tap + upper, cell * pace)
+            store(rooms[1], 2 * tap + upper, part)
+            if slopes:
+                slope = step * np.float32(2 * upper - 1) if inside and moves else np.float32(0)
+                store(rooms[2], 2 * tap + upper, slope)
 
 
 @inlined
-def voxel_entries(n, sizes, channels, shape, grid, geometry, index, share, slope, first):
-    """Entries of the three axes of output voxel ``n``; returns the row of its clip's first cell.
+def voxel_entries(n, sizes, plan, of_t, of_h, of_w, slopes):
+    """Entries of the three axes of output voxel ``n``, written to their rooms.
+
+    The places of the three axes add up to that of a cell's first number in a table (R·C).
 
     Args:
         sizes: (N, S).
-        channels: (4,) the map that each axis follows, -1 for none, and C.
-        shape: (T, H, W) of the input, ``grid`` of the output.
-        geometry: (4, 3) kernel, stride, padding and dilation.
-        index, share, slope: (3, E), ``first``: (3, taps + 1), written.
+        plan: as :func:`._column_blocks.plan` writes it.
+        of_t, of_h, of_w: see :func:`entry_rooms`.
+        slopes: whether they are wanted.
     """
-    rest = n
-    w = rest % grid[2]
-    rest //= grid[2]
-    h = rest % grid[1]
-    rest //= grid[1]
-    t = rest % grid[0]
-    clip = rest // grid[0]
-    places = (t, h, w)
-    for axis in range(3):
-        moves = channels[axis] >= 0
-        size = sizes[n, channels[axis]] if moves else np.float32(1)
-        kernel, dilation = geometry[0, axis], geometry[3, axis]
-        centre = places[axis] * geometry[1, axis] - geometry[2, axis] + dilation * (kernel // 2)
-        axis_entries(size, moves, centre, kernel, dilation, shape[axis], index[axis], share[axis], slope[axis],
-                     first[axis])
-    return clip * shape[0] * shape[1] * shape[2]
-
-
-@compiled
-def scratch(geometry):
-    """Room for the entries of one voxel."""
-    most = 2 * geometry[0].max()
-    return (np.empty((3, most), np.int64), np.empty((3, most), np.float32), np.empty((3, most), np.float32),
-            np.empty((3, geometry[0].max() + 1), np.int64))
+    w = n % whole(plan, GRID + 2)
+    rest = n // whole(plan, GRID + 2)
+    h = rest % whole(plan, GRID + 1)
+    rest //= whole(plan, GRID + 1)
+    places, rooms = (rest % whole(plan, GRID), h, w), (of_t, of_h, of_w)
+    maps = max(whole(plan, MAPS), whole(plan, MAPS + 1), whole(plan, MAPS + 2)) + 1
+    pace = whole(plan, CHANNELS)
+    for axis in range(2, -1, -1):
+        channel, kernel, dilation = whole(plan, MAPS + axis), whole(plan, KERNEL + axis), whole(plan, DILATION + axis)
+        size = single(sizes, n * maps + channel) if channel >= 0 else np.float32(1)
+        centre = (places[axis] * whole(plan, STRIDE + axis) - whole(plan, PADDING + axis) + dilation * (kernel // 2))
+        axis_entries(size, channel >= 0, centre, kernel, dilation, whole(plan, SHAPE + axis), pace, rooms[axis],
+                     slopes)
+        pace *= whole(plan, SHAPE + axis)
+    clip = rest // whole(plan, GRID) * pace
+    for entry in range(2 * whole(plan, KERNEL)):
+        store(of_t[0], entry, whole(of_t[0], entry) + clip)
 
 
 @inlined
-def pair_lines(i, j, base, shape, index, share, first, line, both):
-    """Rows and shares of the lines along w that tap (i, j) of t and h reads: writes up to 4, returns how many."""
-    count = 0
-    height, width = shape[1], shape[2]
-    for a in range(first[0, i], first[0, i + 1]):
-        for b in range(first[1, j], first[1, j + 1]):
-            line[count] = base + (index[0, a] * height + index[1, b]) * width
-            both[count] = share[0, a] * share[1, b]
-            count += 1
-    return count
-
-
-@inlined
-def tap_reads(lines, k, scale, width, index, share, first, line, both, cell, part):
-    """Where one tap reads and with which shares: writes ``cell`` (place of a row's first number) and ``part``.
+def lines_of(i, j, along_t, along_h, of_t, of_h):
+    """The lines along w that tap (i, j) of t and h reads: how many, 1, 2 or 4, and the place of each.
 
     Args:
-        lines: how many lines :func:`pair_lines` wrote.
-        k: of the tap along w.
-        scale: modulation of the tap.
-        width: C, numbers in a row.
-
-    Returns:
-        How many reads there are, 1 to 8.
+        along_t, along_h: whether the tap lies between cells of the axis.
+        of_t, of_h: places of the axes' entries.
     """
-    e = first[2, k]
-    near, near_share = index[2, e], share[2, e] * scale
-    if first[2, k + 1] - e == 1:
-        for m in range(lines):
-            cell[m], part[m] = np.uint64((line[m] + near) * width), both[m] * near_share
-        return lines
-    far, far_share = index[2, e + 1], share[2, e + 1] * scale
-    for m in range(lines):
-        cell[2 * m], part[2 * m] = np.uint64((line[m] + near) * width), both[m] * near_share
-        cell[2 * m + 1], part[2 * m + 1] = np.uint64((line[m] + far) * width), both[m] * far_share
-    return 2 * lines
+    t0, t1, h0, h1 = whole(of_t, 2 * i), whole(of_t, 2 * i + 1), whole(of_h, 2 * j), whole(of_h, 2 * j + 1)
+    count = (2 if along_t else 1) * (2 if along_h else 1)
+    return count, (t0 + h0, t0 + h1 if along_h else t1 + h0, t1 + h0, t1 + h1)
+
+
+@inlined
+def shares_of(i, j, along_t, along_h, of_t, of_h):
+    """The product of t's and h's shares, or slopes, for each line of :func:`lines_of`; 0 where there is none."""
+    t0, t1, h0, h1 = single(of_t, 2 * i), single(of_t, 2 * i + 1), single(of_h, 2 * j), single(of_h, 2 * j + 1)
+    none = np.float32(0)
+    if along_t and along_h:
+        return t0 * h0, t0 * h1, t1 * h0, t1 * h1
+    if along_h:
+        return t0 * h0, t0 * h1, none, none
+    return t0 * h0, t1 * h0 if along_t else none, none, none

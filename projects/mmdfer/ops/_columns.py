@@ -6,202 +6,277 @@ and bounds are those of :mod:`._sampling`, number for number, NaN and runaway si
 
 Symbols: R input voxels, N output voxels, K taps, G groups, C channels in, c = C/G, S maps of sizes.
 
-The kernels release the interpreter's lock and start no threads: :mod:`._column_blocks` runs them side by side.
+The kernels release the interpreter's lock and start no threads: :mod:`._column_blocks` runs them side by side. They get
+addresses, see :mod:`._lanes`; ``scales`` is 0 without modulation, ``room`` is memory for a voxel's entries.
 """
 from __future__ import annotations
 
 import numpy as np
 
-from ._column_reads import compiled, inlined, pair_lines, scratch, tap_reads, voxel_entries
+from ._column_reads import (
+    MAPS,
+    compiled,
+    entry_rooms,
+    extents,
+    inlined,
+    lines_of,
+    moving,
+    resting_taps,
+    shares_of,
+    voxel_entries,
+)
+from ._lanes import load, plus_product, single, spread, store, sum_of, times, whole, zeros
 
 
 @inlined
-def mix_rows(table, cell, part, count, offset, columns, row, inner):
-    """columns[row:] = sum of part · table[cell + offset:], ``inner`` numbers of 1, 2, 4 or 8 rows.
+def two(table, x, y, p, q, c):
+    """p · table[x + c:] + q · table[y + c:]."""
+    return plus_product(times(p, load(table, x + c, p)), q, load(table, y + c, p))
 
-    Written out by the number of rows, since a loop over channels alone becomes vectors.
+
+@inlined
+def two_more(read, table, x, y, p, q, c):
+    return plus_product(plus_product(read, p, load(table, x + c, p)), q, load(table, y + c, p))
+
+
+@inlined
+def mix_near(table, lines, line, both, near, p, columns, row, begin, end, pace, like):
+    """columns[row:] = p · sum of both · table[line + near:] for 1, 2 or 4 lines, numbers ``begin`` to ``end``.
+
+    ``pace`` at a time, as many as ``like`` has. Written out by the number of lines, so that shares and places stay in
+    registers.
     """
-    x0, p0 = cell[0] + offset, part[0]
-    if count == 1:
-        for c in range(inner):
-            columns[row + c] = p0 * table[x0 + c]
+    x0, p0 = line[0] + near, spread(both[0] * p, like)
+    if lines == 1:
+        for c in range(begin, end, pace):
+            store(columns, row + c, times(p0, load(table, x0 + c, p0)))
         return
-    x1, p1 = cell[1] + offset, part[1]
-    if count == 2:
-        for c in range(inner):
-            columns[row + c] = p0 * table[x0 + c] + p1 * table[x1 + c]
+    x1, p1 = line[1] + near, spread(both[1] * p, like)
+    if lines == 2:
+        for c in range(begin, end, pace):
+            store(columns, row + c, two(table, x0, x1, p0, p1, c))
         return
-    x2, x3, p2, p3 = cell[2] + offset, cell[3] + offset, part[2], part[3]
-    if count == 4:
-        for c in range(inner):
-            columns[row + c] = (p0 * table[x0 + c] + p1 * table[x1 + c]) + (p2 * table[x2 + c] + p3 * table[x3 + c])
+    x2, x3, p2, p3 = line[2] + near, line[3] + near, spread(both[2] * p, like), spread(both[3] * p, like)
+    for c in range(begin, end, pace):
+        store(columns, row + c, two_more(two(table, x0, x1, p0, p1, c), table, x2, x3, p2, p3, c))
+
+
+@inlined
+def mix_both(table, lines, line, both, near, far, p, q, columns, row, begin, end, pace, like):
+    """columns[row:] = sum of both · (p · table[line + near:] + q · table[line + far:]), as :func:`mix_near`."""
+    x0, y0, p0, q0 = line[0] + near, line[0] + far, spread(both[0] * p, like), spread(both[0] * q, like)
+    if lines == 1:
+        for c in range(begin, end, pace):
+            store(columns, row + c, two(table, x0, y0, p0, q0, c))
         return
-    x4, x5, x6, x7 = cell[4] + offset, cell[5] + offset, cell[6] + offset, cell[7] + offset
-    p4, p5, p6, p7 = part[4], part[5], part[6], part[7]
-    for c in range(inner):
-        columns[row + c] = ((p0 * table[x0 + c] + p1 * table[x1 + c]) + (p2 * table[x2 + c] + p3 * table[x3 + c])
-                            + (p4 * table[x4 + c] + p5 * table[x5 + c]) + (p6 * table[x6 + c] + p7 * table[x7 + c]))
+    x1, y1, p1, q1 = line[1] + near, line[1] + far, spread(both[1] * p, like), spread(both[1] * q, like)
+    if lines == 2:
+        for c in range(begin, end, pace):
+            store(columns, row + c, two_more(two(table, x0, y0, p0, q0, c), table, x1, y1, p1, q1, c))
+        return
+    x2, y2, p2, q2 = line[2] + near, line[2] + far, spread(both[2] * p, like), spread(both[2] * q, like)
+    x3, y3, p3, q3 = line[3] + near, line[3] + far, spread(both[3] * p, like), spread(both[3] * q, like)
+    for c in range(begin, end, pace):
+        read = two_more(two(table, x0, y0, p0, q0, c), table, x1, y1, p1, q1, c)
+        store(columns, row + c, two_more(two_more(read, table, x2, y2, p2, q2, c), table, x3, y3, p3, q3, c))
+
+
+@inlined
+def mix(table, lines, line, both, near, far, p, q, moves, columns, row, begin, end, pace, like):
+    if moves:
+        mix_both(table, lines, line, both, near, far, p, q, columns, row, begin, end, pace, like)
+    else:
+        mix_near(table, lines, line, both, near, p, columns, row, begin, end, pace, like)
 
 
 @compiled
-def fill_columns(table, sizes, scales, channels, shape, grid, geometry, groups, start, begin, end, columns):
-    """Columns of the voxels ``begin`` to ``end``: (R·C) in, (G·n·K·c) from voxel ``start`` on, written.
-
-    ``scales`` is the modulation, (N, K), or (0, 0) for none. ``columns`` holds n voxels.
-    """
-    index, share, slope, first = scratch(geometry)
-    line, both = np.empty(4, np.int64), np.empty(4, np.float32)
-    cell, part = np.empty(8, np.uint64), np.empty(8, np.float32)
-    kt, kh, kw = geometry[0, 0], geometry[0, 1], geometry[0, 2]
-    width = channels[3]
-    inner = width // groups
-    taps, stride = kt * kh * kw, len(columns) // groups
+def fill_columns(table, sizes, scales, plan, room, start, begin, end, stride, columns):
+    """Columns of the voxels ``begin`` to ``end``: (R·C) in, (G, stride) of (n·K·c) from voxel ``start`` on, written."""
+    kt, kh, kw, groups, inner = extents(plan)
+    eights, fours = inner // 8 * 8, inner // 4 * 4
+    t_rests, h_rests, w_rests = resting_taps(plan)
+    of_t, of_h, of_w = entry_rooms(0, plan, room), entry_rooms(1, plan, room), entry_rooms(2, plan, room)
     for n in range(begin, end):
-        base = voxel_entries(n, sizes, channels, shape, grid, geometry, index, share, slope, first)
-        tap = 0
+        voxel_entries(n, sizes, plan, of_t, of_h, of_w, False)
+        row, tap = (n - start) * kt * kh * kw * inner, n * kt * kh * kw
         for i in range(kt):
             for j in range(kh):
-                lines = pair_lines(i, j, base, shape, index, share, first, line, both)
+                along_t, along_h = moving(t_rests, i), moving(h_rests, j)
+                lines, line = lines_of(i, j, along_t, along_h, of_t[0], of_h[0])
+                both = shares_of(i, j, along_t, along_h, of_t[1], of_h[1])
                 for k in range(kw):
-                    scale = scales[n, tap] if len(scales) else np.float32(1)
-                    count = tap_reads(lines, k, scale, width, index, share, first, line, both, cell, part)
-                    row = ((n - start) * taps + tap) * inner
+                    scale = single(scales, tap) if scales else np.float32(1)
+                    near, far = whole(of_w[0], 2 * k), whole(of_w[0], 2 * k + 1)
+                    p, q, moves = single(of_w[1], 2 * k) * scale, single(of_w[1], 2 * k + 1) * scale, moving(w_rests, k)
                     for g in range(groups):
-                        mix_rows(table, cell, part, count, np.uint64(g * inner), columns, np.uint64(g * stride + row),
-                                 np.uint64(inner))
-                    tap += 1
+                        mix(table, lines, line, both, near, far, p, q, moves, columns, row + g * stride, 0, eights, 8,
+                            zeros(8))
+                        if eights < inner:
+                            mix(table, lines, line, both, near, far, p, q, moves, columns, row + g * stride, eights,
+                                fours, 4, zeros(4))
+                            mix(table, lines, line, both, near, far, p, q, moves, columns, row + g * stride, fours,
+                                inner, 1, zeros(1))
+                        near, far = near + inner, far + inner
+                    row, tap = row + inner, tap + 1
 
 
 @inlined
-def add_rows(columns, row, cell, part, count, offset, table, inner):
-    """table[cell + offset:] += part · columns[row:], ``inner`` numbers into each of ``count`` rows."""
-    if count == 1:
-        x0, p0 = cell[0] + offset, part[0]
-        for c in range(inner):
-            table[x0 + c] += p0 * columns[row + c]
+def add_one(table, x, p, of_tap, c):
+    """table[x + c:] += p · of_tap."""
+    store(table, x + c, plus_product(load(table, x + c, p), p, of_tap))
+
+
+@inlined
+def add_lines(columns, row, lines, line, both, near, p, table, begin, end, pace, like):
+    """table[line + near:] += both · p · columns[row:] for 1, 2 or 4 lines, numbers ``begin`` to ``end``.
+
+    Lines may be the same one: each is added before the next.
+    """
+    x0, p0 = line[0] + near, spread(both[0] * p, like)
+    if lines == 1:
+        for c in range(begin, end, pace):
+            add_one(table, x0, p0, load(columns, row + c, like), c)
         return
-    for e in range(0, count, 2):
-        x0, x1, p0, p1 = cell[e] + offset, cell[e + 1] + offset, part[e], part[e + 1]
-        if x0 == x1:                             # both beyond the same end of the axis
-            p0 += p1
-            for c in range(inner):
-                table[x0 + c] += p0 * columns[row + c]
-        else:
-            for c in range(inner):
-                y = columns[row + c]
-                table[x0 + c] += p0 * y
-                table[x1 + c] += p1 * y
+    x1, p1 = line[1] + near, spread(both[1] * p, like)
+    if lines == 2:
+        for c in range(begin, end, pace):
+            of_tap = load(columns, row + c, like)
+            add_one(table, x0, p0, of_tap, c)
+            add_one(table, x1, p1, of_tap, c)
+        return
+    x2, x3, p2, p3 = line[2] + near, line[3] + near, spread(both[2] * p, like), spread(both[3] * p, like)
+    for c in range(begin, end, pace):
+        of_tap = load(columns, row + c, like)
+        add_one(table, x0, p0, of_tap, c)
+        add_one(table, x1, p1, of_tap, c)
+        add_one(table, x2, p2, of_tap, c)
+        add_one(table, x3, p3, of_tap, c)
+
+
+@inlined
+def add(columns, row, lines, line, both, near, p, table, low, high):
+    """:func:`add_lines` in steps of 8, 4 and 1."""
+    eights, fours = low + (high - low) // 8 * 8, low + (high - low) // 4 * 4
+    add_lines(columns, row, lines, line, both, near, p, table, low, eights, 8, zeros(8))
+    if eights < high:
+        add_lines(columns, row, lines, line, both, near, p, table, eights, fours, 4, zeros(4))
+        add_lines(columns, row, lines, line, both, near, p, table, fours, high, 1, zeros(1))
 
 
 @compiled
-def spread_columns(columns, sizes, scales, channels, shape, grid, geometry, groups, start, begin, end, low, high,
-                   table):
-    """The transpose: columns (G·n·K·c) added to the cells they were read from, (R·C), for channels low to high.
+def spread_columns(columns, sizes, scales, plan, room, start, begin, end, stride, low, high, table):
+    """The transpose: columns (G, stride) added to the cells they were read from, (R·C), for channels low to high.
 
     Calls that share neither clip nor channel may run side by side. ``low`` and ``high`` count within a group.
     """
-    index, share, slope, first = scratch(geometry)
-    line, both = np.empty(4, np.int64), np.empty(4, np.float32)
-    cell, part = np.empty(8, np.uint64), np.empty(8, np.float32)
-    kt, kh, kw = geometry[0, 0], geometry[0, 1], geometry[0, 2]
-    width = channels[3]
-    inner = width // groups
-    taps, stride = kt * kh * kw, len(columns) // groups
+    kt, kh, kw, groups, inner = extents(plan)
+    t_rests, h_rests, w_rests = resting_taps(plan)
+    of_t, of_h, of_w = entry_rooms(0, plan, room), entry_rooms(1, plan, room), entry_rooms(2, plan, room)
     for n in range(begin, end):
-        base = voxel_entries(n, sizes, channels, shape, grid, geometry, index, share, slope, first)
-        tap = 0
+        voxel_entries(n, sizes, plan, of_t, of_h, of_w, False)
+        row, tap = (n - start) * kt * kh * kw * inner, n * kt * kh * kw
         for i in range(kt):
             for j in range(kh):
-                lines = pair_lines(i, j, base, shape, index, share, first, line, both)
+                along_t, along_h = moving(t_rests, i), moving(h_rests, j)
+                lines, line = lines_of(i, j, along_t, along_h, of_t[0], of_h[0])
+                both = shares_of(i, j, along_t, along_h, of_t[1], of_h[1])
                 for k in range(kw):
-                    scale = scales[n, tap] if len(scales) else np.float32(1)
-                    count = tap_reads(lines, k, scale, width, index, share, first, line, both, cell, part)
-                    row = ((n - start) * taps + tap) * inner + low
+                    scale = single(scales, tap) if scales else np.float32(1)
+                    near, far, moves = whole(of_w[0], 2 * k), whole(of_w[0], 2 * k + 1), moving(w_rests, k)
+                    p, q = single(of_w[1], 2 * k) * scale, single(of_w[1], 2 * k + 1) * scale
                     for g in range(groups):
-                        add_rows(columns, np.uint64(g * stride + row), cell, part, count, np.uint64(g * inner + low),
-                                 table, np.uint64(high - low))
-                    tap += 1
+                        add(columns, row + g * stride, lines, line, both, near, p, table, low, high)
+                        if moves:
+                            add(columns, row + g * stride, lines, line, both, far, q, table, low, high)
+                        near, far = near + inner, far + inner
+                    row, tap = row + inner, tap + 1
 
 
 @inlined
-def dot_rows(table, cell, count, offset, columns, row, inner, read):
-    """read[e] += the product of table[cell[e] + offset:] and columns[row:], over ``inner`` numbers, of each row."""
-    if count == 1:
-        x0, r0 = cell[0] + offset, np.float32(0)
-        for c in range(inner):
-            r0 += table[x0 + c] * columns[row + c]
-        read[0] += r0
-        return
-    if count == 2:
-        x0, x1, r0, r1 = cell[0] + offset, cell[1] + offset, np.float32(0), np.float32(0)
-        for c in range(inner):
-            y = columns[row + c]
-            r0 += table[x0 + c] * y
-            r1 += table[x1 + c] * y
-        read[0] += r0
-        read[1] += r1
-        return
-    for e in range(0, count, 4):
-        x0, x1, x2, x3 = cell[e] + offset, cell[e + 1] + offset, cell[e + 2] + offset, cell[e + 3] + offset
-        r0 = r1 = r2 = r3 = np.float32(0)
-        for c in range(inner):
-            y = columns[row + c]
-            r0 += table[x0 + c] * y
-            r1 += table[x1 + c] * y
-            r2 += table[x2 + c] * y
-            r3 += table[x3 + c] * y
-        read[e] += r0
-        read[e + 1] += r1
-        read[e + 2] += r2
-        read[e + 3] += r3
+def dot_lines(table, lines, line, near, columns, row, begin, end, pace, like):
+    """The products of table[line + near:] and columns[row:] for 1, 2 or 4 lines, numbers ``begin`` to ``end``."""
+    r0, r1, r2, r3 = like, like, like, like
+    x0, x1, x2, x3 = line[0] + near, line[1] + near, line[2] + near, line[3] + near
+    if lines == 1:
+        for c in range(begin, end, pace):
+            r0 = plus_product(r0, load(table, x0 + c, like), load(columns, row + c, like))
+        return sum_of(r0), np.float32(0), np.float32(0), np.float32(0)
+    if lines == 2:
+        for c in range(begin, end, pace):
+            of_tap = load(columns, row + c, like)
+            r0 = plus_product(r0, load(table, x0 + c, like), of_tap)
+            r1 = plus_product(r1, load(table, x1 + c, like), of_tap)
+        return sum_of(r0), sum_of(r1), np.float32(0), np.float32(0)
+    for c in range(begin, end, pace):
+        of_tap = load(columns, row + c, like)
+        r0 = plus_product(r0, load(table, x0 + c, like), of_tap)
+        r1 = plus_product(r1, load(table, x1 + c, like), of_tap)
+        r2 = plus_product(r2, load(table, x2 + c, like), of_tap)
+        r3 = plus_product(r3, load(table, x3 + c, like), of_tap)
+    return sum_of(r0), sum_of(r1), sum_of(r2), sum_of(r3)
+
+
+@inlined
+def summed(a, b):
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
+
+
+@inlined
+def dot(table, lines, line, near, columns, row, inner, groups, stride):
+    """The products of a tap's cells (C), one in each line, and the gradient of its columns."""
+    eights, fours = inner // 8 * 8, inner // 4 * 4
+    read = (np.float32(0), np.float32(0), np.float32(0), np.float32(0))
+    for _ in range(groups):
+        read = summed(read, dot_lines(table, lines, line, near, columns, row, 0, eights, 8, zeros(8)))
+        if eights < inner:
+            read = summed(read, dot_lines(table, lines, line, near, columns, row, eights, fours, 4, zeros(4)))
+            read = summed(read, dot_lines(table, lines, line, near, columns, row, fours, inner, 1, zeros(1)))
+        near, row = near + inner, row + stride
+    return read
+
+
+@inlined
+def total(share, read):
+    return share[0] * read[0] + share[1] * read[1] + share[2] * read[2] + share[3] * read[3]
 
 
 @compiled
-def slopes_of_columns(columns, table, sizes, scales, channels, shape, grid, geometry, groups, start, begin, end,
-                      of_sizes, of_scales):
-    """Gradients of sizes (N, S) and of modulation (N, K; or (0, 0)) from those of the columns (G·n·K·c); added.
+def slopes_of_columns(columns, table, sizes, scales, plan, room, start, begin, end, stride, of_sizes, of_scales):
+    """Gradients of sizes (N, S) and of modulation (N, K; or 0) from those of the columns (G, stride); added.
 
     The gradient of a read's share is its cell times the column's gradient; the share depends on the sizes by
     ``slope``.
     """
-    index, share, slope, first = scratch(geometry)
-    line, both = np.empty(4, np.int64), np.empty(4, np.float32)
-    cell, part, read = np.empty(8, np.uint64), np.empty(8, np.float32), np.empty(8, np.float32)
-    kt, kh, kw = geometry[0, 0], geometry[0, 1], geometry[0, 2]
-    width = channels[3]
-    inner = width // groups
-    taps, stride = kt * kh * kw, len(columns) // groups
+    kt, kh, kw, groups, inner = extents(plan)
+    maps = max(whole(plan, MAPS), whole(plan, MAPS + 1), whole(plan, MAPS + 2)) + 1
+    t_rests, h_rests, w_rests = resting_taps(plan)
+    of_t, of_h, of_w = entry_rooms(0, plan, room), entry_rooms(1, plan, room), entry_rooms(2, plan, room)
     for n in range(begin, end):
-        base = voxel_entries(n, sizes, channels, shape, grid, geometry, index, share, slope, first)
+        voxel_entries(n, sizes, plan, of_t, of_h, of_w, True)
         by_t, by_h, by_w = np.float32(0), np.float32(0), np.float32(0)
-        tap = 0
+        row, tap = (n - start) * kt * kh * kw * inner, n * kt * kh * kw
         for i in range(kt):
             for j in range(kh):
-                lines = pair_lines(i, j, base, shape, index, share, first, line, both)
+                along_t, along_h = moving(t_rests, i), moving(h_rests, j)
+                lines, line = lines_of(i, j, along_t, along_h, of_t[0], of_h[0])
+                both = shares_of(i, j, along_t, along_h, of_t[1], of_h[1])
+                by_line_t = shares_of(i, j, along_t, along_h, of_t[2], of_h[1])
+                by_line_h = shares_of(i, j, along_t, along_h, of_t[1], of_h[2])
                 for k in range(kw):
-                    scale = scales[n, tap] if len(scales) else np.float32(1)
-                    count = tap_reads(lines, k, scale, width, index, share, first, line, both, cell, part)
-                    read[:] = 0
-                    row = ((n - start) * taps + tap) * inner
-                    for g in range(groups):
-                        dot_rows(table, cell, count, np.uint64(g * inner), columns, np.uint64(g * stride + row),
-                                 np.uint64(inner), read)
-                    of_tap, entry, e = np.float32(0), 0, first[2, k]
-                    more = first[2, k + 1] - e
-                    for a in range(first[0, i], first[0, i + 1]):
-                        for b in range(first[1, j], first[1, j + 1]):
-                            along, across = share[2, e] * read[entry], slope[2, e] * read[entry]
-                            if more == 2:
-                                along += share[2, e + 1] * read[entry + 1]
-                                across += slope[2, e + 1] * read[entry + 1]
-                            entry += more
-                            of_tap += share[0, a] * share[1, b] * along
-                            by_t += slope[0, a] * share[1, b] * along * scale
-                            by_h += share[0, a] * slope[1, b] * along * scale
-                            by_w += share[0, a] * share[1, b] * across * scale
-                    if len(of_scales):
-                        of_scales[n, tap] += of_tap
-                    tap += 1
-        for axis, by in enumerate((by_t, by_h, by_w)):
-            if channels[axis] >= 0:
-                of_sizes[n, channels[axis]] += by
+                    scale = single(scales, tap) if scales else np.float32(1)
+                    of_tap = np.float32(0)
+                    for e in range(2 * k, 2 * k + 2 if moving(w_rests, k) else 2 * k + 1):
+                        read = dot(table, lines, line, whole(of_w[0], e), columns, row, inner, groups, stride)
+                        part, along = single(of_w[1], e), total(both, read)
+                        of_tap += part * along
+                        by_t += scale * part * total(by_line_t, read)
+                        by_h += scale * part * total(by_line_h, read)
+                        by_w += scale * single(of_w[2], e) * along
+                    if of_scales:
+                        store(of_scales, tap, single(of_scales, tap) + of_tap)
+                    row, tap = row + inner, tap + 1
+        by = (by_t, by_h, by_w)
+        for axis in range(3):
+            place_of_size = n * maps + whole(plan, MAPS + axis)
+            if whole(plan, MAPS + axis) >= 0:
+                store(of_sizes, place_of_size, single(of_sizes, place_of_size) + by[axis])

@@ -8,11 +8,6 @@ import torch
 from torch import Tensor
 
 
-def voxel_rows(image: Tensor) -> Tensor:
-    """(B, C, T, H, W) -> (B·T·H·W, C)."""
-    return image.permute(0, 2, 3, 4, 1).reshape(-1, image.shape[1])
-
-
 def tap_matrices(weight: Tensor, groups: int) -> Tensor:
     """(O, c, kt, kh, kw) -> (kt, G, c, kh·kw, o)."""
     out, inner, steps = weight.shape[:3]

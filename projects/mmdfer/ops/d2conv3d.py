@@ -17,8 +17,11 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from ._autograd import D2Conv3dFunction
+from ._column_blocks import by_columns
+from ._column_products import ColumnsConv3d
 from ._few_channels import MOST_CHANNELS, FewChannelsConv3d
 from ._gathering import gathered
+from ._layouts import is_channels_last
 from ._sampling import SIZE_MAPS, Geometry
 from ._triton_operands import fits_kernels
 from .choosing import runs_on_triton, shapes_are_as_on_cuda
@@ -61,6 +64,13 @@ def d2conv3d(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None = None
     if weight.ndim != 5:
         raise ValueError(f'weight must be (O, C / groups, kt, kh, kw), got {tuple(weight.shape)}')
     geometry = _check_geometry(weight.shape[2:], stride, padding, dilation, groups)
+    return _checked(x, size, weight, bias, modulation, geometry)
+
+
+def _checked(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None, modulation: Tensor | None,
+             geometry: Geometry, like: Tensor | None = None) -> Tensor:
+    """``d2conv3d`` of checked numbers, in the memory format of ``like``, or of x."""
+    like = x if like is None else like
     x, weight, bias = _autocast(x, weight, bias)
     exporting = is_exporting()
     if not exporting:                           # there shapes have no numbers to check
@@ -71,7 +81,9 @@ def d2conv3d(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None = None
     if exporting:
         return gathered(x, size, weight, bias, modulation, geometry)
     if runs_on_triton(str(x.device), x.dtype) and fits_kernels(x, size, weight):
-        return fused_d2conv3d(x, size, weight, bias, modulation, *geometry[1:])
+        return fused_d2conv3d(x, size, weight, bias, modulation, geometry)
+    if by_columns(x, weight, geometry):
+        return ColumnsConv3d.apply(x, size, weight, bias, modulation, geometry, is_channels_last(like))
     return D2Conv3dFunction.apply(x, size, weight, bias, modulation, geometry)
 
 
@@ -94,12 +106,13 @@ class _SizePredictor(nn.Module):
         nn.init.zeros_(self.weight)
         nn.init.zeros_(self.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, compiled: bool = False) -> Tensor:
+        """``compiled``: on numba's kernels, for whose path ``x`` has been found fit."""
         elsewhere = x.device.type != 'cpu' or is_exporting() or torch.is_autocast_enabled('cpu')
         if elsewhere or shapes_are_as_on_cuda() or len(self.weight) > MOST_CHANNELS or not len(x):
             return F.conv3d(x, self.weight, self.bias, self.stride, self.padding, self.dilation)
         geometry = Geometry(tuple(self.weight.shape[2:]), self.stride, self.padding, self.dilation, 1)
-        return FewChannelsConv3d.apply(x, self.weight, self.bias, geometry)
+        return FewChannelsConv3d.apply(x, self.weight, self.bias, geometry, compiled and x.dtype == torch.float32)
 
     def extra_repr(self) -> str:
         return f'{self.weight.shape[1]}, {self.weight.shape[0]}'
@@ -142,7 +155,7 @@ class D2Conv3d(nn.Conv3d):
 
     def predict(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """(B, C, T, H, W) -> size (B, S, T', H', W') and modulation (B, K, T', H', W') or ``None``."""
-        raw = self.size_predictor(x)
+        raw = self.size_predictor(x, not is_exporting() and by_columns(x, self.weight, self.geometry))
         if raw.dtype != torch.float64:
             raw = raw.float()
         channels = SIZE_MAPS[self.size_map]
@@ -151,11 +164,20 @@ class D2Conv3d(nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T, H, W) -> (B, O, T', H', W')."""
-        geometry = Geometry(self.kernel_size, self.stride, self.padding, self.dilation, self.groups)
-        if not is_exporting():
-            _check_clip(x, self.in_channels, geometry)
+        exporting = is_exporting()
+        if not exporting:
+            _check_clip(x, self.in_channels, self.geometry)
+        if not exporting and by_columns(x, self.weight, self.geometry):
+            # Predictor and reads share one copy, or none.
+            rows = x.contiguous(memory_format=torch.channels_last_3d)
+            size, modulation = self.predict(rows)
+            return _checked(rows, size, self.weight, self.bias, modulation, self.geometry, x)
         size, modulation = self.predict(x)
-        return d2conv3d(x, size, self.weight, self.bias, modulation, *geometry[1:])
+        return d2conv3d(x, size, self.weight, self.bias, modulation, *self.geometry[1:])
+
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(self.kernel_size, self.stride, self.padding, self.dilation, self.groups)
 
     @property
     def compiles_whole(self) -> bool:

@@ -9,7 +9,8 @@ import torch
 from sklearn.metrics import accuracy_score, recall_score
 
 from mmdfer import run_config as config
-from mmdfer.apis import options
+from mmdfer.apis import options, processes
+from mmdfer.apis.benchmarks.killing import in_forks
 from mmdfer.apis.running import train
 from mmdfer.evaluation import load_predictions
 from mmdfer.runs.fold_results import summarize_folds
@@ -18,7 +19,7 @@ from mmdfer.runs.metrics import read_evaluations
 from ..commands import kill_when, started, tool
 from ..conftest import ROOT, write_dfew
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('unpainted')]
 CONFIG = str(ROOT / 'configs/demo/fe_adapter.py')
 SMALL = ['model.backbone.arch.embed_dims=32', 'model.backbone.arch.feedforward_channels=64',
          'model.cls_head.in_channels=32', 'model.backbone.init_cfg=None', 'model.backbone.freeze=False',
@@ -59,12 +60,16 @@ def scores(out, fold):
     return {path.name: load_predictions(path).scores for path in (out / f'fold_{fold}' / 'predictions').iterdir()}
 
 
-def test_killed_in_training_and_in_evaluation_is_as_undisturbed(data, tmp_path):
+def test_killed_in_training_and_in_evaluation_is_as_undisturbed(data, tmp_path, monkeypatch):
+    """The folds of the runs that are killed are copies of this process; the one that is left has one of its own."""
     expected, out = undisturbed(data, tmp_path / 'calm', (1, 2)), tmp_path / 'killed'
     first, second = (out / f'fold_{fold}' for fold in (1, 2))
-    kill_when(started('folds', *words(data, out, '--no-report')), (first / 'predictions' / 'epoch_1.npz').exists)
-    assert not (first / 'epoch_2.pth').exists()                                 # in training, after the first epoch
-    kill_when(started('folds', *words(data, out, '--no-report')), lambda: names_epoch_2(second / 'last_checkpoint'))
+    with monkeypatch.context() as changed:
+        changed.setattr(processes, 'subprocess', processes.subprocess)
+        in_forks(processes)
+        kill_when(started('folds', *words(data, out, '--no-report')), (first / 'predictions' / 'epoch_1.npz').exists)
+        assert not (first / 'epoch_2.pth').exists()                             # in training, after the first epoch
+        kill_when(started('folds', *words(data, out, '--no-report')), lambda: names_epoch_2(second / 'last_checkpoint'))
     assert not (second / 'predictions' / 'epoch_2.npz').exists()            # in the second fold's last evaluation
     assert (first / 'result.json').exists() and not (second / 'result.json').exists()
     done = tool('train_folds.py', *words(data, out))

@@ -7,9 +7,12 @@ import json
 import multiprocessing
 import os
 import runpy
+import signal
 import socket
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -49,6 +52,22 @@ def started(name: str, *words: object) -> BaseProcess:
     return process
 
 
+def kill_when(process: BaseProcess, condition: Callable[[], bool]) -> None:
+    """Kill a process of :func:`started` and its children as soon as something holds, or let it end."""
+    deadline = time.time() + 300
+    while not condition() and process.is_alive() and time.time() < deadline:
+        time.sleep(0.003)
+    for one in (process.pid, *_children_of(process.pid)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+    process.join()
+
+
+def _children_of(parent: int | None) -> list[int]:
+    listed = subprocess.run(['ps', '-o', 'pid=', '--ppid', str(parent)], capture_output=True, text=True).stdout.split()
+    return [one for child in map(int, listed) for one in (child, *_children_of(child))]
+
+
 def together(count: int, name: str, *words: object) -> None:
     """``mmdfer NAME WORDS --launcher pytorch`` in ``count`` processes as ``torchrun`` starts them, to a good end."""
     with socket.socket() as free:
@@ -76,7 +95,10 @@ def together(count: int, name: str, *words: object) -> None:
 
 @contextlib.contextmanager
 def shell_command(folder: Path) -> Iterator[Path]:
-    """A program ``mmdfer`` in ``folder`` for scripts: each call is the command in a copy of this process."""
+    """A program ``mmdfer`` in ``folder`` for scripts: each call is the command in a copy of this process.
+
+    The copy has the caller's folder and environment; several calls may run at a time.
+    """
     program, address = folder / 'mmdfer', folder / 'mmdfer.socket'
     program.write_text(CALL.format(python=sys.executable, address=str(address)))
     program.chmod(0o755)
@@ -98,7 +120,7 @@ import json, os, socket, sys
 door = socket.socket(socket.AF_UNIX)
 door.connect({address!r})
 with door.makefile('rw') as line:
-    line.write(json.dumps([os.getcwd(), sys.argv[1:]]) + '\\n')
+    line.write(json.dumps([os.getcwd(), dict(os.environ), sys.argv[1:]]) + '\\n')
     line.flush()
     status, out, err = json.loads(line.readline())
 sys.stdout.write(out)
@@ -108,24 +130,32 @@ sys.exit(status)
 
 
 def _answer(door: socket.socket) -> None:
-    context = multiprocessing.get_context('fork')
-    said: Any = context.SimpleQueue()
-
-    def call(folder: str, name: str, *words: str) -> None:
-        done = command(name, *words, cwd=Path(folder))
-        said.put((done.returncode, done.stdout, done.stderr))
-
+    calls: list[threading.Thread] = []
     while True:
         try:
             caller, _ = door.accept()
         except OSError:
-            return
-        with caller, caller.makefile('rw') as line:
-            folder, words = json.loads(line.readline())
-            process = context.Process(target=call, args=(folder, *words))
-            process.start()
-            line.write(json.dumps(said.get()) + '\n')
-            process.join()
+            break
+        calls.append(threading.Thread(target=_call, args=(caller, ), daemon=True))
+        calls[-1].start()
+    for call in calls:
+        call.join()
+
+
+def _call(caller: socket.socket) -> None:
+    context = multiprocessing.get_context('fork')
+    said: Any = context.SimpleQueue()
+
+    def call(folder: str, environment: dict[str, str], words: list[str]) -> None:
+        with mock.patch.dict(os.environ, environment, clear=True):
+            done = command(*words, cwd=Path(folder))
+        said.put((done.returncode, done.stdout, done.stderr))
+
+    with caller, caller.makefile('rw') as line:
+        process = context.Process(target=call, args=json.loads(line.readline()))
+        process.start()
+        line.write(json.dumps(said.get()) + '\n')
+        process.join()
 
 
 def in_copies(function: Callable, args: tuple, count: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 from mmdfer import imports
 
 from .conftest import ROOT
+from .fresh import fresh_python
 
 HEAVY = ('torch', 'mmengine', 'mmcv', 'mmaction', 'mmpretrain', 'torchvision', 'numpy', 'cv2', 'decord')
 NOT_EVERYWHERE = {'fcntl', 'resource', 'decord', 'mediapipe', 'transformers', 'open_clip', 'nltk', 'simplejpeg', 'onnx',
@@ -21,6 +22,13 @@ def run_python(code, cwd):
     """The last words that a fresh interpreter prints for this code."""
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', textwrap.dedent(code)], cwd=cwd, capture_output=True,
                           text=True, timeout=300, env=environment())
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split('\n')[-2]
+
+
+def run_fresh(code, cwd):
+    """The last words that an interpreter prints for this code that has imported PyTorch, but nothing of OpenMMLab."""
+    done = fresh_python(code, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stdout.split('\n')[-2]
 
@@ -80,14 +88,14 @@ model = dict(type={kind!r}, arch='tiny', img_size=32)
 ])
 def test_one_line_registers_everything(tmp_path, first, scope, kind):
     (tmp_path / 'user.py').write_text(USER.format(scope=scope, kind=kind))
-    found = run_python(BUILD.format(first=first), tmp_path)
+    found = run_fresh(BUILD.format(first=first), tmp_path)
     assert found == 'mmdfer.backbones.adapter_vit mmdfer.engine.dataset_hooks mmdfer.evaluation.recall_metric'
 
 
 @pytest.mark.slow
 def test_every_room_can_be_the_first(tmp_path):
     """Each in a child of a process that has the libraries, but nothing of the package."""
-    found = run_python('''
+    found = run_fresh('''
         import importlib, os, pkgutil, sys
         import mmdfer
         import mmaction.models, mmpretrain.models, sklearn.metrics, matplotlib.pyplot

@@ -7,7 +7,7 @@ from mmengine.runner import runner as runner_module
 
 from mmdfer import config_layout, startup
 
-from .test_compat import run_python
+from .fresh import fresh_python
 
 
 def test_a_configs_text_is_laid_out_once_and_anew_when_it_changes(monkeypatch):
@@ -37,7 +37,7 @@ def test_the_machine_is_looked_at_once_and_what_a_runner_adds_is_its_own(monkeyp
 
 
 def test_what_is_seldom_used_is_loaded_when_it_is_and_left_alone_where_it_is(monkeypatch):
-    out = run_python('''
+    done = fresh_python('''
         import sys
         import mmdfer
         import mmaction.datasets, mmaction.models
@@ -47,6 +47,6 @@ def test_what_is_seldom_used_is_loaded_when_it_is_and_left_alone_where_it_is(mon
         from mmaction.datasets.transforms.pose_transforms import mode
         print(mode([3, 1, 3, 2]).mode.item(), 'scipy.stats' in sys.modules)
     ''')
-    assert out.split('\n') == ['[False, False, False, False]', 'True True True', '3 True']
+    assert done.stdout.strip().split('\n') == ['[False, False, False, False]', 'True True True', '3 True']
     monkeypatch.setitem(sys.modules, 'nltk', SimpleNamespace())
     assert not startup.put_off_nltk(None, lambda: None)

@@ -19,7 +19,7 @@ from mmdfer.apis.launching import (
     without_launch_options,
 )
 
-from ..commands import command as in_process
+from ..commands import command as in_process, shell_command
 from ..conftest import ROOT, write_dfew
 
 VARIABLES = ('NNODES', 'NODE_RANK', 'MASTER_ADDR', 'PORT', 'RANK', 'SLURM_PROCID', 'SLURM_JOB_ID', 'SLURM_STEP_ID')
@@ -147,14 +147,16 @@ def test_processes_find_the_package_of_a_checkout(tmp_path):
     assert child_environment(environment) == environment
 
 
-# Plays srun: starts the command as often as --ntasks says, with what Slurm tells its tasks.
-SRUN = '''#!{python}
+# Plays srun: starts the command as often as --ntasks says, with what Slurm tells its tasks. The libraries are in a copy
+# of the tests' process already; that the command line itself starts, its help shows.
+SRUN = '''#!{python} -S
 import json, os, pathlib, subprocess, sys
 words = sys.argv[1:]
 count = int(words[words.index('--ntasks') + 1])
 command = words[words.index(sys.executable):]
 pathlib.Path({folder!r}, 'asked.json').write_text(json.dumps(words))
-tasks = [subprocess.Popen(command, env=dict(
+assert subprocess.run([*command[:4], 'test', '--help'], stdout=subprocess.DEVNULL).returncode == 0
+tasks = [subprocess.Popen([{program!r}, *command[4:]], env=dict(
          os.environ, SLURM_PROCID=str(rank), SLURM_LOCALID=str(rank), SLURM_JOB_ID='1', SLURM_STEP_ID='0',
          SLURM_NTASKS=str(count), SLURM_NODELIST='n1', MASTER_ADDR='127.0.0.1', MASTER_PORT='29641'))
          for rank in range(count)]
@@ -166,7 +168,8 @@ sys.exit(max(task.wait() for task in tasks))
 def test_tasks_of_srun_give_the_figures_of_one(tmp_path):
     """A command line from another folder than the checkout: two tasks of srun without CUDA."""
     data = write_dfew(tmp_path / 'DFEW', train=8, test=9, size=48, folds=(1, ))
-    (tmp_path / 'srun').write_text(SRUN.format(python=sys.executable, folder=str(tmp_path)))
+    (tmp_path / 'srun').write_text(SRUN.format(python=sys.executable, folder=str(tmp_path),
+                                               program=str(tmp_path / 'mmdfer')))
     (tmp_path / 'srun').chmod(0o755)
     environment = dict(child_environment(), OMP_NUM_THREADS='1', PATH=f'{tmp_path}{os.pathsep}{os.environ["PATH"]}')
     small = ['model.backbone.init_cfg=None', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1',
@@ -192,7 +195,8 @@ def test_tasks_of_srun_give_the_figures_of_one(tmp_path):
     done = in_process('test', config, best, '--data-root', data, '--work-dir',
                       tmp_path / 'one', '--cfg-options', *small)
     assert done.returncode == 0, done.stderr
-    run('test', 'slurm', best, '--launcher', 'slurm', '--gpus', '2', '--partition', 'p')
+    with shell_command(tmp_path):
+        run('test', 'slurm', best, '--launcher', 'slurm', '--gpus', '2', '--partition', 'p')
     assert figures('one/test/metrics.json') == figures('slurm/test/metrics.json') == figures('run/result.json')
     asked = json.loads((tmp_path / 'asked.json').read_text())
     assert asked[:4] == ['--partition', 'p', '--job-name', 'mmdfer-test']

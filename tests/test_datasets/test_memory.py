@@ -1,12 +1,11 @@
 """What 40,000 listed clips cost a process and its workers, by the kernel's own count of private pages."""
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
-from ..conftest import ROOT, write_clip
+from ..conftest import write_clip
+from ..fresh import fresh_python
 
 CLIPS, FEW, EPOCHS = 40_000, 200, 2
 LOOKS = 6               # at a worker's memory in an epoch; each collects garbage first
@@ -95,8 +94,7 @@ def write_set(root, clips):
 
 def measure(*sets):
     words = [str(word) for root, packed in sets for word in (root, packed)]
-    done = subprocess.run([sys.executable, '-c', PROGRAM, str(READ), *words], cwd=ROOT,
-                          env=dict(os.environ, OMP_NUM_THREADS='1'), capture_output=True, text=True, timeout=600)
+    done = fresh_python(PROGRAM, READ, *words)
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{')]
 

@@ -195,10 +195,10 @@ def test_no_clips_and_channels_last(monkeypatch):
 
 @on_kernels
 def test_only_wanted_gradients_are_worked_out(monkeypatch):
-    from mmdfer.ops import _triton_launch as launch
+    from mmdfer.ops import _triton_launch as launch, _triton_wide_launch as wide
     given, options = make('one tap')
     everything = run('triton', monkeypatch, given, options)
-    monkeypatch.setattr(launch, 'readers', None)                # no lists without a gradient of the input
+    monkeypatch.setattr(wide, 'readers', None)                # no lists without a gradient of the input
     some = run('triton', monkeypatch, given, options, wanted=('size', 'weight', 'bias', 'modulation'))
     monkeypatch.setattr(launch, 'launch_gradients', None)       # no kernel at all for the bias
     bias = run('triton', monkeypatch, given, options, wanted=('bias', ))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from torch import nn
 
+from ..ops import DepthwiseConv3d
 from ..registry import MODELS
 from .volume_adapter import VolumeAdapter, check_width
 
@@ -25,9 +26,8 @@ class STAdapter(VolumeAdapter):
     def __init__(self, dim: int, width: int = 384, kernel_size: int | tuple[int, int, int] = (3, 1, 1),
                  zero_init: bool = True) -> None:
         check_width('STAdapter', width)
-        kernel = (kernel_size, ) * 3 if isinstance(kernel_size, int) else tuple(kernel_size)
-        conv = nn.Conv3d(width, width, kernel, padding=tuple(k // 2 for k in kernel), groups=width)
-        super().__init__(dim, width, conv, nn.Identity(), zero_init)
+        t, h, w = (kernel_size, ) * 3 if isinstance(kernel_size, int) else kernel_size
+        super().__init__(dim, width, DepthwiseConv3d(width, (t, h, w)), nn.Identity(), zero_init)
         self.init_weights()
 
     def zeroed(self) -> Iterable[nn.Parameter]:

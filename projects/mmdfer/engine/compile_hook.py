@@ -1,7 +1,7 @@
 """``torch.compile`` of the backbone alone."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import torch
 from mmengine.hooks import Hook
@@ -9,6 +9,8 @@ from mmengine.model import is_model_wrapper
 from torch import nn
 
 from ..registry import HOOKS
+
+EAGER = ('D2Conv3d', )
 
 
 @HOOKS.register_module()
@@ -31,7 +33,7 @@ class CompileBackboneHook(Hook):
     """
 
     def __init__(self, backend: str = 'inductor', mode: str | None = None, dynamic: bool | None = None,
-                 eager: Sequence[str] = ('D2Conv3d', )) -> None:
+                 eager: Collection[str] = EAGER) -> None:
         known = torch.compiler.list_backends(exclude_tags=None)
         if backend not in known:
             raise ValueError(f'CompileBackboneHook: backend={backend!r} is not known: choose one of {known}')
@@ -50,11 +52,16 @@ class CompileBackboneHook(Hook):
             reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
             runner.logger.warning(f'torch.compile does not work here, training goes on without: {reason}')
             return
-        for module in backbone.modules():
-            if type(module).__name__ in self.eager and not getattr(module, 'compiles_whole', False):
-                module.forward = torch.compiler.disable(module.forward)
-        backbone.compile(**self.options)
+        compile_but(backbone, self.eager, **self.options)
         runner.logger.info(f'the backbone is compiled at its first step by {self.options["backend"]}')
+
+
+def compile_but(backbone: nn.Module, eager: Collection[str] = EAGER, **options) -> None:
+    """``torch.compile`` a backbone in place, all but modules of some classes that do not compile whole."""
+    for module in backbone.modules():
+        if type(module).__name__ in eager and not getattr(module, 'compiles_whole', False):
+            module.forward = torch.compiler.disable(module.forward)
+    backbone.compile(**options)
 
 
 def _compile_a_sum(device: torch.device, options: dict) -> None:

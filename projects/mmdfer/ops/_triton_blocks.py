@@ -9,23 +9,22 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from ..files import cache_folder, write_json
 
-VERSION = 1
+VERSION = 2
 ROUNDS = 5
 Blocks = dict[str, int]
-Result = TypeVar('Result')
 
 _chosen: dict[tuple, Blocks] = {}
 
 
-def run_best(name: str, shapes: tuple[int, ...], like: torch.Tensor, choices: Callable[[], Sequence[Blocks]],
-             launch: Callable[[Blocks], Result]) -> Result:
-    """What ``launch`` gives with the fastest of some blocks.
+def best_blocks(name: str, shapes: tuple[int, ...], like: torch.Tensor, choices: Sequence[Blocks],
+                launch: Callable[[Blocks], None]) -> Blocks:
+    """The fastest of some blocks.
 
     They are tried at the first call of a class; not off a GPU, not while a CUDA graph is recorded, and not where the
     same numbers are wanted in every run: then the first of them is taken.
@@ -34,23 +33,23 @@ def run_best(name: str, shapes: tuple[int, ...], like: torch.Tensor, choices: Ca
         name: of the kernel.
         shapes: what tells one class of shapes from another.
         like: gives device and dtype.
-        choices: gives the blocks that fit.
-        launch: starts the kernel on memory of its own each time.
+        choices: the blocks that fit.
+        launch: starts the kernel. What it writes is of no use afterwards.
     """
     if like.device.type != 'cuda' or torch.are_deterministic_algorithms_enabled():
-        return launch(choices()[0])
+        return choices[0]
     found = _chosen.get(key := (like.device.index, like.dtype, name, shapes))
     if found is None:
         entry = '/'.join([torch.cuda.get_device_name(like.device), str(like.dtype).removeprefix('torch.'), name,
                           'x'.join(str(number) for number in shapes)])
-        found = _remembered(entry, choices())
+        found = _remembered(entry, choices)
         if found is None:
             if torch.cuda.is_current_stream_capturing():
-                return launch(choices()[0])
-            found = _fastest(choices(), launch)
+                return choices[0]
+            found = _fastest(choices, launch)
             _remember(entry, found)
         _chosen[key] = found
-    return launch(found)
+    return found
 
 
 def shape_class(voxels: int) -> int:
@@ -62,7 +61,7 @@ def table_file() -> Path:
     return cache_folder() / 'd2conv3d_blocks.json'
 
 
-def _fastest(choices: Sequence[Blocks], launch: Callable[[Blocks], Any]) -> Blocks:
+def _fastest(choices: Sequence[Blocks], launch: Callable[[Blocks], None]) -> Blocks:
     if len(choices) == 1:
         return choices[0]
     best, best_time, trouble = None, float('inf'), None

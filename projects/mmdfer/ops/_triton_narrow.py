@@ -6,6 +6,7 @@ group one after the other. Factors are (K, c, O); rows are not padded.
 from __future__ import annotations
 
 from ._triton import tl, triton
+from ._triton_lists import read_of, share_of
 from ._triton_reads import add_sizes, add_up, cells_an_axis, cells_at, load_sizes, pick, place_of, taps_at
 
 
@@ -136,32 +137,25 @@ def reads_kernel(x, size, modulation, factors, grad, grad_size, grad_modulation,
 
 
 @triton.jit
-def input_kernel(grad, factors, first_entry, source, share, grad_x, cells, channels, real_inner,
+def input_kernel(grad, factors, first_entry, entries, grad_x, cells, channels, real_inner,
                  TAPS: tl.constexpr, INNER: tl.constexpr, OUTER: tl.constexpr, UNROLL: tl.constexpr,
                  M: tl.constexpr, N: tl.constexpr):
     """grad_x (R, C), M cells and N channels in; ``channels`` is O and ``real_inner`` C."""
-    cell = tl.program_id(0) * M + tl.arange(0, M)
-    ok = cell < cells
-    column = tl.program_id(1) * N + tl.arange(0, N)
-    column_ok = column < real_inner
+    cell = tl.program_id(0) * M + tl.arange(0, M)[:, None]
+    column = tl.program_id(1) * N + tl.arange(0, N)[None, :]
+    ok, column_ok = cell < cells, column < real_inner
+    start = tl.load(first_entry + cell, mask=ok, other=0)
+    stop = tl.load(first_entry + cell + 1, mask=ok, other=0)
     total = tl.zeros([M, N], tl.float32)
-    for tap in range(TAPS):
-        start = tl.load(first_entry + tap * cells + cell, mask=ok, other=0)
-        stop = tl.load(first_entry + tap * cells + cell + 1, mask=ok, other=0)
-        longest = tl.max(stop - start, 0)
-        for outer in range(OUTER):
-            channel = column // INNER * OUTER + outer
-            rows = tl.zeros([M, N], tl.float32)
-            for turn in range(0, longest, UNROLL):
-                for further in tl.static_range(UNROLL):
-                    entry = start + turn + further
-                    live = entry < stop
-                    voxel = tl.load(source + entry, mask=live, other=0)
-                    weight = tl.load(share + entry, mask=live, other=0.)
-                    given = tl.load(grad + voxel[:, None] * channels + channel[None, :],
-                                    mask=live[:, None] & column_ok[None, :], other=0.)
-                    rows += weight[:, None] * given.to(tl.float32)
-            factor = tl.load(factors + (tap * INNER + column % INNER) * channels + channel, mask=column_ok, other=0.)
-            total += rows * factor.to(tl.float32)[None, :]
-    target = grad_x + cell[:, None] * real_inner + column[None, :]
-    tl.store(target, total.to(grad_x.dtype.element_ty), mask=ok[:, None] & column_ok[None, :])
+    for turn in range(0, tl.max(tl.max(stop - start, 0), 0), UNROLL):
+        for further in tl.static_range(UNROLL):
+            live = start + turn + further < stop
+            entry = tl.load(entries + start + turn + further, mask=live, other=0)
+            read, mask = read_of(entry), live & column_ok
+            for outer in tl.static_range(OUTER):
+                channel = column // INNER * OUTER + outer
+                given = tl.load(grad + read // TAPS * channels + channel, mask=mask, other=0.).to(tl.float32)
+                row = read % TAPS * INNER + column % INNER
+                factor = tl.load(factors + row * channels + channel, mask=mask, other=0.).to(tl.float32)
+                total += share_of(entry) * (given * factor)
+    tl.store(grad_x + cell * real_inner + column, total.to(grad_x.dtype.element_ty), mask=ok & column_ok)

@@ -27,13 +27,12 @@ class Operands(NamedTuple):
     Args:
         rows: input, (R, G·c), channels padded where groups are wide.
         size, modulation: float32, contiguous.
-        matrices: (K, G, c, o), padded likewise; of narrow groups (K, c, O).
+        matrices: (G, K, c, o), padded likewise; of narrow groups (K, c, O).
         narrow: whether groups are.
         inner, outer: c and o of ``matrices``.
         voxels, cells: of the output and the input, clips and all.
         shape: output's volume, T, H, W, T', H', W'.
         axes: numbers of the axes, by the kernels' names.
-        precision: of a float32 product.
     """
     rows: Tensor
     size: Tensor
@@ -47,37 +46,46 @@ class Operands(NamedTuple):
     cells: int
     shape: tuple[int, ...]
     axes: dict[str, Any]
-    precision: str
 
     @property
     def taps(self) -> int:
-        return self.matrices.shape[0]
+        return self.axes['KT'] * self.axes['KH'] * self.axes['KW']
 
 
-def operands(x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None, geometry: Geometry) -> Operands:
+def matrices_of(weight: Tensor, geometry: Geometry) -> Tensor:
+    """(O, c, kt, kh, kw) -> ``Operands.matrices``."""
+    groups, (out, inner) = geometry.groups, weight.shape[:2]
+    outer = out // groups
+    if _is_narrow(inner, outer):
+        return weight.reshape(out, inner, -1).permute(2, 1, 0).contiguous()
+    matrices = weight.reshape(groups, outer, inner, -1).permute(0, 3, 2, 1)
+    lacking = -outer % LANE, -inner % LANE
+    return (F.pad(matrices, (0, lacking[0], 0, lacking[1])) if any(lacking) else matrices).contiguous()
+
+
+def operands(x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None, geometry: Geometry,
+             matrices: Tensor) -> Operands:
     """The checked arguments of ``d2conv3d`` for the kernels; copies what does not lie as it should."""
-    groups, out, inner = geometry.groups, weight.shape[0], weight.shape[1]
-    outer, taps = out // groups, math.prod(geometry.kernel)
-    narrow = inner <= NARROW and outer <= NARROW
-    if narrow:
-        matrices = weight.reshape(out, inner, taps).permute(2, 1, 0).contiguous()
-    else:
-        matrices = weight.reshape(groups, outer, inner, taps).permute(3, 0, 2, 1)
-        matrices = F.pad(matrices, (0, -outer % LANE, 0, -inner % LANE)).contiguous()
+    groups = geometry.groups
+    narrow = _is_narrow(weight.shape[1], len(weight) // groups)
     output = tuple(size.shape[2:])
     return Operands(
         rows=channel_rows(x, groups, narrow), size=size.contiguous(),
         modulation=None if modulation is None else modulation.contiguous(), matrices=matrices, narrow=narrow,
         groups=groups, inner=matrices.shape[-2], outer=matrices.shape[-1] // (groups if narrow else 1),
         voxels=len(x) * math.prod(output), cells=len(x) * math.prod(x.shape[2:]),
-        shape=(math.prod(output), *x.shape[2:], *output), axes=_axes(geometry, size.shape[1]),
-        precision=_float32_precision())
+        shape=(math.prod(output), *x.shape[2:], *output), axes=_axes(geometry, size.shape[1]))
+
+
+def _is_narrow(inner: int, outer: int) -> bool:
+    return inner <= NARROW and outer <= NARROW
 
 
 def channel_rows(image: Tensor, groups: int, narrow: bool) -> Tensor:
     """(B, C, T, H, W) -> (B·T·H·W, C), the channels of each wide group padded."""
     rows = image.permute(0, 2, 3, 4, 1).reshape(-1, groups, image.shape[1] // groups)
-    return (rows if narrow else F.pad(rows, (0, -rows.shape[2] % LANE))).flatten(1).contiguous()
+    lacking = 0 if narrow else -rows.shape[2] % LANE
+    return (F.pad(rows, (0, lacking)) if lacking else rows).flatten(1).contiguous()
 
 
 def fits_kernels(x: Tensor, size: Tensor, weight: Tensor) -> bool:
@@ -85,12 +93,20 @@ def fits_kernels(x: Tensor, size: Tensor, weight: Tensor) -> bool:
     channels = max(LANE * weight.shape[0], LANE * x.shape[1])
     taps = weight.shape[2] * weight.shape[3] * weight.shape[4]
     cells, voxels = x.numel() // max(1, x.shape[1]), size.numel() // size.shape[1]
-    return max(cells * max(channels, taps), voxels * max(channels, 8 * taps)) <= LARGEST
+    columns = voxels // max(1, len(x)) * taps * channels            # of one clip
+    return max(cells * max(channels, taps), voxels * max(channels, 8 * taps), columns) <= LARGEST
 
 
 def on_device_of(tensor: Tensor) -> AbstractContextManager:
     """Kernels start on the current device; within this it is the tensor's."""
-    return torch.cuda.device(tensor.device) if tensor.is_cuda else nullcontext()
+    elsewhere = tensor.is_cuda and tensor.device.index != torch.cuda.current_device()
+    return torch.cuda.device(tensor.device) if elsewhere else nullcontext()
+
+
+def without_autocast(tensor: Tensor) -> AbstractContextManager:
+    """Within, products have the type of what is multiplied."""
+    kind = tensor.device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
 
 
 def _axes(geometry: Geometry, maps: int) -> dict[str, Any]:
@@ -100,8 +116,3 @@ def _axes(geometry: Geometry, maps: int) -> dict[str, Any]:
         numbers |= {f'K{letter}': kernel, f'STRIDE_{letter}': geometry.stride[axis], f'DILATION_{letter}': dilation,
                     f'OFFSET_{letter}': dilation * (kernel // 2) - geometry.padding[axis]}
     return numbers
-
-
-def _float32_precision() -> str:
-    """PyTorch's own switch: ``torch.set_float32_matmul_precision``, 'highest' unless somebody said otherwise."""
-    return 'ieee' if torch.get_float32_matmul_precision() == 'highest' else 'tf32'

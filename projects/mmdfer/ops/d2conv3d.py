@@ -81,7 +81,7 @@ def _checked(x: Tensor, size: Tensor, weight: Tensor, bias: Tensor | None, modul
     if exporting:
         return gathered(x, size, weight, bias, modulation, geometry)
     if runs_on_triton(str(x.device), x.dtype) and fits_kernels(x, size, weight):
-        return fused_d2conv3d(x, size, weight, bias, modulation, *geometry[1:])
+        return fused_d2conv3d(x, size, weight, bias, modulation, geometry)
     if by_columns(x, weight, geometry):
         return ColumnsConv3d.apply(x, size, weight, bias, modulation, geometry, is_channels_last(like))
     return D2Conv3dFunction.apply(x, size, weight, bias, modulation, geometry)

@@ -65,7 +65,8 @@ def block(quick: bool) -> Iterator[Ratio]:
 def step(quick: bool) -> Iterator[Ratio]:
     """A training step beside the frozen model that hands a gradient to its input, and beside full fine-tuning."""
     args = argparse.Namespace(arch='small' if quick else 'base', frames=8, size=112 if quick else 224, batch=1,
-                              device='cpu', amp=False, dtype=None, rounds=4 if quick else 6)
+                              device='cpu', amp=False, dtype=None, compile=False,
+                              rounds=4 if quick else 6)
     init_default_scope('mmaction')
     names = (train_step.FULL, train_step.FLOOR, 'FE-Adapter', 'ST-Adapter', 'AIM')
     rows = {name: train_step.Row(args, *train_step.ROWS[name]) for name in names}

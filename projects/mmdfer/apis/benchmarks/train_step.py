@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ...backbones import AdapterViT
 from ...backbones.freezing import count_parameters
+from ...engine.compile_hook import compile_but
 from ...heads import LinearVideoHead
 from ...names import check_name
 from ..counting import flop_counter, saved_storages
@@ -61,6 +62,8 @@ class Row:
         for name, parameter in self.model.named_parameters():
             if 'size_predictor.weight' in name:     # as after some training: sizes differ from voxel to voxel
                 nn.init.normal_(parameter, std=0.5 / parameter[0].numel() ** 0.5)
+        if args.compile:
+            compile_but(backbone)
         tuned = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(tuned, lr=1e-5)
         device = torch.device(args.device).type
@@ -122,7 +125,7 @@ def memory(args: argparse.Namespace, row: Row, batch: tuple[Tensor, Tensor]) -> 
 def step_flops(row: Row, batch: tuple[Tensor, Tensor]) -> int:
     """FLOPs of a row's forward and backward pass."""
     row.optimizer.zero_grad()
-    with flop_counter() as counter:
+    with torch.compiler.set_stance('force_eager'), flop_counter() as counter:      # a compiled graph counts nothing
         row.loss(*batch).backward()
     row.optimizer.zero_grad()
     return counter.get_total_flops()
@@ -183,7 +186,7 @@ def run(args: argparse.Namespace) -> None:
             report[name] |= dict(tflops=round(rate / 1e12, 1), utilisation=round(rate / best, 3))
     print(f'ViT {args.arch}/16, {args.batch} x {args.frames} frames of {args.size}x{args.size}, {precision}, '
           f'{torch.cuda.get_device_name(args.device) if is_cuda else args.device}, {torch.get_num_threads()} threads, '
-          f'AdamW, medians of {args.rounds} interleaved rounds')
+          f'AdamW, {"compiled, " * args.compile}medians of {args.rounds} interleaved rounds')
     print(f'{"":24}{"tunable":>12}{"step":>14}{"ratio":>8}{"to floor":>10}{"memory":>16}{"ratio":>8}'
           + (f'{"TFLOP/s":>10}{"of best":>9}' if is_cuda else ''))
     for name, entry in report.items():

@@ -83,6 +83,7 @@ def _step(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--amp', action='store_true', help='float16 with loss scaling on CUDA, bfloat16 elsewhere')
     parser.add_argument('--dtype', choices=('float16', 'bfloat16'), help='that of --amp on CUDA [float16]')
     parser.add_argument('--threads', type=int, help="CPU threads [PyTorch's choice]")
+    parser.add_argument('--compile', action='store_true', help='the backbones, as CompileBackboneHook does')
 
 
 def _profile_step(parser: argparse.ArgumentParser) -> None:

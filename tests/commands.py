@@ -7,9 +7,12 @@ import json
 import multiprocessing
 import os
 import runpy
+import signal
 import socket
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -47,6 +50,22 @@ def started(name: str, *words: object) -> BaseProcess:
     process = multiprocessing.get_context('fork').Process(target=command, args=(name, *words))
     process.start()
     return process
+
+
+def kill_when(process: BaseProcess, condition: Callable[[], bool]) -> None:
+    """Kill a process of :func:`started` and its children as soon as something holds, or let it end."""
+    deadline = time.time() + 300
+    while not condition() and process.is_alive() and time.time() < deadline:
+        time.sleep(0.003)
+    for one in (process.pid, *_children_of(process.pid)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+    process.join()
+
+
+def _children_of(parent: int | None) -> list[int]:
+    listed = subprocess.run(['ps', '-o', 'pid=', '--ppid', str(parent)], capture_output=True, text=True).stdout.split()
+    return [one for child in map(int, listed) for one in (child, *_children_of(child))]
 
 
 def together(count: int, name: str, *words: object) -> None:

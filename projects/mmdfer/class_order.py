@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 from .labels import find_emotion
 
+#: Where a tensor's classes lie, or several such places of one whose values go by pairs of classes.
+Axis = int | tuple[int, ...]
+
 
 def places_of(ours: Sequence[str], theirs: Sequence[str]) -> list[int] | None:
     """Where each of our classes stands among theirs; ``None`` if they are not the same classes.

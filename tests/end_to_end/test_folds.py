@@ -1,11 +1,6 @@
 """Folds by the tool itself: killed and started again, they give what folds that nothing disturbed give."""
 import argparse
-import contextlib
 import json
-import os
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +15,7 @@ from mmdfer.evaluation import load_predictions
 from mmdfer.runs.fold_results import summarize_folds
 from mmdfer.runs.metrics import read_evaluations
 
-from ..commands import started, tool
+from ..commands import kill_when, started, tool
 from ..conftest import ROOT, write_dfew
 
 pytestmark = pytest.mark.slow
@@ -54,22 +49,6 @@ def undisturbed(data, out, folds, *more):
 
 def words(data, out, *more):
     return [CONFIG, '--folds', '1-2', '--work-dir', out, '--data-root', data, *more, '--cfg-options', *SMALL]
-
-
-def kill_when(process, condition):
-    deadline = time.time() + 300
-    while not condition() and process.is_alive() and time.time() < deadline:
-        time.sleep(0.003)
-    running = children_of(process.pid)
-    for one in (process.pid, *running):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(one, signal.SIGKILL)
-    process.join()
-
-
-def children_of(parent):
-    listed = subprocess.run(['ps', '-o', 'pid=', '--ppid', str(parent)], capture_output=True, text=True).stdout.split()
-    return [one for child in map(int, listed) for one in (child, *children_of(child))]
 
 
 def names_epoch_2(pointer):

@@ -1,10 +1,8 @@
 """The tools themselves, as a user runs them: train, kill, resume, test, several processes, predict."""
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ from mmdfer.evaluation import load_predictions
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 
-from ..commands import together, tool
+from ..commands import kill_when, started, together, tool
 from ..conftest import ROOT, write_dfew
 
 pytestmark = pytest.mark.slow
@@ -57,8 +55,7 @@ def place(tmp_path_factory):
     image = AdapterViT(dict(embed_dims=96, num_layers=4, num_heads=4, feedforward_channels=384), img_size=48,
                        patch_size=8, freeze=False)
     torch.save({f'backbone.{key}': value for key, value in image.state_dict().items()}, place / 'image.pth')
-    done = subprocess.run(train_command(place, 'run'), cwd=ROOT, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    succeed(train_command(place, 'run'))
     return place
 
 
@@ -99,14 +96,8 @@ def test_training_moves_every_adapter_and_no_frozen_byte(place):
 
 
 def test_killed_and_resumed_is_as_never_stopped(place):
-    argv = train_command(place, 'killed')
-    process = subprocess.Popen(argv, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               start_new_session=True)
-    deadline = time.time() + 300
-    while not (place / 'killed' / 'last_checkpoint').exists() and time.time() < deadline:
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process = started('train', *train_command(place, 'killed')[2:])
+    kill_when(process, (place / 'killed' / 'last_checkpoint').exists)
     assert not (place / 'killed' / 'epoch_3.pth').exists()
     output = succeed(train_command(place, 'killed', '--resume'))
     assert 'resumed epoch' in output
@@ -153,8 +144,8 @@ def test_two_processes_give_the_numbers_of_one(place):
 
 def test_training_in_two_processes(place):
     done = run(['bash', 'tools/dist_train.sh', CONFIG, '2', '--data-root', str(place / 'DFEW'), '--image-checkpoint',
-                str(place / 'image.pth'), '--work-dir', str(place / 'dist_run'), '--cfg-options', *OPTIONS,
-                'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1'])
+                str(place / 'image.pth'), '--work-dir', str(place / 'dist_run'), '--no-report', '--cfg-options',
+                *OPTIONS, 'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1'])
     assert done.returncode == 0, done.stderr[-3000:]
     trained = result(place / 'dist_run')
     succeed(command('test.py', CONFIG, place / 'dist_run' / 'epoch_1.pth', '--data-root', place / 'DFEW', '--out',

@@ -65,11 +65,15 @@ def cut(image: np.ndarray, box: np.ndarray, longest: int | None = None) -> tuple
     x1, y1, x2, y2 = np.rint(box).astype(int)
     x2, y2 = max(x2, x1 + 1), max(y2, y1 + 1)
     height, width = image.shape[:2]
-    if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
+    inside = image[max(y1, 0):max(y2, 0), max(x1, 0):max(x2, 0)]
+    beyond = max(-y1, 0), max(y2 - height, 0), max(-x1, 0), max(x2 - width, 0)
+    if any(beyond) and inside.size:
+        crop = cv2.copyMakeBorder(inside, *map(int, beyond), cv2.BORDER_REPLICATE)
+    elif any(beyond):                                               # all of it
         rows, columns = np.arange(y1, y2).clip(0, height - 1), np.arange(x1, x2).clip(0, width - 1)
         crop = image[rows[:, None], columns]
     else:
-        crop = image[y1:y2, x1:x2]
+        crop = inside
     if longest is not None and max(crop.shape[:2]) > longest:
         scale = longest / max(crop.shape[:2])
         edges = [max(1, round(edge * scale)) for edge in crop.shape[1::-1]]

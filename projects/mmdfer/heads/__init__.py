@@ -1,5 +1,4 @@
 """Heads: features to class scores."""
-from ..backbones import TemporalTransformer
 from .anchor_distillation_head import AnchorDistillationHead
 from .caption_head import CaptionContrastiveHead
 from .class_contrast_head import ClassContrastiveHead
@@ -12,5 +11,5 @@ from .snippet_text_head import SnippetTextHead
 
 __all__ = [
     'AnchorDistillationHead', 'CLIPTextHead', 'CaptionContrastiveHead', 'ClassContrastiveHead', 'FineCLIPERHead',
-    'IALHead', 'ImageHead', 'LinearVideoHead', 'ProjectedVideoHead', 'SnippetTextHead', 'TemporalTransformer'
+    'IALHead', 'ImageHead', 'LinearVideoHead', 'ProjectedVideoHead', 'SnippetTextHead'
 ]

@@ -11,8 +11,8 @@ from mmengine.dist import all_gather
 from mmengine.logging import MessageHub, print_log
 from torch import Tensor
 
+from ..class_order import Axis
 from ..registry import MODELS
-from ..weights.classes import Axis
 from .linear_video_head import LinearVideoHead
 
 #: From which epoch (from 0) the distillation's loss has which weight.

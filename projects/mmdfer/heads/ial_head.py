@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ..class_order import Axis
 from ..registry import MODELS
-from ..weights.classes import Axis
 from .linear_video_head import LinearVideoHead
 
 

@@ -5,8 +5,8 @@ import torch
 from mmaction.models.heads import BaseHead
 from torch import Tensor, nn
 
+from ..class_order import Axis
 from ..registry import MODELS
-from ..weights.classes import Axis
 from .classes import required_classes
 
 

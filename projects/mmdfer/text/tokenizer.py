@@ -1,8 +1,10 @@
 """Texts as CLIP's tokens, by open_clip's tokenizer."""
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import torch
 from mmengine.logging import print_log
@@ -11,11 +13,18 @@ from torch import Tensor
 
 @cache
 def _tokenizer():
+    """From open_clip's file alone: its package imports transformers and scikit-learn, seconds of every start."""
+    package = importlib.util.find_spec('open_clip')
     try:
-        from open_clip.tokenizer import SimpleTokenizer
-    except ImportError:
+        if package is None or not package.submodule_search_locations:
+            raise ImportError('open_clip')
+        file = Path(package.submodule_search_locations[0], 'tokenizer.py')
+        spec = importlib.util.spec_from_file_location('mmdfer_open_clip_tokenizer', file)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except (ImportError, OSError):
         raise ImportError('texts need open_clip\'s tokenizer: pip install open_clip_torch') from None
-    return SimpleTokenizer()
+    return module.SimpleTokenizer()
 
 
 def tokenize(texts: str | Sequence[str], context_length: int = 77, truncate: bool = False) -> Tensor:

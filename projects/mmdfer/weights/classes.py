@@ -8,14 +8,12 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from ..class_order import difference, listed, places_of
+from ..class_order import Axis, difference, listed, places_of
 from .errors import CheckpointError
 
 # Where heads of MMAction2 and MMPretrain, which do not say it, have their classifier.
 STOCK_CLASSIFIERS = ('fc_cls', 'fc')
 HEADS = ('cls_head', 'head')
-#: Where a tensor's classes lie, or several such places of one whose values go by pairs of classes.
-Axis = int | tuple[int, ...]
 
 
 def classes_of_file(meta: dict) -> tuple[str, ...] | None:

@@ -19,6 +19,7 @@ from mmdfer.adapters import (
     adapters_of,
     adapters_off,
     add_delta,
+    add_to_patches,
     auxiliary_losses,
     share_adapters,
 )
@@ -140,6 +141,24 @@ def test_adding_to_the_patches_has_the_gradients_of_joining_the_parts(leading, t
     for one, other in zip(*(torch.autograd.grad((out * factor).sum(), (x, source)) for out in (ours, joined))):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
     assert torch.autograd.gradcheck(lambda x, source: add_delta(x, Doubling(), source, grid).square(), (x, source))
+
+
+@pytest.mark.parametrize('leading, trailing', [(1, 0), (0, 0), (1, 2)])
+@pytest.mark.parametrize('kind', ['fe', 'st'])
+def test_adding_where_the_patches_lie_is_adding_what_the_adapter_gives(kind, leading, trailing):
+    grid = TokenGrid(frames=3, height=2, width=4, leading=leading, trailing=trailing)
+    x, source = (tokens(grid=grid, seed=seed).double().requires_grad_() for seed in (0, 1))
+    adapter = shaken(make(kind)).double()
+    ours = adapter.add_to(x, source, grid)
+    expected = add_to_patches(x, adapter(source[:, grid.span], grid), grid)
+    torch.testing.assert_close(ours, expected)
+    leaves, grad = [x, source, *adapter.parameters()], torch.randn_like(ours)
+    for one, other in zip(*(torch.autograd.grad(out, leaves, grad) for out in (ours, expected))):
+        torch.testing.assert_close(one, other)
+    seen = []
+    adapter.register_forward_hook(lambda module, args, delta: seen.append(delta))
+    torch.testing.assert_close(adapter.add_to(x, source, grid), ours)
+    assert [delta.shape for delta in seen] == [(6, 8, x.shape[2])]              # whoever watches sees a delta
 
 
 def test_a_delta_in_half_precision_is_added_in_the_streams_own():

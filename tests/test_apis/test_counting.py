@@ -101,15 +101,18 @@ def test_flops_of_a_vit_are_the_closed_form():
     assert report['activation_bytes'] == 768 * 4                    # the frozen model keeps nothing, the head its input
 
 def test_flops_of_adapters_add_to_the_backbones():
-    voxels, plain = 16 * 14 * 14, vit_flops(16, 197, 768, 12)
+    """In a ViT-B of two layers."""
+    voxels, plain = 16 * 14 * 14, vit_flops(16, 197, 768, 2)
+    short = {'model.backbone.arch': dict(embed_dims=768, num_layers=2, num_heads=12, feedforward_channels=3072,
+                                         _delete_=True)}
     st_adapter = 2 * voxels * (2 * 768 * 384 + 3 * 384)
-    assert count([dict(type='STAdapter', slot='before_ffn')], full=True)['flops'] == plain + 12 * st_adapter
+    assert count([dict(type='STAdapter', slot='before_ffn')], full=True, **short)['flops'] == plain + 2 * st_adapter
     # Down and up, 27 taps, the size predictor's 27 taps, and 5·5·5 reads of a voxel.
     fe_adapter = 2 * voxels * (2 * 768 * 116 + 27 * 116 * 116 + 27 * 116 * 3 + 125 * 116)
-    assert count(full=True)['flops'] == plain + 12 * fe_adapter
+    assert count(full=True, **short)['flops'] == plain + 2 * fe_adapter
     # The gate, down and up, and a GRU's three products of its input and three of its state.
     tda = 2 * 16 * 197 * (768 + 2 * 768 * 96 + 6 * 96 * 96)
-    assert count([dict(type='TemporalDynamicAdapter', slot='ffn_out')], full=True)['flops'] == plain + 12 * tda
+    assert count([dict(type='TemporalDynamicAdapter', slot='ffn_out')], full=True, **short)['flops'] == plain + 2 * tda
 
 
 def test_flops_are_the_same_with_and_without_values():
@@ -204,13 +207,17 @@ def test_table_is_aligned():
 
 @pytest.mark.slow
 def test_the_tools_last_line_is_json_and_logs_go_elsewhere():
-    done = tool('analysis/count_params.py', FE_ADAPTER, '--json', '--full', '--cfg-options',
-                'model.backbone.adapters.fe.width=24')
+    config = ROOT / 'configs/demo/fe_adapter.py'
+    arch = load_config(config).model.backbone.arch
+    done = tool('analysis/count_params.py', config, '--json', '--full', '--cfg-options',
+                'model.backbone.adapters.fe.width=16')
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     found = json.loads(lines[-1])
     assert {'tunable', 'tunable_adapters', 'total', 'modules', 'flops', 'activation_bytes'} <= set(found)
-    assert found['tunable_adapters'] == 12 * (27 * 24 ** 2 + 1619 * 24 + 771)
+    width, dims = 16, arch['embed_dims']
+    assert found['tunable_adapters'] == arch['num_layers'] * (
+        27 * width ** 2 + (2 * dims + 83) * width + dims + 3)
     assert lines[0].startswith('module') and 'INFO' not in done.stdout and 'INFO' in done.stderr
 
 

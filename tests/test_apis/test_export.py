@@ -27,12 +27,13 @@ PREPROCESSOR = dict(type='ActionDataPreprocessor', mean=[123.675, 116.28, 103.53
 SHAPE = (3, 4, 32, 32)
 
 
-def of_vit(temporal_embedding: int = 0, **adapters) -> nn.Module:
+def of_vit(temporal_embedding: int = 0, layers: int = 2, **adapters) -> nn.Module:
     torch.manual_seed(0)
     model = MODELS.build(dict(
         type='Recognizer3D', data_preprocessor=PREPROCESSOR,
-        backbone=dict(type='AdapterViT', arch=dict(embed_dims=32, num_layers=2, num_heads=4, feedforward_channels=64),
-                      img_size=32, patch_size=8, adapters=adapters, temporal_embedding=temporal_embedding),
+        backbone=dict(type='AdapterViT', img_size=32, patch_size=8, adapters=adapters,
+                      arch=dict(embed_dims=32, num_layers=layers, num_heads=4, feedforward_channels=64),
+                      temporal_embedding=temporal_embedding),
         cls_head=dict(type='LinearVideoHead', num_classes=7, in_channels=32)))
     model.init_weights()
     return off_zero(model)
@@ -58,10 +59,17 @@ MODELS_OF = {
     'pe_clip': lambda: pe_clip.build(data_preprocessor=PREPROCESSOR).eval(),
     'finecliper_frames': lambda: off_zero(finecliper.build(data_preprocessor=PREPROCESSOR)),
 }
+# torch.export takes its time for each block, which are alike.
+SHORT = {
+    'fe_adapter': lambda: of_vit(layers=1, fe=dict(type='FEAdapter', slot='before_attn', width=8)),
+    'tma': lambda: of_vit(layers=1, tma=dict(type='TemporalModelingAdapter', slot='before_attn', reduction=4,
+                                             num_heads=2)),
+}
 
 
 def written(name: str, tmp_path, kind: str = 'onnx', clips: int = 20):
-    model, suffix = MODELS_OF[name](), WRITERS[kind][0]
+    models = MODELS_OF if kind == 'onnx' else {**MODELS_OF, **SHORT}
+    model, suffix = models[name](), WRITERS[kind][0]
     path = tmp_path / f'{name}{suffix}'
     told = dict(classes=list('abcdefg'), input=dict(name='clips'), frames=4, pipeline=[], config=name, notes=[],
                 mmdfer='1.0', format=kind)

@@ -15,6 +15,7 @@ from mmdfer.runs.lock import locked
 from mmdfer.runs.metrics import read_evaluations
 from mmdfer.runs.report import write_report
 
+from ..commands import pictures_unpainted
 from ..conftest import ROOT, write_dfew
 
 pytestmark = pytest.mark.slow
@@ -70,18 +71,26 @@ def test_a_run_ends_with_its_results_whatever_it_logs_to_and_is_called(visualize
     assert [(one.step, one.clips) for one in read_evaluations(tmp_path)] == [(1, 9), (2, 9)]
     assert not list(tmp_path.glob('*/vis_data/scalars.json'))
     assert (tmp_path / 'curves.png').stat().st_size > 10_000 and (tmp_path / 'confusion.png').stat().st_size > 10_000
-    report = write_report(str(tmp_path))
+    with pictures_unpainted():
+        report = write_report(str(tmp_path))
     assert report['last']['uar']['mean'] == result['uar']
     assert set(report['missing']) == {'curves', 'paper', 'temperature'}
     assert 'Fold 1 was trained without the clips that have no caption: 1.' in report['notes']
     assert 'LocalVisBackend' in report['missing']['curves']
 
 
+@pytest.fixture
+def unpainted():
+    with pictures_unpainted():
+        yield
+
+
 @pytest.fixture(scope='module')
 def run(data, tmp_path_factory):
     """A finished run, and the files that tell of it."""
     folder = tmp_path_factory.mktemp('finished') / 'run'
-    train(small(data, folder, custom_hooks=[dict(type='EpochSeedHook')]))
+    with pictures_unpainted():
+        train(small(data, folder, custom_hooks=[dict(type='EpochSeedHook')]))
     return folder
 
 
@@ -97,7 +106,7 @@ def contents(folder):
     return {name: (folder / name).read_bytes() for name in names}
 
 
-def test_a_test_in_a_runs_folder_changes_nothing_of_the_run(run, data):
+def test_a_test_in_a_runs_folder_changes_nothing_of_the_run(run, data, unpainted):
     before, told = contents(run), write_report(str(run))['settings']
     run_test(small(data, run, **{'optim_wrapper.optimizer.lr': 0.5, 'randomness.seed': 7}), str(run / 'best.pth'))
     assert contents(run) == before and write_report(str(run))['settings'] == told
@@ -133,7 +142,7 @@ def test_a_run_begun_anew_has_no_outcome_until_it_ends(data, tmp_path, monkeypat
     assert not {'result.json', 'report.html', 'report.json', 'curves.png'} & {path.name for path in tmp_path.iterdir()}
 
 
-def test_a_picture_that_fails_does_not_cost_the_result(data, tmp_path, monkeypatch, caplog):
+def test_a_picture_that_fails_does_not_cost_the_result(data, tmp_path, monkeypatch, caplog, unpainted):
     def fail(*args, **kwargs):
         raise ValueError('no such font')
     monkeypatch.setattr('mmdfer.apis.running.plot_curves', fail)

@@ -5,13 +5,11 @@ reads them there.
 """
 from __future__ import annotations
 
-import copy
 import re
 from functools import cache, cached_property
 
 import pytest
 
-from mmdfer import config_reading
 from mmdfer.apis.configs import metafiles, read_metafile
 from mmdfer.apis.counting import count_config
 from mmdfer.config_names import config_files
@@ -28,21 +26,6 @@ from ..conftest import ROOT
 FILES = list(config_files())
 SETS = ('dfew', 'ferv39k', 'mafw', 'mafw_compound')
 NO_WEIGHTS = dict(type='Pretrained', checkpoint='/no/such.pth')
-
-
-@pytest.fixture(scope='module', autouse=True)
-def read_files_once():
-    """Rows stand on few files, which are read once."""
-    known, read = {}, config_reading._read_file
-
-    def once(path):
-        if path not in known:
-            known[path] = read(path)
-        return copy.deepcopy(known[path])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(config_reading, '_read_file', once)
-        yield
 
 
 @cache

@@ -1,6 +1,5 @@
 """A pack gives the folder's frames, and is refused where it could give others."""
 import copy
-import gc
 import json
 import multiprocessing
 import os
@@ -26,7 +25,7 @@ from mmdfer.run_config import load_config, set_data
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 
-from ..commands import command, started
+from ..commands import command, pictures_unpainted, started
 from ..conftest import ROOT, write_dfew
 from .test_dfew import PIPELINE, spoil
 
@@ -39,14 +38,6 @@ def config(root, **options):
 
 def build(root, split='train', **kwargs):
     return DATASETS.build(dict(dict(type='DFEWDataset', data_root=str(root), split=split, pipeline=PIPELINE), **kwargs))
-
-
-@pytest.fixture(autouse=True, scope='module')
-def few_objects():
-    """Building a data set collects garbage, which takes a third of a second of every object imported so far."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture
@@ -98,7 +89,8 @@ def test_training_gives_the_same_losses_and_weights(tmp_path, copied, store):
         jitter = dict(type='ClipColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05)
         cfg.train_dataloader.dataset.pipeline.insert(6, jitter)
         set_data(cfg, str(copied), packed=packed)
-        result = train(cfg)
+        with pictures_unpainted():
+            result = train(cfg)
         losses = [record['loss'] for record in read_scalars(cfg.work_dir) if 'loss' in record]
         weights = read_checkpoint(os.path.join(cfg.work_dir, 'epoch_2.pth'))['state_dict']
         return result['uar'], losses, weights

@@ -4,6 +4,7 @@ import re
 import runpy
 import shutil
 import sys
+from contextlib import nullcontext
 from html.parser import HTMLParser
 from statistics import mean, stdev
 
@@ -17,6 +18,7 @@ from mmdfer.runs.groups import find_runs
 from mmdfer.runs.mistakes import confident_mistakes, probabilities
 from mmdfer.runs.report import leave_report, write_report
 
+from ..commands import pictures_unpainted
 from ..conftest import ROOT
 from .fake_runs import CLASSES, fake_run
 
@@ -182,7 +184,8 @@ def drop(run, *names):
 def test_what_a_run_lacks_is_not_measured(old, lacking, parts, tmp_path):
     fake_run(tmp_path / 'run', old=old)
     drop(tmp_path / 'run', *lacking)
-    report = write_report(str(tmp_path / 'run'))
+    with pictures_unpainted() if len(lacking) == 1 else nullcontext():
+        report = write_report(str(tmp_path / 'run'))
     assert parts <= set(report['missing'])
     page = Resources((tmp_path / 'run' / 'report.html').read_text())
     assert not page.opened and 'not measured' in page.cells

@@ -59,6 +59,15 @@ class Adapter(nn.Module):
     def forward(self, x: Tensor, grid: TokenGrid) -> Tensor:
         raise NotImplementedError
 
+    def add_to(self, x: Tensor, source: Tensor, grid: TokenGrid) -> Tensor:
+        """``x`` plus the delta for ``source``, both tokens (B·T, L, C); on the patches alone if it sees no others.
+
+        One that gets there without its delta in memory says so here; the sum is the same.
+        """
+        if self.tokens == 'all':
+            return x + self(source, grid)
+        return add_to_patches(x, self(source[:, grid.span], grid), grid)
+
     def auxiliary_loss(self) -> Tensor | None:
         """A further term of the loss, from the last forward pass in training; ``None`` for none.
 
@@ -70,9 +79,7 @@ class Adapter(nn.Module):
 def add_delta(x: Tensor, adapter: Adapter, source: Tensor, grid: TokenGrid) -> Tensor:
     """``x + adapter(source)`` for tokens (B·T, L, C), on the patches alone if the adapter sees no others."""
     grid.check(source)
-    if adapter.tokens == 'all':
-        return x + adapter(source, grid)
-    return add_to_patches(x, adapter(source[:, grid.span], grid), grid)
+    return adapter.add_to(x, source, grid)
 
 
 def add_to_patches(x: Tensor, delta: Tensor, grid: TokenGrid) -> Tensor:

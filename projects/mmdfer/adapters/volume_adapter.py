@@ -1,8 +1,12 @@
 """Bottlenecks that see a clip's patch tokens as a video volume: down, mix in time and space, up."""
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
 
+from ..ops.exporting import is_exporting
 from .base import Adapter
 from .grid import TokenGrid
 
@@ -24,9 +28,60 @@ class VolumeAdapter(Adapter):
         self.up = nn.Linear(width, dim)
 
     def forward(self, x: Tensor, grid: TokenGrid) -> Tensor:
-        volume = grid.to_volume(self.down(x))                   # (B·T, H·W, C) -> (B, r, T, H, W)
-        mixed = grid.to_tokens(self.act(self.conv(volume)))     # -> (B·T, H·W, r)
-        return self.up(mixed)
+        return self.up(self._mixed(self.down(x), grid))
+
+    def add_to(self, x: Tensor, source: Tensor, grid: TokenGrid) -> Tensor:
+        """The first product reads all tokens where they lie, the last is added to the patches where they lie.
+
+        On a CPU a slice of wide tokens is copied for a product; the few rows of the other tokens cost less.
+        """
+        if not self._adds_in_place(x, source):
+            return super().add_to(x, source, grid)
+        mixed = self._mixed(self.down(source)[:, grid.span], grid)
+        return _AddProduct.apply(x, mixed, self.up.weight, self.up.bias, grid.leading)
+
+    def _mixed(self, narrow: Tensor, grid: TokenGrid) -> Tensor:
+        """(B·T, H·W, r) -> (B·T, H·W, r), by way of (B, r, T, H, W)."""
+        return grid.to_tokens(self.act(self.conv(grid.to_volume(narrow))))
+
+    def _adds_in_place(self, x: Tensor, source: Tensor) -> bool:
+        """Whether plain tensors of one type are added on a CPU, by layers that nobody replaced or watches."""
+        plain = type(x) is Tensor and x.device.type == 'cpu' and x.dtype == source.dtype == self.up.weight.dtype
+        if not plain or is_exporting() or torch.compiler.is_compiling() or torch.is_autocast_enabled('cpu'):
+            return False
+        return type(self.up) is nn.Linear and not any(
+            module._forward_hooks or module._forward_pre_hooks for module in (self, self.up))
+
+
+class _AddProduct(torch.autograd.Function):
+    """x (N, L, C) plus y W^T + b, (N, M, r) times (C, r), on the M tokens behind the first ``start``."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, start: int) -> Tensor:
+        ctx.save_for_backward(y, weight)
+        ctx.span = slice(start, start + y.shape[1])
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        for part in (slice(start), slice(ctx.span.stop, None)):
+            out[:, part] = x[:, part]
+        patches = out[:, ctx.span]
+        torch.add(x[:, ctx.span], bias, out=patches)
+        torch.baddbmm(patches, y, weight.T.expand(len(y), -1, -1), out=patches)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        y, weight = ctx.saved_tensors
+        patches = grad[:, ctx.span]
+        of_y = of_weight = of_bias = None
+        if ctx.needs_input_grad[1]:
+            of_y = torch.bmm(patches, weight.expand(len(y), -1, -1))
+        if ctx.needs_input_grad[2]:                             # zeros beside y, not a copy of the wide gradient
+            beside = pad(y, (0, 0, ctx.span.start, grad.shape[1] - ctx.span.stop))
+            of_weight = grad.flatten(0, 1).T @ beside.flatten(0, 1)
+        if ctx.needs_input_grad[3]:
+            of_bias = patches.sum((0, 1))
+        return grad, of_y, of_weight, of_bias, None
 
 
 def check_width(name: str, width: int, groups: int = 1) -> None:

@@ -77,6 +77,9 @@ class AdapterViT(AdapterTower, VisionTransformer):
         drop_path_rate: stochastic depth of the last block, rising linearly from 0.
         with_cp: recompute blocks in the backward pass to save memory; works over frozen parts.
         layer_cfg: further arguments of every block, e.g. another activation.
+        frozen_dtype: ``'bfloat16'`` keeps the weights of the frozen linear layers so, beside float32 adapters: half
+            their memory, and under ``AmpOptimWrapper(dtype='bfloat16')`` no cast of them at every step. It rounds each
+            of them by at most 2^-9; a tunable file that was trained over rounded weights asks for the same line.
         num_segments: frames of a clip when they come one by one, as from ``Recognizer2D``.
         proj_dim: width of a projection without bias after the last norm, such as CLIP's; ``None`` for none.
         average_frames: average the class tokens over T before the last norm, as ST-Adapter does, so that the
@@ -86,7 +89,7 @@ class AdapterViT(AdapterTower, VisionTransformer):
         kwargs: mmpretrain's own arguments, such as ``img_size``, ``patch_size``, ``pre_norm``.
 
     Raises:
-        ValueError: for an unknown architecture, adapter, slot, block or kind of output.
+        ValueError: for an unknown architecture, adapter, slot, block, kind of output or type of frozen weights.
     """
 
     block: type[AdapterBlock] = AdapterBlock
@@ -96,7 +99,7 @@ class AdapterViT(AdapterTower, VisionTransformer):
                  num_segments: int = 1, proj_dim: int | None = None, lora: dict | None = None,
                  temporal_embedding: int = 0, tune_final_norm: bool = False, average_frames: bool = False,
                  tune_norms: bool = False, tune_cls_token: bool = False, out_type: str = 'cls_token',
-                 **kwargs) -> None:
+                 frozen_dtype: str | None = None, **kwargs) -> None:
         if out_type not in OUTPUTS:
             raise ValueError(f'AdapterViT: out_type={out_type!r} is not known: choose one of {", ".join(OUTPUTS)}')
         super().__init__(arch=architecture(arch), out_type=out_type, **kwargs)
@@ -107,7 +110,7 @@ class AdapterViT(AdapterTower, VisionTransformer):
         self.temporal_embedding = new_temporal_embedding(temporal_embedding, self.embed_dims)
         tuned = [f'{name}.' for name, module in self.named_modules() if tune_norms and isinstance(module, nn.LayerNorm)]
         tuned += [name for name, chosen in (('ln1.', tune_final_norm), ('cls_token', tune_cls_token)) if chosen]
-        self.adopt_adapters(adapters, freeze, with_cp, lora, tuple(tuned))
+        self.adopt_adapters(adapters, freeze, with_cp, lora, tuple(tuned), frozen_dtype)
 
     def _build_blocks(self, drop_path_rate: float, kwargs: dict, layer_cfg: dict) -> ModuleList:
         shared = dict(

@@ -13,6 +13,7 @@ from ..adapters import Adapter, TokenGrid, share_adapters
 from .adapter_block import AHEAD_OF_ATTENTION, BESIDE, AdapterBlock, parse_blocks
 from .adapter_configs import AdapterConfigs, build_adapter, named_adapters, without_skip
 from .freezing import freeze_but_added, log_parameters, train_added
+from .frozen_types import keep_frozen_in
 from .lora import add_lora
 
 
@@ -33,7 +34,7 @@ class AdapterTower:
     reads_class_token = False
 
     def adopt_adapters(self, adapters: AdapterConfigs, freeze: bool, with_cp: bool = False, lora: dict | None = None,
-                       also_tunable: tuple[str, ...] = ()) -> None:
+                       also_tunable: tuple[str, ...] = (), frozen_dtype: str | None = None) -> None:
         """Put adapters into the slots and blocks that their configs name, freeze the rest, log the counts.
 
         Args:
@@ -43,10 +44,11 @@ class AdapterTower:
             with_cp: recompute blocks in the backward pass.
             lora: arguments of :func:`mmdfer.backbones.lora.add_lora` for every block.
             also_tunable: beginnings of the names of further parameters that train although ``freeze`` is set.
+            frozen_dtype: ``'bfloat16'`` to keep the frozen products' weights so.
 
         Raises:
             ValueError: for a config without a slot, an unknown slot or type, a block that does not exist, an
-                adapter of patches in a tower without any, or LoRA in a tower that trains whole.
+                adapter of patches in a tower without any, LoRA or a ``frozen_dtype`` in a tower that trains whole.
         """
         self.freeze, self.with_cp = freeze, with_cp
         if lora:
@@ -54,6 +56,11 @@ class AdapterTower:
         self._add_adapters(named_adapters(adapters))
         if freeze:
             freeze_but_added(self, also_tunable)
+        if frozen_dtype is not None:
+            if not freeze:
+                raise ValueError(f'{type(self).__name__}: frozen_dtype={frozen_dtype!r} is the type of frozen weights: '
+                                 'set freeze=True')
+            keep_frozen_in(self, frozen_dtype)
         log_parameters(type(self).__name__, self)
 
     def _add_adapters(self, configs: dict[str, dict]) -> None:
@@ -113,7 +120,7 @@ class AdapterTower:
             How many tensors are shared.
 
         Raises:
-            ValueError: if a frozen parameter of the guest has another shape here, or none.
+            ValueError: if a frozen parameter of the guest has another shape or type here, or none.
         """
         own = dict(self.named_parameters())
         shared = 0
@@ -122,10 +129,11 @@ class AdapterTower:
                 if parameter.requires_grad:
                     continue
                 path = f'{prefix}.{name}' if prefix else name
-                if path not in own or own[path].shape != parameter.shape or own[path].requires_grad:
+                if path not in own or own[path].shape != parameter.shape or own[path].requires_grad \
+                        or own[path].dtype != parameter.dtype:
                     raise ValueError(
                         f'{path} of the second tower, {tuple(parameter.shape)}, has no frozen counterpart in '
-                        'the first: give both the same architecture')
+                        'the first: give both the same architecture and frozen_dtype')
                 setattr(module, name, own[path])
                 shared += 1
         return shared

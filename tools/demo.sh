@@ -13,6 +13,8 @@ find_environment
 cd "$root"
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"       # busy threads of several processes would hold each other up
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"             # a model this small is trained by processes, not by threads
+# glibc gives freed memory back to the system, and every step asks for it again, unless it may keep this many bytes.
+export MALLOC_TRIM_THRESHOLD_="${MALLOC_TRIM_THRESHOLD_:-1000000000}" MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_:-1000000000}"
 export PYTHONPATH="$root/projects${PYTHONPATH:+:$PYTHONPATH}"
 seed=${SEED:-0}
 suffix=$([ "$seed" = 0 ] || echo "_seed$seed")

@@ -99,7 +99,7 @@ def test_killed_and_resumed_is_as_never_stopped(place):
     process = started('train', *train_command(place, 'killed')[2:])
     kill_when(process, (place / 'killed' / 'last_checkpoint').exists)
     assert not (place / 'killed' / 'epoch_3.pth').exists()
-    output = succeed(train_command(place, 'killed', '--resume'))
+    output = succeed(train_command(place, 'killed', '--resume', '--no-report'))
     assert 'resumed epoch' in output
     assert losses(place / 'killed') == losses(place / 'run')
     for key in ('uar', 'war', 'epoch', 'best', 'tunable', 'total'):
@@ -206,7 +206,7 @@ def test_unreadable_clips_stop_evaluation_and_are_counted_in_training(place, tmp
     frame = root / 'Clip' / 'clip_224x224' / '00005' / '00001.jpg'
     for path in frame.parent.iterdir():
         path.write_bytes(path.read_bytes()[:200])
-    argv = train_command(place, 'bad')
+    argv = train_command(place, 'bad', '--no-report')
     argv[argv.index('--data-root') + 1] = str(root)
     argv += ['train_cfg.max_epochs=1']
     assert '00005' in error_of(argv) and 'cut short' in error_of(argv)

@@ -41,3 +41,12 @@ def test_cut_goes_on_beyond_the_frame_with_its_edge():
     np.testing.assert_array_equal(crop, padded[1:7, :6])
     np.testing.assert_array_equal(shown, (-2, 1, 4, 7))
     assert cut(image, np.array([0., 0., 6., 5.]), longest=3)[0].shape == (2, 3, 3)
+
+
+@pytest.mark.parametrize('box', [(-3, -2, 9, 8), (2, 1, 7, 4), (-5, 1, -2, 3), (8, 6, 11, 9), (3, -4, 5, 20)])
+def test_each_pixel_of_a_cut_is_the_nearest_of_the_frame(box):
+    image = np.arange(5 * 6 * 3, dtype=np.uint8).reshape(5, 6, 3)
+    crop, shown = cut(image, np.array(box, float))
+    assert tuple(shown) == box and crop.shape == (box[3] - box[1], box[2] - box[0], 3)
+    for row, column in np.ndindex(*crop.shape[:2]):
+        assert (crop[row, column] == image[min(max(box[1] + row, 0), 4), min(max(box[0] + column, 0), 5)]).all()

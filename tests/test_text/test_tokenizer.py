@@ -5,6 +5,8 @@ import torch
 from mmdfer.text import tokenize, tokenizer
 from mmdfer.text.tokenizer import end_positions
 
+from ..test_compat import run_python
+
 TEXTS = ['Happiness', 'a person with widened eyes, raised eyebrows; mouth open!', "it's  an &amp; été", '']
 LONG = 'raised eyebrows and ' * 40
 
@@ -32,3 +34,12 @@ def test_a_text_too_long_is_refused_by_name_and_length_or_cut_and_said_so(monkey
 def test_no_text_is_refused():
     with pytest.raises(ValueError, match='no text given'):
         tokenize([])
+
+
+def test_a_start_with_texts_imports_no_more_than_the_tokenizer():
+    assert run_python('''
+        import sys
+        from mmdfer.text import tokenize
+        print(tokenize('a smile').shape, [name for name in ('open_clip', 'sklearn', 'transformers.modeling_utils')
+                                          if name in sys.modules])
+    ''').splitlines()[-1] == 'torch.Size([1, 77]) []'

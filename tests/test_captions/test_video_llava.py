@@ -1,8 +1,6 @@
 """The caption tool end to end with a tiny Video-LLaVA of random weights."""
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from mmdfer.datasets import BadClipError, MAFWDataset
 from mmdfer.preparation import captions, set_clips as face_clips
 
 from ..conftest import ROOT, write_clip
+from ..fresh import fresh_python
 from ..official_layouts import write_mafw_copy
 from .tiny_llava import EDGE, PATCH, save_tiny_llava
 
@@ -100,7 +99,7 @@ def test_a_killed_run_repeats_and_loses_nothing(folder, model, clips, tmp_path, 
     arguments = ['folder', str(root), '--model', str(folder), '--out', str(out), '--batch-size', '2',
                  '--max-new-tokens', str(TOKENS)]
     code = f'import sys; sys.argv = {[tool, *arguments]!r}\n{KILLED}'
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=ROOT, timeout=300)
+    done = fresh_python(code)
     assert done.returncode == -9, done.stderr
     assert not out.exists()
     journal = tmp_path / 'killed.jsonl.journal'

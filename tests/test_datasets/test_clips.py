@@ -1,6 +1,4 @@
 """A clip gives the frame that was asked for, wherever its frames lie, and lets go of its file."""
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -15,6 +13,7 @@ from mmdfer.datasets.transforms import ClipDecode, ClipInit, SampleSegments
 from mmdfer.registry import VIDEO_READERS
 
 from ..conftest import write_clip
+from ..fresh import fresh_python
 
 FRAMES, FPS = 20, 12.5
 
@@ -144,5 +143,5 @@ def test_clips_that_are_none(tmp_path):
 
 
 def test_decord_waits_until_a_video_is_opened():
-    code = 'import sys, mmdfer.datasets.clips; print("decord" in sys.modules)'
-    assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True).stdout.strip() == 'False'
+    done = fresh_python('import sys, mmdfer.datasets.clips; print("decord" in sys.modules)')
+    assert done.stdout.strip() == 'False', done.stderr

@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -23,6 +24,14 @@ TINY = Options(seed=3, subjects=5, clips=35, static=14, size=16)
 def made(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp('synthetic') / 'set'
     assert make_dataset(out, SMALL)
+    return out
+
+
+@pytest.fixture(scope='module')
+def tiny(tmp_path_factory) -> Path:
+    """To be copied where it is changed."""
+    out = tmp_path_factory.mktemp('tiny') / 'set'
+    make_dataset(out, TINY)
     return out
 
 
@@ -53,10 +62,9 @@ def test_a_seed_fixes_every_byte_for_any_number_of_workers(made, tmp_path):
     assert digests(tmp_path / 'two') == digests(made)
 
 
-def test_another_seed_gives_other_pictures_and_lists(tmp_path):
-    make_dataset(tmp_path / 'a', TINY)
+def test_another_seed_gives_other_pictures_and_lists(tiny, tmp_path):
     make_dataset(tmp_path / 'b', Options(**{**TINY.as_dict(), 'seed': 4}))
-    first, second = digests(tmp_path / 'a'), digests(tmp_path / 'b')
+    first, second = digests(tiny), digests(tmp_path / 'b')
     jpegs = [name for name in first if name.endswith('.jpg') and name in second]
     assert jpegs and all(first[name] != second[name] for name in jpegs)
     name = 'EmoLabel_DataSplit/test(single-labeled)/set_1.csv'
@@ -185,9 +193,9 @@ def test_the_same_set_is_not_made_twice(made):
     assert digests(made) == before
 
 
-def test_other_options_need_overwrite(tmp_path):
+def test_other_options_need_overwrite(tiny, tmp_path):
     out = tmp_path / 'set'
-    make_dataset(out, TINY)
+    shutil.copytree(tiny, out)
     other = Options(**{**TINY.as_dict(), 'size': 20})
     with pytest.raises(FileExistsError, match=f'{re.escape(str(out))}.*--overwrite'):
         make_dataset(out, other)

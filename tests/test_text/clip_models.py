@@ -36,6 +36,19 @@ def randomise(model):
     return model
 
 
+def randomise_by_one_draw(model):
+    """As :func:`randomise` does with a model just made, whatever it holds, by parts of one draw: for hundreds of
+    millions of parameters."""
+    noise = torch.randn(2**20 + 7)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            scale = 0.5 * parameter.shape[-1]**-0.5 if parameter.ndim > 1 else 0.05
+            begin, shift = int(torch.randint(2**19, ())), float(parameter.ndim == 1)
+            for part in parameter.view(-1).split(2**19):
+                torch.mul(noise[begin:begin + len(part)], scale, out=part).add_(shift)
+                begin = (begin + 104729) % 2**19            # a prime further, so that no row is another's
+
+
 def our_vision(vision=VISION, image_size=32, patch_size=8, proj_dim=32, layer_cfg=QUICK, **kwargs):
     return AdapterViT(vision, img_size=image_size, patch_size=patch_size, pre_norm=True, proj_dim=proj_dim,
                       norm_cfg=dict(type='LN', eps=1e-5), layer_cfg=layer_cfg, **kwargs).eval()

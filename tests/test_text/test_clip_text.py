@@ -168,10 +168,8 @@ def test_full_towers_equal_open_clips(name):
         vision = clip.our_vision('base' if width == 768 else 'large', 224, patch, theirs.visual.proj.shape[1])
         text = clip.our_text(name.replace('-', '/').replace('/', '-', 1))
     theirs, vision, text = (model.to_empty(device='cpu').eval() for model in (theirs, vision, text))
-    for parameter in theirs.parameters():
-        torch.nn.init.constant_(parameter, float(parameter.ndim == 1))
+    clip.randomise_by_one_draw(theirs)
     theirs.attn_mask = torch.full((77, 77), -torch.inf).triu(1)
-    clip.randomise(theirs)
     clip.copy_vision(vision, theirs.visual)
     clip.copy_text(text, theirs)
     images = torch.randn(1, 3, 224, 224)

@@ -5,7 +5,7 @@ import torch
 from mmdfer.text import tokenize, tokenizer
 from mmdfer.text.tokenizer import end_positions
 
-from ..test_compat import run_python
+from ..fresh import fresh_python
 
 TEXTS = ['Happiness', 'a person with widened eyes, raised eyebrows; mouth open!', "it's  an &amp; été", '']
 LONG = 'raised eyebrows and ' * 40
@@ -37,9 +37,10 @@ def test_no_text_is_refused():
 
 
 def test_a_start_with_texts_imports_no_more_than_the_tokenizer():
-    assert run_python('''
+    done = fresh_python('''
         import sys
         from mmdfer.text import tokenize
         print(tokenize('a smile').shape, [name for name in ('open_clip', 'sklearn', 'transformers.modeling_utils')
                                           if name in sys.modules])
-    ''').splitlines()[-1] == 'torch.Size([1, 77]) []'
+    ''')
+    assert done.stdout.splitlines()[-1] == 'torch.Size([1, 77]) []', done.stderr

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from . import _triton_narrow_launch as narrow, _triton_wide_launch as wide
-from ._autograd import from_channels_last
+from ._layouts import from_channels_last
 from ._sampling import Geometry
 from ._triton_operands import channel_rows, matrices_of, on_device_of, operands, without_autocast
 

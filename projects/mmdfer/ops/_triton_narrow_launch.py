@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from . import _triton_narrow as kernels
-from ._autograd import from_channels_last
+from ._layouts import from_channels_last
 from ._triton import triton
-from ._triton_blocks import Blocks, best_blocks, shape_class
+from ._triton_blocks import Blocks, best_blocks
 from ._triton_lists import readers
-from ._triton_operands import Operands
+from ._triton_operands import Operands, class_of, sum_of
 from ._triton_tables import tables
 
 PROGRAMS = 540
@@ -31,7 +31,7 @@ def write_output(given: Operands, bias: Tensor | None, out: Tensor) -> None:
                                     MODULATED=given.modulation is not None, BIASED=bias is not None, **blocks,
                                     **given.axes)
 
-    launch(best_blocks('output', _class_of(given), out, _choices(given), launch))
+    launch(best_blocks('output', class_of(given, given.voxels), out, _choices(given), launch))
 
 
 def gradients(given: Operands, grad: Tensor, x: Tensor, weight: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
@@ -74,15 +74,11 @@ def _gradients_of_reads(given: Operands, grad: Tensor, weight: Tensor, of_size: 
     def launch(blocks: Blocks) -> None:
         run(blocks)
 
-    blocks = best_blocks(name, _class_of(given), grad, _choices(given), launch)
+    blocks = best_blocks(name, class_of(given, given.voxels), grad, _choices(given), launch)
     sizes, scales, matrices = run(blocks)
-    return [_sum(sizes) if of_size else None,
-            _sum(matrices).permute(2, 1, 0).reshape(weight.shape).to(weight.dtype) if of_matrices else None,
-            _sum(scales) if of_modulation else None]
-
-
-def _sum(parts: Tensor) -> Tensor:
-    return parts[0] if len(parts) == 1 else parts.sum(0)
+    return [sum_of(sizes) if of_size else None,
+            sum_of(matrices).permute(2, 1, 0).reshape(weight.shape).to(weight.dtype) if of_matrices else None,
+            sum_of(scales) if of_modulation else None]
 
 
 def _gradient_of_input(given: Operands, grad: Tensor, x: Tensor) -> Tensor:
@@ -96,7 +92,7 @@ def _gradient_of_input(given: Operands, grad: Tensor, x: Tensor) -> Tensor:
         kernels.input_kernel[grid](grad, given.matrices, *lists, out, given.cells, grad.shape[1], x.shape[1],
                                    TAPS=given.taps, INNER=given.inner, OUTER=given.outer, UNROLL=4, **blocks)
 
-    launch(best_blocks('input', _class_of(given), x, _choices(given), launch))
+    launch(best_blocks('input', class_of(given, given.voxels), x, _choices(given), launch))
     return out
 
 
@@ -104,8 +100,3 @@ def _choices(given: Operands) -> list[Blocks]:
     """Blocks worth a try: M voxels or cells, N channels of the result."""
     width = min(64, max(16, triton.next_power_of_2(given.groups * given.outer)))
     return [dict(M=rows, N=width, num_warps=4, num_stages=1) for rows in (32, 64, 16)]
-
-
-def _class_of(given: Operands) -> tuple[int, ...]:
-    return (shape_class(given.voxels), given.groups, given.inner, given.outer, given.taps, given.axes['MAPS'],
-            int(given.modulation is not None))

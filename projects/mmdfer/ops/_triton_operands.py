@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ._sampling import Geometry
+from ._triton_blocks import shape_class
 
 LANE = 16
 """Channels a group are padded to a multiple of this, the least that a matrix product takes."""
@@ -86,6 +87,17 @@ def channel_rows(image: Tensor, groups: int, narrow: bool) -> Tensor:
     rows = image.permute(0, 2, 3, 4, 1).reshape(-1, groups, image.shape[1] // groups)
     lacking = 0 if narrow else -rows.shape[2] % LANE
     return (F.pad(rows, (0, lacking)) if lacking else rows).flatten(1).contiguous()
+
+
+def class_of(given: Operands, voxels: int) -> tuple[int, ...]:
+    """What tells convolutions from one another for which other blocks may be best."""
+    return (shape_class(voxels), given.groups, given.inner, given.outer, given.taps, given.axes['MAPS'],
+            int(given.modulation is not None))
+
+
+def sum_of(parts: Tensor) -> Tensor:
+    """Over the first axis; no copy of one part."""
+    return parts[0] if len(parts) == 1 else parts.sum(0)
 
 
 def fits_kernels(x: Tensor, size: Tensor, weight: Tensor) -> bool:

@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import _triton_columns as kernels
-from ._autograd import from_channels_last
+from ._layouts import from_channels_last
 from ._triton import triton
-from ._triton_blocks import Blocks, best_blocks, shape_class
+from ._triton_blocks import Blocks, best_blocks
 from ._triton_lists import readers
-from ._triton_operands import Operands
+from ._triton_operands import Operands, class_of, sum_of
 from ._triton_tables import Tables, tables
 
 COLUMNS = 1 << 27
@@ -55,8 +55,9 @@ def gradients(given: Operands, grad: Tensor, x: Tensor, weight: Tensor, wanted: 
     for clips in _parts(given):
         rows = grad[clips.first * given.shape[0]:][:clips.voxels].unflatten(1, (given.groups, -1)).transpose(0, 1)
         columns = _columns(clips)
-        if of_x or of_size or of_modulation:
+        if of_size or of_modulation:
             blocks = _blocks_of_reads(clips, columns, wanted)
+        if of_x or of_size or of_modulation:
             torch.bmm(rows, matrices.transpose(1, 2), out=columns.flatten(2))
         if inputs is not None:
             _add_up_cells(clips, columns, inputs[clips.first:][:clips.count], x.shape[1])
@@ -108,7 +109,7 @@ def _sample(clips: _Clips, columns: Tensor) -> None:
         kernels.columns_kernel[_grid(clips, blocks)](
             *head[:4], columns, *head[4:], EVEN=clips.given.inner % blocks['Q'] == 0, **blocks, **common)
 
-    launch(best_blocks('columns', _class_of(clips), columns, _choices(clips, (8, 16)), launch))
+    launch(best_blocks('columns', class_of(clips.given, clips.voxels), columns, _choices(clips, (8, 16)), launch))
 
 
 def _launch_reads(clips: _Clips, columns: Tensor, sizes: Tensor, scales: Tensor, wanted: list[bool],
@@ -131,24 +132,19 @@ def _parts_of_reads(clips: _Clips, blocks: Blocks, wanted: list[bool]) -> tuple[
 def _blocks_of_reads(clips: _Clips, columns: Tensor, wanted: list[bool]) -> Blocks:
     """Found before the buffer is filled: the kernel leaves other numbers in it."""
     choices = [dict(blocks, maxnreg=most) for blocks in _choices(clips, (8, )) for most in (160, 128, 240)]
-    if not (wanted[1] or wanted[3]):
-        return choices[0]
 
     def launch(blocks: Blocks) -> None:
         _launch_reads(clips, columns, *_parts_of_reads(clips, blocks, wanted), wanted, blocks)
 
-    return best_blocks(f'reads{wanted[1]:d}{wanted[3]:d}{wanted[2]:d}', _class_of(clips), columns, choices, launch)
+    name = f'reads{wanted[1]:d}{wanted[3]:d}{wanted[2]:d}'
+    return best_blocks(name, class_of(clips.given, clips.voxels), columns, choices, launch)
 
 
 def _gradients_of_reads(clips: _Clips, columns: Tensor, wanted: list[bool], blocks: Blocks) -> tuple[Tensor, Tensor]:
     """Of size map and modulation; the columns themselves come into the place of their gradients, if wanted."""
     sizes, scales = _parts_of_reads(clips, blocks, wanted)
     _launch_reads(clips, columns, sizes, scales, wanted, blocks)
-    return (_sum(sizes) if wanted[1] else sizes), (_sum(scales) if wanted[3] else scales)
-
-
-def _sum(parts: Tensor) -> Tensor:
-    return parts[0] if len(parts) == 1 else parts.sum(0)
+    return (sum_of(sizes) if wanted[1] else sizes), (sum_of(scales) if wanted[3] else scales)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:
@@ -168,7 +164,7 @@ def _add_up_cells(clips: _Clips, columns: Tensor, out: Tensor, channels: int) ->
             GROUPS=given.groups, EVEN=given.inner % blocks['Q'] == 0, **blocks)
 
     choices = [dict(blocks, UNROLL=4) for blocks in _choices(clips, (2, 8))]
-    launch(best_blocks('cells', _class_of(clips), columns, choices, launch))
+    launch(best_blocks('cells', class_of(clips.given, clips.voxels), columns, choices, launch))
 
 
 def _head(clips: _Clips) -> tuple[tuple, dict[str, Any]]:
@@ -189,12 +185,6 @@ def _choices(clips: _Clips, voxels: tuple[int, ...]) -> list[Blocks]:
     """Blocks worth a try: M voxels, Q channels."""
     width = max(16, min(128, triton.next_power_of_2(clips.given.inner)))
     return [dict(M=rows, Q=width, num_warps=max(1, min(4, rows // 2)), num_stages=1) for rows in voxels]
-
-
-def _class_of(clips: _Clips) -> tuple[int, ...]:
-    given = clips.given
-    return (shape_class(clips.voxels), given.groups, given.inner, given.outer, given.taps, given.axes['MAPS'],
-            int(given.modulation is not None))
 
 
 def _weight_of(matrices: Tensor, given: Operands, weight: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
-from ._autograd import from_channels_last
+from ._layouts import from_channels_last
 from ._sampling import Geometry
 
 _NUMBERS = 'int[] stride, int[] padding, int[] dilation, int groups'

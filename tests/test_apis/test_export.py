@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -64,6 +65,12 @@ SHORT = {
     'fe_adapter': lambda: of_vit(layers=1, fe=dict(type='FEAdapter', slot='before_attn', width=8)),
     'tma': lambda: of_vit(layers=1, tma=dict(type='TemporalModelingAdapter', slot='before_attn', reduction=4,
                                              num_heads=2)),
+    'pe_clip': lambda: pe_clip.build(
+        data_preprocessor=PREPROCESSOR,
+        backbone=dict(pe_clip.config()['backbone'], arch=dict(pe_clip.VISION, num_layers=1)),
+        cls_head=dict(pe_clip.config()['cls_head'], prompts=dict(context=2, depth=1, vision='coupled'))).eval(),
+    'finecliper_frames': lambda: off_zero(finecliper.build(
+        data_preprocessor=PREPROCESSOR, backbone=dict(finecliper.VIT, arch=dict(finecliper.VISION, num_layers=1)))),
 }
 
 
@@ -119,9 +126,14 @@ def test_a_model_of_one_length_gives_a_file_of_that_length(tmp_path):
 def test_a_program_of_torch_export_is_the_model(name, tmp_path):
     _, path, told = written(name, tmp_path, 'torch_export')
     assert told['check']['clips'] == 20 and told['check']['probabilities'] < 1e-5
-    extra = {'mmdfer.json': ''}
-    torch.export.load(path, extra_files=extra)
-    assert json.loads(extra['mmdfer.json'])['classes'] == list('abcdefg')
+    if name == 'linear_probe':                                  # reading is a third of the time: once as guided
+        extra = {'mmdfer.json': ''}
+        torch.export.load(path, extra_files=extra)
+        found = extra['mmdfer.json']
+    else:
+        with zipfile.ZipFile(path) as archive:
+            found = archive.read(next(entry for entry in archive.namelist() if entry.endswith('/mmdfer.json')))
+    assert json.loads(found)['classes'] == list('abcdefg')
 
 
 def test_a_file_that_is_not_the_model_is_not_written(tmp_path):

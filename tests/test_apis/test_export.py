@@ -5,6 +5,7 @@ import json
 import runpy
 import sys
 import zipfile
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from mmdfer.run_config import flow_classes, load_config
 from ..conftest import ROOT
 from ..test_guides.test_guides import write_files
 from ..test_recognizers import test_finecliper as finecliper, test_video_text_recognizer as pe_clip
+from ..test_text.clip_models import VISION
 
 onnxruntime = pytest.importorskip('onnxruntime')
 pytest.importorskip('onnx')
@@ -65,13 +67,14 @@ SHORT = {
     'fe_adapter': lambda: of_vit(layers=1, fe=dict(type='FEAdapter', slot='before_attn', width=8)),
     'tma': lambda: of_vit(layers=1, tma=dict(type='TemporalModelingAdapter', slot='before_attn', reduction=4,
                                              num_heads=2)),
-    'pe_clip': lambda: pe_clip.build(
-        data_preprocessor=PREPROCESSOR,
-        backbone=dict(pe_clip.config()['backbone'], arch=dict(pe_clip.VISION, num_layers=1)),
-        cls_head=dict(pe_clip.config()['cls_head'], prompts=dict(context=2, depth=1, vision='coupled'))).eval(),
-    'finecliper_frames': lambda: off_zero(finecliper.build(
-        data_preprocessor=PREPROCESSOR, backbone=dict(finecliper.VIT, arch=dict(finecliper.VISION, num_layers=1)))),
+    'pe_clip': lambda: of_one_layer(pe_clip.build, prompts=dict(context=2, depth=1, vision='coupled')).eval(),
+    'finecliper_frames': lambda: off_zero(of_one_layer(finecliper.build)),
 }
+
+
+def of_one_layer(build, **kwargs) -> nn.Module:
+    with mock.patch.dict(VISION, num_layers=1):
+        return build(data_preprocessor=PREPROCESSOR, **kwargs)
 
 
 def written(name: str, tmp_path, kind: str = 'onnx', clips: int = 20):

@@ -15,7 +15,7 @@ from mmdfer.evaluation import load_predictions
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 
-from ..commands import kill_when, started, together, tool
+from ..commands import kill_when, python_program, started, together, tool
 from ..conftest import ROOT, write_dfew
 
 pytestmark = pytest.mark.slow
@@ -29,15 +29,8 @@ def command(tool, *args):
     return [sys.executable, str(ROOT / 'tools' / tool), *map(str, args)]
 
 
-def environment():
-    return dict(os.environ, PYTHON=sys.executable, OMP_NUM_THREADS='1', MASTER_ADDR='127.0.0.1', PORT='29617')
-
-
 def run(argv):
-    """Tools in this process; scripts, which start several, in their own."""
-    if argv[0] == sys.executable:
-        return tool(os.path.relpath(argv[1], ROOT / 'tools'), *argv[2:])
-    return subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=400)
+    return tool(os.path.relpath(argv[1], ROOT / 'tools'), *argv[2:])
 
 
 def succeed(argv):
@@ -143,9 +136,13 @@ def test_two_processes_give_the_numbers_of_one(place):
 
 
 def test_training_in_two_processes(place):
-    done = run(['bash', 'tools/dist_train.sh', CONFIG, '2', '--data-root', str(place / 'DFEW'), '--image-checkpoint',
-                str(place / 'image.pth'), '--work-dir', str(place / 'dist_run'), '--no-report', '--cfg-options',
-                *OPTIONS, 'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1'])
+    argv = ['bash', 'tools/dist_train.sh', CONFIG, '2', '--data-root', str(place / 'DFEW'), '--image-checkpoint',
+            str(place / 'image.pth'), '--work-dir', str(place / 'dist_run'), '--no-report', '--cfg-options',
+            *OPTIONS, 'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1']
+    with python_program(place) as python:                       # torchrun itself, in a copy of this process, as its two
+        environment = dict(os.environ, PYTHON=python, PYTHON_EXEC=python, OMP_NUM_THREADS='1', MASTER_ADDR='127.0.0.1',
+                           PORT='29617')
+        done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr[-3000:]
     trained = result(place / 'dist_run')
     succeed(command('test.py', CONFIG, place / 'dist_run' / 'epoch_1.pth', '--data-root', place / 'DFEW', '--out',

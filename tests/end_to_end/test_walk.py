@@ -151,24 +151,30 @@ def test_training_in_two_processes(place):
     assert (trained['uar'], trained['war']) == (alone['uar'], alone['war'])
 
 
-def test_infer_on_real_videos(place, faces):
-    argv = command('infer.py', CONFIG, place / 'run' / 'last.safetensors', faces, '--image-checkpoint',
-                   place / 'image.pth', '--out', place / 'out')
+def test_infer_on_real_videos(place, tmp_path, faces):
+    videos = tmp_path / 'videos'
+    videos.mkdir()
+    for name in ('single_face.mp4', 'no_face.mp4', 'multi_face.jpg'):
+        (videos / name).symlink_to(faces / name)
+    argv = command('infer.py', CONFIG, place / 'run' / 'last.safetensors', videos, '--image-checkpoint',
+                   place / 'image.pth', '--out', place / 'out', '--window', 1)
     succeed(argv)
-    found = json.loads((place / 'out' / 'WolfgangLanger_Pexels.json').read_text())
-    assert found['frames'] == 472 and found['duration'] == pytest.approx(472 / 24, abs=0.05)
+    found = json.loads((place / 'out' / 'single_face.json').read_text())
+    assert found['frames'] == 72 and found['duration'] == pytest.approx(72 / 30, abs=0.05)
+    assert len(found['windows']) > 1
     assert found['windows'][0]['start'] == 0 and found['windows'][-1]['end'] == pytest.approx(
         found['duration'], abs=0.01)
     for window in found['windows']:
         assert sum(window['probabilities']) == pytest.approx(1, abs=1e-4)
     mean = [sum(column) / len(found['windows']) for column in zip(*(w['probabilities'] for w in found['windows']))]
     assert mean == pytest.approx(found['clip']['probabilities'], abs=1e-5)
-    assert found['region'] == 'faces' and [len(track['frames']) for track in found['tracks']] == [472]
+    assert found['region'] == 'faces' and [len(track['frames']) for track in found['tracks']] == [72]
     scene = json.loads((place / 'out' / 'no_face.json').read_text())
     assert scene['tracks'] == scene['windows'] == [] and scene['clip'] is None
     assert scene['no_face'] == [[0, pytest.approx(scene['duration'], abs=0.01)]
                                 ] and 'Nobody is seen' in scene['notes'][0]
-    assert {'single_face.json', 'no_face.json', 'single_face.png'} <= {path.name for path in (place / 'out').iterdir()}
+    assert {'single_face.json', 'no_face.json', 'single_face.png'} <= {
+        path.name for path in (place / 'out').iterdir()}
 
 
 def error_of(argv):

@@ -15,7 +15,7 @@ from mmdfer.evaluation import load_predictions
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 
-from ..commands import kill_when, python_program, started, together, tool
+from ..commands import kill_when, pictures_unpainted, python_program, started, together, tool
 from ..conftest import ROOT, write_dfew
 
 pytestmark = pytest.mark.slow
@@ -245,18 +245,19 @@ def test_one_step_of_the_full_size_config(tmp_path):
     torch.manual_seed(0)
     with no_initialisers():
         image = AdapterViT('base')
-    with torch.no_grad():
-        for parameter in image.parameters():
-            parameter.uniform_(-0.04, 0.04)
-    torch.save(image.state_dict(), tmp_path / 'image.pth')
+    noise = torch.empty(2**22).uniform_(-0.04, 0.04)            # drawn once, for 86 million
+    for parameter in image.parameters():
+        begin = int(torch.randint(2**20, ()))
+        parameter.data = noise[begin:begin + parameter.numel()].view(parameter.shape)
+    torch.save({name: tensor.clone() for name, tensor in image.state_dict().items()}, tmp_path / 'image.pth')
     loaders = ('train', 'val')
-    succeed(
-        command('train.py', 'configs/fe_adapter_vitb_dfew.py', '--data-root', root, '--fold', 1, '--image-checkpoint',
-                tmp_path / 'image.pth', '--work-dir', tmp_path / 'run', '--no-report', '--cfg-options',
-                'train_cfg.max_epochs=1', 'train_dataloader.batch_size=1', 'default_hooks.checkpoint.save_best=None',
-                *(f'{loader}_dataloader.{entry}' for loader in loaders for entry in (
-                    'dataset.pipeline.1.num_frames=2', 'dataset.indices=1', 'num_workers=0',
-                    'persistent_workers=False'))))
+    with pictures_unpainted():
+        succeed(command(
+            'train.py', 'configs/fe_adapter_vitb_dfew.py', '--data-root', root, '--fold', 1, '--image-checkpoint',
+            tmp_path / 'image.pth', '--work-dir', tmp_path / 'run', '--no-report', '--cfg-options',
+            'train_cfg.max_epochs=1', 'train_dataloader.batch_size=1', 'default_hooks.checkpoint.save_best=None',
+            *(f'{loader}_dataloader.{entry}' for loader in loaders for entry in (
+                'dataset.pipeline.1.num_frames=2', 'dataset.indices=1', 'num_workers=0', 'persistent_workers=False'))))
     image = read_checkpoint(tmp_path / 'image.pth')
     trained = read_checkpoint(tmp_path / 'run' / 'epoch_1.pth')['state_dict']
     assert all(torch.equal(trained[f'backbone.{name}'], tensor) for name, tensor in image.items())

@@ -68,7 +68,7 @@ def save(figure: Figure, path: str | os.PathLike | None, dpi: int = 150) -> Figu
 
 
 def _write_png(figure: Figure, path: Path, dpi: int) -> None:
-    """What ``savefig`` writes, drawn once: it draws all for the layout first, which is found before anything is drawn."""
+    """What ``savefig`` writes, drawn once: it draws twice, the first time for a layout that needs no drawing."""
     before = figure.dpi
     figure.dpi = dpi
     try:

@@ -21,6 +21,7 @@ from typing import Any
 from unittest import mock
 
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from mmengine.logging import MMLogger
 
@@ -215,7 +216,7 @@ def pictures_unpainted() -> Iterator[None]:
         else:
             Path(file).write_bytes(b'a picture')
 
-    with mock.patch.object(Figure, 'savefig', paint):
+    with mock.patch.object(Figure, 'savefig', paint), mock.patch.object(FigureCanvasAgg, 'print_png', paint):
         yield
 
 

@@ -161,8 +161,7 @@ def scores(model, clips, samples, order):
 
 
 @pytest.mark.filterwarnings('ignore:TemporalDynamicAdapter')
-@pytest.mark.parametrize('name', [pytest.param(name, marks=[pytest.mark.slow] * name.endswith('/c3d_dfew'))
-                                  for name in NAMES])
+@pytest.mark.parametrize('name', NAMES)
 def test_a_prediction_is_the_clips_own(name):
     config, frames = small_model(name)
     model = build(config)

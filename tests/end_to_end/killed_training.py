@@ -1,4 +1,4 @@
-"""A tiny training in a copy of the tests' process, killed before each of its file events and started again."""
+"""A tiny training, killed before each of its file events and started again; in a small process: it is copied often."""
 from __future__ import annotations
 
 import copy

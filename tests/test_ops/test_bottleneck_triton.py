@@ -102,10 +102,10 @@ def test_pytorch_knows_the_operator(taken):
         torch.library.opcheck(torch.ops.mmdfer.add_bottleneck.default, (x, other, weights, *numbers),
                               test_utils=('test_schema', 'test_autograd_registration', 'test_faketensor'))
     out = torch.ops.mmdfer.add_bottleneck(x, None, weights, *numbers)[0]
-    assert torch.equal(out, expected[0])
+    assert error(out, expected[0].double()) <= 1e-6
     grads = torch.autograd.grad(out, [x, *adapter.parameters()], torch.linspace(
         -1, 1, out.numel(), device=DEVICE).view(out.shape))
-    assert all(torch.equal(one, other) for one, other in zip(grads, expected[1:], strict=True))
+    assert all(error(one, other.double()) <= 1e-5 for one, other in zip(grads, expected[1:], strict=True))
     assert len(taken) == 1
 
 
@@ -133,4 +133,4 @@ def test_compiled_whole():
     expected = run(adapter, x)
     adapter.add_to = torch.compile(adapter.add_to, backend='aot_eager', fullgraph=True)
     for one, other in zip(run(adapter, x), expected, strict=True):
-        assert error(one, other.double()) <= 1e-6
+        assert error(one, other.double()) <= 1e-5

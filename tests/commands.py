@@ -21,6 +21,7 @@ from typing import Any
 from unittest import mock
 
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from mmengine.logging import MMLogger
 
@@ -99,13 +100,37 @@ def shell_command(folder: Path) -> Iterator[Path]:
 
     The copy has the caller's folder and environment; several calls may run at a time.
     """
-    program, address = folder / 'mmdfer', folder / 'mmdfer.socket'
+    with _program(folder / 'mmdfer', command) as program:
+        yield program
+
+
+@contextlib.contextmanager
+def python_program(folder: Path) -> Iterator[Path]:
+    """A program ``python`` in ``folder`` that runs a file, or by ``-m`` a module, in a copy of this process."""
+    with _program(folder / 'python', _python) as program:
+        yield program
+
+
+def _python(*words: str, cwd: Path) -> CompletedProcess:
+    rest = [word for word in words if word != '-u']
+    argv = rest[1:] if rest[0] == '-m' else rest
+
+    def run() -> None:
+        with mock.patch.object(sys, 'argv', list(argv)):
+            (runpy.run_module if rest[0] == '-m' else runpy.run_path)(argv[0], run_name='__main__')
+
+    return _ended(run, list(argv), cwd)
+
+
+@contextlib.contextmanager
+def _program(program: Path, function: Callable) -> Iterator[Path]:
+    address = program.with_suffix('.socket')
     program.write_text(CALL.format(python=sys.executable, address=str(address)))
     program.chmod(0o755)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(str(address))
         door.listen()
-        answering = threading.Thread(target=_answer, args=(door, ), daemon=True)
+        answering = threading.Thread(target=_answer, args=(door, function), daemon=True)
         answering.start()
         try:
             yield program
@@ -129,26 +154,26 @@ sys.exit(status)
 '''
 
 
-def _answer(door: socket.socket) -> None:
+def _answer(door: socket.socket, function: Callable) -> None:
     calls: list[threading.Thread] = []
     while True:
         try:
             caller, _ = door.accept()
         except OSError:
             break
-        calls.append(threading.Thread(target=_call, args=(caller, ), daemon=True))
+        calls.append(threading.Thread(target=_call, args=(caller, function), daemon=True))
         calls[-1].start()
     for call in calls:
         call.join()
 
 
-def _call(caller: socket.socket) -> None:
+def _call(caller: socket.socket, function: Callable) -> None:
     context = multiprocessing.get_context('fork')
     said: Any = context.SimpleQueue()
 
     def call(folder: str, environment: dict[str, str], words: list[str]) -> None:
         with mock.patch.dict(os.environ, environment, clear=True):
-            done = command(*words, cwd=Path(folder))
+            done = function(*words, cwd=Path(folder))
         said.put((done.returncode, done.stdout, done.stderr))
 
     with caller, caller.makefile('rw') as line:
@@ -191,7 +216,7 @@ def pictures_unpainted() -> Iterator[None]:
         else:
             Path(file).write_bytes(b'a picture')
 
-    with mock.patch.object(Figure, 'savefig', paint):
+    with mock.patch.object(Figure, 'savefig', paint), mock.patch.object(FigureCanvasAgg, 'print_png', paint):
         yield
 
 

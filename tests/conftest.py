@@ -12,26 +12,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-os.environ.setdefault('OMP_NUM_THREADS', '1')
+import pytest
 
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
-import torch  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from mmengine.registry import DefaultScope, init_default_scope  # noqa: E402
+from .collecting import ROOT, pytest_collection_finish, pytest_collectstart  # noqa: F401
 
-import mmdfer  # noqa: E402,F401
-from mmdfer import config_reading  # noqa: E402
-
-# Beside other processes of tests a thread each: two that wait for a third of two cores cost more than they give.
-torch.set_num_threads(1 if 'PYTEST_XDIST_WORKER' in os.environ else min(2, os.cpu_count() or 1))
-ROOT = Path(__file__).resolve().parents[1]
 MEMORY = '/dev/shm'
 ROOM = 8 << 30          # bytes that must be free: packs and checkpoints of tests are large
 SHARED_FACES = ROOT.parent / 'shared' / 'data' / 'faces'
 
-
+os.environ.setdefault('OMP_NUM_THREADS', '1')
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM and not (
         os.statvfs(MEMORY).f_flag & os.ST_NOEXEC):
     # Tests write many small files, and so does mmengine as it reads a config; a disk costs ten times what memory does.
@@ -57,17 +46,19 @@ def seconds_of_their_own() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope='session')
 def own_configs_read_once() -> Iterator[None]:
-    """The files of ``configs`` stay as they are: each is read once, and copied where it is read again."""
-    read, known = config_reading._read_file, {}
+    """The files of ``configs`` stay as they are: each is read once, and copied where it, or its heir, is read again."""
+    from mmengine.config import Config
+    read, known = Config._file2dict, {}
 
-    def copied(path: str | os.PathLike) -> Config:
-        if not str(path).startswith(f'{ROOT / "configs"}{os.sep}'):
-            return read(path)
-        if str(path) not in known:
-            known[str(path)] = read(path)
-        return copy.deepcopy(known[str(path)])
+    def copied(filename: str, *args, **kwargs) -> tuple:
+        if not str(filename).startswith(f'{ROOT / "configs"}{os.sep}'):
+            return read(filename, *args, **kwargs)
+        asked = (str(filename), *args, *kwargs.values())
+        if asked not in known:
+            known[asked] = read(filename, *args, **kwargs)
+        return copy.deepcopy(known[asked])
 
-    with mock.patch.object(config_reading, '_read_file', copied):
+    with mock.patch.object(Config, '_file2dict', staticmethod(copied)):
         yield
 
 
@@ -81,6 +72,7 @@ def old_objects() -> None:
 @pytest.fixture(autouse=True)
 def mmaction_scope():
     """Names are looked up as in an MMAction2 config; a test may set another scope."""
+    from mmengine.registry import DefaultScope, init_default_scope
     init_default_scope('mmaction')
     yield
     DefaultScope._instance_dict.clear()
@@ -88,6 +80,8 @@ def mmaction_scope():
 
 def write_clip(folder: Path, frames: int, size: int = 40, seed: int = 0, suffix: str = '.jpg') -> None:
     """A folder of smooth random frames, numbered from 1; frame k's red channel is about 6·k."""
+    import cv2
+    import numpy as np
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     base = cv2.resize(rng.integers(0, 255, (4, 4, 3), dtype=np.uint8), (size, size))
@@ -100,6 +94,7 @@ def write_clip(folder: Path, frames: int, size: int = 40, seed: int = 0, suffix:
 def write_dfew(root: Path, train: int = 14, test: int = 7, frames: int = 18, size: int = 40, folds=(1, 2),
                suffix: str = '.jpg') -> Path:
     """DFEW's layout with ``train`` and ``test`` clips a fold, labels going round 1..7."""
+    import numpy as np
     total = train + test
     for number in range(1, total + 1):
         write_clip(root / 'Clip' / 'clip_224x224' / f'{number:05d}', frames, size, seed=number, suffix=suffix)

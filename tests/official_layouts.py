@@ -37,12 +37,16 @@ class FrameWriter:
         self.shared.write_bytes(self.data)
         self.frames, self.suffix, self.written = frames, suffix, 0
 
-    def write(self, folder: Path) -> None:
-        os.makedirs(folder)
+    def write(self, folder: str | Path) -> None:
+        try:
+            os.mkdir(folder)
+        except FileNotFoundError:
+            os.makedirs(folder)
         self.written += 1
         comment = str(self.written).encode()
-        with open(f'{folder}/00001{self.suffix}', 'wb') as file:
-            file.write(b'\xff\xd8\xff\xfe' + (len(comment) + 2).to_bytes(2, 'big') + comment + self.data[2:])
+        file = os.open(f'{folder}/00001{self.suffix}', os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        os.write(file, b'\xff\xd8\xff\xfe' + (len(comment) + 2).to_bytes(2, 'big') + comment + self.data[2:])
+        os.close(file)
         for frame in range(2, self.frames + 1):
             os.link(self.shared, f'{folder}/{frame:05d}{self.suffix}')
 
@@ -72,7 +76,7 @@ def write_dfew_copy(root: Path, tests: Sequence[int] = DFEW_TESTS, classes: Sequ
     labels = np.concatenate([spread(first_test), spread(rest)])
     writer = FrameWriter(root / 'Clip', frames)
     for number in range(1, len(labels) + 1):
-        writer.write(root / 'Clip' / 'clip_224x224' / f'{number:05d}')
+        writer.write(f'{root}/Clip/clip_224x224/{number:05d}')
     folds = np.repeat(np.arange(1, 6), tests)
     for fold in range(1, 6):
         for split, is_in in (('train', folds != fold), ('test', folds == fold)):
@@ -97,7 +101,7 @@ def write_ferv39k_copy(root: Path, train: dict[str, int] | None = None, test: in
                 turn += 1
                 number = numbers[scene, name] = numbers.get((scene, name), -1) + 1
                 clip = f'{scene}/{name}/{number:04d}'
-                writer.write(root / '2_ClipsforFaceCrop' / clip)
+                writer.write(f'{root}/2_ClipsforFaceCrop/{clip}')
                 lists[split, scene].append(f'{clip} {name}')
     for split in ('train', 'test'):
         write_list(root / '4_setups' / 'All_scenes' / f'{split}_All.csv',
@@ -114,7 +118,7 @@ def write_mafw_copy(root: Path, tests: Sequence[int] = MAFW_TESTS, compound: int
     total = max(singles + singles // 10, compound) if singles != sum(MAFW_TESTS) else 10045
     writer = FrameWriter(root / 'frames', frames, '.png')
     for number in range(1, total + 1):
-        writer.write(root / 'frames' / f'{number:05d}')
+        writer.write(f'{root}/frames/{number:05d}')
     _mafw_lists(root, 'single', class_names('mafw'), range(1, singles + 1), np.repeat(np.arange(1, 6), tests))
     _mafw_lists(root, 'compound', class_names('mafw_compound'), range(total - compound + 1, total + 1),
                 np.repeat(np.arange(1, 6), rounds(compound, 5)))

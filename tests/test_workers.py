@@ -295,7 +295,7 @@ def test_a_copied_process_has_workers_of_its_own():
     assert list(in_processes(square, range(4), 2)) == [0, 1, 4, 9]
 
     def work():
-        os._exit(0 if list(in_processes(square, range(4), 2)) == [0, 1, 4, 9] else 1)
+        os._exit(0 if list(in_processes(square, range(4), 1)) == [0, 1, 4, 9] else 1)
     process = multiprocessing.get_context('fork').Process(target=work)
     process.start()
     process.join(120)

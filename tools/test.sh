@@ -13,6 +13,7 @@ find_environment
 
 cd "$root"
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"       # busy threads of several processes would hold each other up
+unset PYTHONDONTWRITEBYTECODE                              # each interpreter that tests start would compile anew
 export PYTHONPATH="$root/projects${PYTHONPATH:+:$PYTHONPATH}"      # this tree, whatever else is installed
 # A file's tests stay in one process, since some share what they made; each process computes with one thread. Files go
 # out by name, so that the long ones, which are end_to_end, do not come last and alone.

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 FRAME_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff')
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.wmv', '.mpg', '.mpeg', '.flv', '.f4v', '.3gp',
@@ -66,6 +67,7 @@ def clip_stem(name: str) -> str:
     return stem if suffix.lower() in VIDEO_SUFFIXES else name
 
 
+@lru_cache(maxsize=1 << 16)          # folders and numbers come again in every list
 def clip_key(name: str) -> str:
     """What a listed clip and its folder or file share: no suffix, no leading zeros of a number, and letters with marks
     in their composed form, which some systems take apart when they write a name."""

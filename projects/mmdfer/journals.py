@@ -9,6 +9,8 @@ from typing import IO
 
 from .files import WriteError, lock, write_all, write_errors
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 class Journal:
     """Entries as they are made, a JSON object a line, so that a run that was killed goes on where it was.
@@ -64,7 +66,7 @@ class Journal:
             WriteError: if another process is writing this journal, or it cannot be written.
         """
         # A file's name that is no Unicode holds lone surrogates, which become JSON's own escapes here.
-        text = ''.join(json.dumps(entry, ensure_ascii=False) + '\n' for entry in entries)
+        text = ''.join(_ENCODER.encode(entry) + '\n' for entry in entries)
         data = text.encode('utf-8', 'backslashreplace')
         self.claim()
         end = self._file.seek(0, os.SEEK_END)

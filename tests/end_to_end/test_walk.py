@@ -15,7 +15,7 @@ from mmdfer.evaluation import load_predictions
 from mmdfer.runs.log import read_scalars
 from mmdfer.weights import read_checkpoint
 
-from ..commands import kill_when, started, together, tool
+from ..commands import kill_when, pictures_unpainted, python_program, started, together, tool
 from ..conftest import ROOT, write_dfew
 
 pytestmark = pytest.mark.slow
@@ -29,15 +29,8 @@ def command(tool, *args):
     return [sys.executable, str(ROOT / 'tools' / tool), *map(str, args)]
 
 
-def environment():
-    return dict(os.environ, PYTHON=sys.executable, OMP_NUM_THREADS='1', MASTER_ADDR='127.0.0.1', PORT='29617')
-
-
 def run(argv):
-    """Tools in this process; scripts, which start several, in their own."""
-    if argv[0] == sys.executable:
-        return tool(os.path.relpath(argv[1], ROOT / 'tools'), *argv[2:])
-    return subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=400)
+    return tool(os.path.relpath(argv[1], ROOT / 'tools'), *argv[2:])
 
 
 def succeed(argv):
@@ -143,9 +136,13 @@ def test_two_processes_give_the_numbers_of_one(place):
 
 
 def test_training_in_two_processes(place):
-    done = run(['bash', 'tools/dist_train.sh', CONFIG, '2', '--data-root', str(place / 'DFEW'), '--image-checkpoint',
-                str(place / 'image.pth'), '--work-dir', str(place / 'dist_run'), '--no-report', '--cfg-options',
-                *OPTIONS, 'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1'])
+    argv = ['bash', 'tools/dist_train.sh', CONFIG, '2', '--data-root', str(place / 'DFEW'), '--image-checkpoint',
+            str(place / 'image.pth'), '--work-dir', str(place / 'dist_run'), '--no-report', '--cfg-options',
+            *OPTIONS, 'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1']
+    with python_program(place) as python:                       # torchrun itself, in a copy of this process, as its two
+        environment = dict(os.environ, PYTHON=python, PYTHON_EXEC=python, OMP_NUM_THREADS='1', MASTER_ADDR='127.0.0.1',
+                           PORT='29617')
+        done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr[-3000:]
     trained = result(place / 'dist_run')
     succeed(command('test.py', CONFIG, place / 'dist_run' / 'epoch_1.pth', '--data-root', place / 'DFEW', '--out',
@@ -154,24 +151,30 @@ def test_training_in_two_processes(place):
     assert (trained['uar'], trained['war']) == (alone['uar'], alone['war'])
 
 
-def test_infer_on_real_videos(place, faces):
-    argv = command('infer.py', CONFIG, place / 'run' / 'last.safetensors', faces, '--image-checkpoint',
-                   place / 'image.pth', '--out', place / 'out')
+def test_infer_on_real_videos(place, tmp_path, faces):
+    videos = tmp_path / 'videos'
+    videos.mkdir()
+    for name in ('single_face.mp4', 'no_face.mp4', 'multi_face.jpg'):
+        (videos / name).symlink_to(faces / name)
+    argv = command('infer.py', CONFIG, place / 'run' / 'last.safetensors', videos, '--image-checkpoint',
+                   place / 'image.pth', '--out', place / 'out', '--window', 1)
     succeed(argv)
-    found = json.loads((place / 'out' / 'WolfgangLanger_Pexels.json').read_text())
-    assert found['frames'] == 472 and found['duration'] == pytest.approx(472 / 24, abs=0.05)
+    found = json.loads((place / 'out' / 'single_face.json').read_text())
+    assert found['frames'] == 72 and found['duration'] == pytest.approx(72 / 30, abs=0.05)
+    assert len(found['windows']) > 1
     assert found['windows'][0]['start'] == 0 and found['windows'][-1]['end'] == pytest.approx(
         found['duration'], abs=0.01)
     for window in found['windows']:
         assert sum(window['probabilities']) == pytest.approx(1, abs=1e-4)
     mean = [sum(column) / len(found['windows']) for column in zip(*(w['probabilities'] for w in found['windows']))]
     assert mean == pytest.approx(found['clip']['probabilities'], abs=1e-5)
-    assert found['region'] == 'faces' and [len(track['frames']) for track in found['tracks']] == [472]
+    assert found['region'] == 'faces' and [len(track['frames']) for track in found['tracks']] == [72]
     scene = json.loads((place / 'out' / 'no_face.json').read_text())
     assert scene['tracks'] == scene['windows'] == [] and scene['clip'] is None
     assert scene['no_face'] == [[0, pytest.approx(scene['duration'], abs=0.01)]
                                 ] and 'Nobody is seen' in scene['notes'][0]
-    assert {'single_face.json', 'no_face.json', 'single_face.png'} <= {path.name for path in (place / 'out').iterdir()}
+    assert {'single_face.json', 'no_face.json', 'single_face.png'} <= {
+        path.name for path in (place / 'out').iterdir()}
 
 
 def error_of(argv):
@@ -242,18 +245,19 @@ def test_one_step_of_the_full_size_config(tmp_path):
     torch.manual_seed(0)
     with no_initialisers():
         image = AdapterViT('base')
-    with torch.no_grad():
-        for parameter in image.parameters():
-            parameter.uniform_(-0.04, 0.04)
-    torch.save(image.state_dict(), tmp_path / 'image.pth')
+    noise = torch.empty(2**22).uniform_(-0.04, 0.04)            # drawn once, for 86 million
+    for parameter in image.parameters():
+        begin = int(torch.randint(2**20, ()))
+        parameter.data = noise[begin:begin + parameter.numel()].view(parameter.shape)
+    torch.save({name: tensor.clone() for name, tensor in image.state_dict().items()}, tmp_path / 'image.pth')
     loaders = ('train', 'val')
-    succeed(
-        command('train.py', 'configs/fe_adapter_vitb_dfew.py', '--data-root', root, '--fold', 1, '--image-checkpoint',
-                tmp_path / 'image.pth', '--work-dir', tmp_path / 'run', '--no-report', '--cfg-options',
-                'train_cfg.max_epochs=1', 'train_dataloader.batch_size=1', 'default_hooks.checkpoint.save_best=None',
-                *(f'{loader}_dataloader.{entry}' for loader in loaders for entry in (
-                    'dataset.pipeline.1.num_frames=2', 'dataset.indices=1', 'num_workers=0',
-                    'persistent_workers=False'))))
+    with pictures_unpainted():
+        succeed(command(
+            'train.py', 'configs/fe_adapter_vitb_dfew.py', '--data-root', root, '--fold', 1, '--image-checkpoint',
+            tmp_path / 'image.pth', '--work-dir', tmp_path / 'run', '--no-report', '--cfg-options',
+            'train_cfg.max_epochs=1', 'train_dataloader.batch_size=1', 'default_hooks.checkpoint.save_best=None',
+            *(f'{loader}_dataloader.{entry}' for loader in loaders for entry in (
+                'dataset.pipeline.1.num_frames=2', 'dataset.indices=1', 'num_workers=0', 'persistent_workers=False'))))
     image = read_checkpoint(tmp_path / 'image.pth')
     trained = read_checkpoint(tmp_path / 'run' / 'epoch_1.pth')['state_dict']
     assert all(torch.equal(trained[f'backbone.{name}'], tensor) for name, tensor in image.items())

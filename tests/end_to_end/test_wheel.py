@@ -25,6 +25,8 @@ by_name = get_config('mmdfer::fe_adapter_vitb_dfew.py')
 with open('mine.py', 'w') as file:
     file.write("_base_ = 'mmdfer::fe_adapter_vitb_dfew.py'\\nmodel = dict(cls_head=dict(dropout_ratio=0.25))\\n")
 mine = Config.fromfile('mine.py')
+from mmdfer.apis.cli import run_command
+run_command('demo-clips', '--out data --subjects 5 --clips 35 --static 0 --size 48 --workers 1'.split())
 runner = mmdfer.train('demo/fe_adapter', data_root='data', fold=1, work_dir='run', seed=0, cfg_options={
     'model.backbone.init_cfg': None, 'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 30,
     'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False, 'val_dataloader.num_workers': 0,
@@ -86,8 +88,6 @@ def run(place, *words):
 def test_the_wheel_works_alone(place):
     assert 'summarize' in run(place, 'mmdfer', '--help')
     assert 'fe_adapter_vitb_dfew' in run(place, 'mmdfer', 'configs')
-    run(place, 'mmdfer', 'demo-clips', '--out', 'data', '--subjects', 5, '--clips', 35, '--static', 0, '--size', 48,
-        '--workers', 1)
     (place / 'work' / 'script.py').write_text(SCRIPT)
     found = json.loads(run(place, 'python', '-W', 'ignore', 'script.py').splitlines()[-1])
     assert Path(found['file']).is_relative_to(place / 'env')

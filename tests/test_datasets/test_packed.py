@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from mmaction.registry import DATASETS
+from mmengine.registry import init_default_scope
 
 from mmdfer.apis.running import train
 from mmdfer.datasets import BadClipError, DatasetError, Pack, PackError
@@ -75,27 +76,35 @@ def test_items_are_the_folders_own(packed, split, gone):
         assert torch.equal(again['data_samples'].gt_label, item['data_samples'].gt_label)
 
 
+def trained(root, work_dir, packed=None):
+    """Figures, losses and weights of a run of the demo config, jitter and all."""
+    init_default_scope('mmaction')
+    cfg = load_config(ROOT / 'configs' / 'demo' / 'fe_adapter.py', {
+        'model.backbone.init_cfg': None, 'train_cfg.max_epochs': 2, 'train_dataloader.batch_size': 4,
+        'default_hooks.logger.interval': 1, 'train_dataloader.num_workers': 1, 'val_dataloader.num_workers': 1,
+        'work_dir': str(work_dir), 'experiment_name': str(work_dir).replace(os.sep, '_')})
+    jitter = dict(type='ClipColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05)
+    cfg.train_dataloader.dataset.pipeline.insert(6, jitter)
+    set_data(cfg, str(root), packed=packed)
+    with pictures_unpainted():
+        result = train(cfg)
+    losses = [record['loss'] for record in read_scalars(cfg.work_dir) if 'loss' in record]
+    weights = read_checkpoint(os.path.join(cfg.work_dir, 'epoch_2.pth'))['state_dict']
+    return result['uar'], losses, weights
+
+
+@pytest.fixture(scope='module')
+def trained_on_the_folder(dfew, tmp_path_factory):
+    return trained(dfew, tmp_path_factory.mktemp('trained') / 'folder')
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('store', ['files', 'raw'])
-def test_training_gives_the_same_losses_and_weights(tmp_path, copied, store):
+def test_training_gives_the_same_losses_and_weights(tmp_path, dfew, trained_on_the_folder, store):
     path = str(tmp_path / 'clips.pack')
-    pack(config(copied), path, store)
-
-    def run(name, packed):
-        cfg = load_config(ROOT / 'configs' / 'demo' / 'fe_adapter.py', {
-            'model.backbone.init_cfg': None, 'train_cfg.max_epochs': 2, 'train_dataloader.batch_size': 4,
-            'default_hooks.logger.interval': 1, 'train_dataloader.num_workers': 1, 'val_dataloader.num_workers': 1,
-            'work_dir': str(tmp_path / name), 'experiment_name': f'{store}_{name}'})
-        jitter = dict(type='ClipColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05)
-        cfg.train_dataloader.dataset.pipeline.insert(6, jitter)
-        set_data(cfg, str(copied), packed=packed)
-        with pictures_unpainted():
-            result = train(cfg)
-        losses = [record['loss'] for record in read_scalars(cfg.work_dir) if 'loss' in record]
-        weights = read_checkpoint(os.path.join(cfg.work_dir, 'epoch_2.pth'))['state_dict']
-        return result['uar'], losses, weights
-    uar, losses, weights = run('folder', None)
-    again = run('pack', path)
+    pack(config(dfew), path, store)
+    uar, losses, weights = trained_on_the_folder
+    again = trained(dfew, tmp_path / 'pack', path)
     assert (uar, losses) == again[:2] and len(losses) == 8
     assert all(torch.equal(again[2][key], value) for key, value in weights.items())
 
@@ -388,7 +397,7 @@ def test_too_small_a_disk_is_said_before(monkeypatch, copied):
 
 @pytest.mark.slow
 def test_the_command_killed_and_called_again(tmp_path):
-    root = write_dfew(tmp_path / 'DFEW', train=120, test=20, frames=60, size=120, folds=(1, ))
+    root = write_dfew(tmp_path / 'DFEW', train=120, test=20, frames=30, size=120, folds=(1, ))
     out = tmp_path / 'clips.pack'
     words = ['pack', 'configs/fe_adapter_vitb_dfew.py', '--data-root', root, '--out', out, '--store', 'raw',
              '--workers', '1']

@@ -12,7 +12,7 @@ from mmdfer.backbones import AdapterViT
 from mmdfer.engine import CompileBackboneHook
 from mmdfer.heads import LinearVideoHead
 
-ARCH = dict(embed_dims=24, num_layers=2, num_heads=4, feedforward_channels=48)
+ARCH = dict(embed_dims=24, num_layers=1, num_heads=4, feedforward_channels=48)
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,13 @@
 """The configs of configs/mix and configs/baselines at sizes that run in seconds."""
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
+from mmaction.models.backbones import C3D, c3d
 from mmengine.config import Config
+from torch import nn
 
+from mmdfer.registry import MODELS
 from mmdfer.run_config import flow_classes
 
 from ..conftest import ROOT
@@ -16,6 +21,25 @@ _TIMESFORMER = dict(_VIT, **{'model.backbone.backbone.num_transformer_layers': 2
 _CLIP = {'model.backbone.arch': 'tiny', 'model.backbone.img_size': SIDE, 'model.backbone.patch_size': 8,
          'model.cls_head.in_channels': 192}
 _R3D18 = {'model.backbone.base_channels': 4, 'model.cls_head.in_channels': 32}
+NARROWER = 16
+
+
+@MODELS.register_module()
+class NarrowC3D(C3D):
+    """C3D, whose widths no option tells, with a sixteenth of its channels."""
+
+    class Linear(nn.Linear):
+        def __init__(self, inputs: int, outputs: int) -> None:
+            super().__init__(inputs // NARROWER, outputs // NARROWER)
+
+    def __init__(self, **options) -> None:
+        wide = c3d.ConvModule
+
+        def narrow(inputs: int, outputs: int, **more) -> nn.Module:
+            return wide(inputs // NARROWER if inputs > 3 else inputs, outputs // NARROWER, **more)
+
+        with mock.patch.multiple(c3d, ConvModule=narrow, nn=SimpleNamespace(**{**vars(nn), 'Linear': self.Linear})):
+            super().__init__(**options)
 
 
 def _stock(options):
@@ -39,7 +63,8 @@ SMALL = {
         'model.backbone.arch': 'tiny', 'model.backbone.img_size': SIDE, 'model.backbone.patch_size': 8,
         'model.backbone.num_segments': 4,
         'model.backbone.adapters.fe.width': 8, 'model.cls_head.in_channels': 192}, 4),
-    'baselines/c3d_dfew': ({'model.backbone.out_dim': 512 * 2 * 2}, 16),
+    'baselines/c3d_dfew': ({'model.backbone.type': 'NarrowC3D', 'model.backbone.out_dim': 512 * 2 * 2,
+                            'model.cls_head.in_channels': 4096 // NARROWER}, 16),
     'baselines/r3d18_dfew': (_R3D18, 8),
     'baselines/videomae_vitb_dfew': (_stock(_VIDEOMAE), 4),
     'baselines/timesformer_vitb_dfew': (_stock(_TIMESFORMER), 4),

@@ -41,12 +41,22 @@ UNREAD = {
 }
 # EmoCLIP tells a clip's class from those of the other clips: of one alone its loss is 0.
 BATCHES = {'emoclip_dfew': 2}
-# A whole step at 224x224 takes 30 to 100 seconds of one core: these see a corner of 64x64 of every so many frames,
-# which their towers and adapters take with all their weights.
-SIDE = 64
-CORNERS = {'claip_emo_dfew': 4, 'dk_clip_dfew': 4, 'emoclip_dfew': 8, 'fru_adapter_dfew': 1, 's2d_dfew': 4}
-WHOLE = ('former_dfer_dfew', 'ial_dfew', 'm3dfel_dfew', 'mae_dfer_dfew', 's4d_dfew', 'svfap_dfew')
-OPTIONS = {'s2d_dfew': {'model.backbone.landmarks.checkpoint': 'random'}}
+# A whole step takes up to 100 seconds of one core: of the pipeline's clips, so many pixels wide, these see a corner, so
+# many wide, of every so many frames, which their towers and adapters take with all their weights.
+CORNERS = {
+    'claip_emo_dfew': (224, 64, 4), 'dk_clip_dfew': (224, 64, 4), 'emoclip_dfew': (224, 64, 8),
+    'fru_adapter_dfew': (224, 32, 1), 'm3dfel_dfew': (112, 56, 1), 'mae_dfer_dfew': (160, 80, 1),
+    's2d_dfew': (224, 64, 4), 's4d_dfew': (160, 96, 1), 'svfap_dfew': (160, 80, 1)
+}
+WHOLE = ('former_dfer_dfew', 'ial_dfew')
+# Positions without weights are made for one size, as are regions, of which there are as many as of the whole clip.
+OPTIONS = {
+    'mae_dfer_dfew': {'model.backbone.img_size': 80, 'model.backbone.region_size': [1, 5, 5]},
+    's2d_dfew': {'model.backbone.landmarks.checkpoint': 'random'},
+    's4d_dfew': {'model.backbone.img_size': 96},
+    'svfap_dfew': {'model.backbone.img_size': 80}
+}
+NOISE = 2**23
 
 
 def published(folder):
@@ -56,25 +66,38 @@ def published(folder):
 
 
 def build(cfg):
-    """The config's model with random weights, each tensor in one draw, and without dropped paths.
+    """The config's model with random weights, and without dropped paths; and what it started from, by name.
 
     Norms scale by about 1, and nothing is zero that would hold a gradient back: no gate, no layer that starts at zero.
+    The weights are parts of one draw, and the frozen ones lie in it: the models have hundreds of millions.
     """
-    noise = 0.02 * torch.randn(2**20)                           # drawn once: the models have hundreds of millions
+    noise = 0.02 * torch.randn(NOISE)
     # S2D's landmark net is no part of the parameters, and keeps what it starts from.
     with nullcontext() if 'landmarks' in cfg.model.backbone else no_initialisers():
         model = MODELS.build(copy.deepcopy(cfg.model))
     norms = {module.weight for module in model.modules() if isinstance(module, (nn.LayerNorm, _BatchNorm))}
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim:                                  # a temperature keeps what it starts from
-                begin = int(torch.randint(len(noise) // 2, ()))
-                for part in parameter.view(-1).split(len(noise) // 2):
-                    part.copy_(noise[begin:begin + len(part)]).add_(float(parameter in norms))
+    kept, started = noise.clone(), {}
+    for name, parameter in model.named_parameters():
+        if not parameter.ndim:                                  # a temperature keeps what it starts from
+            started[name] = [parameter.detach().clone().view(-1)]
+            continue
+        begin, offset = int(torch.randint(NOISE // 2, ())), float(parameter in norms)
+        ends = [begin + len(part) for part in parts_of(parameter)]
+        if len(ends) == 1 and not parameter.requires_grad and not offset:
+            parameter.data = noise[begin:ends[0]].view(parameter.shape)
+        else:
+            for part, end in zip(parts_of(parameter), ends):
+                torch.add(noise[begin:end], offset, out=part)
+        started[name] = [kept[begin:end] + offset if offset else kept[begin:end] for end in ends]
     for module in model.modules():                              # with one clip a dropped path has no gradient
         if type(module).__name__ == 'DropPath':
             module.drop_prob = 0.
-    return model.train()
+    return model.train(), started
+
+
+def parts_of(parameter):
+    """A parameter's values in one row, cut where they are more than half the draw."""
+    return parameter.detach().view(-1).split(NOISE // 2)
 
 
 def first_batch(cfg, size):
@@ -88,7 +111,7 @@ def gradients_of(model):
     found = {}
 
     def keep(name):
-        return lambda parameter: found.update({name: parameter.grad.abs().max().item()})
+        return lambda parameter: found.update({name: torch.linalg.vector_norm(parameter.grad, float('inf')).item()})
 
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -104,11 +127,12 @@ def take_a_step(rank, folder, name, root):
     set_data(cfg, str(root))
     batch = first_batch(cfg, BATCHES.get(name, 1))
     if name in CORNERS:
-        assert {clip.shape[-2:] for clip in batch['inputs']} == {(224, 224)}
-        batch['inputs'] = [clip[:, :, ::CORNERS[name], :SIDE, :SIDE] for clip in batch['inputs']]
-    model = build(cfg)
+        whole, side, every = CORNERS[name]
+        assert {clip.shape[-2:] for clip in batch['inputs']} == {(whole, whole)}
+        batch['inputs'] = [clip[:, :, ::every, :side, :side] for clip in batch['inputs']]
+    model, started = build(cfg)
     assert count_parameters(model)[0] == published(folder)[name]['Metadata']['Tunable Parameters']
-    gradients, before = gradients_of(model), {key: value.detach().clone() for key, value in model.named_parameters()}
+    gradients = gradients_of(model)
 
     logs = model.train_step(batch, build_optim_wrapper(model, cfg.optim_wrapper))
 
@@ -116,7 +140,7 @@ def take_a_step(rank, folder, name, root):
     tunable = {key for key, value in model.named_parameters() if value.requires_grad}
     unread = {key for key in tunable if re.fullmatch(UNREAD.get(name, ''), key)}
     assert {key for key, value in gradients.items() if 0 < value < float('inf')} == tunable - unread
-    moved = {key for key, value in model.named_parameters() if not torch.equal(value, before[key])}
+    moved = {key for key, value in model.named_parameters() if not all(map(torch.equal, parts_of(value), started[key]))}
     assert moved - unread == tunable - unread
     print(f'{name}: {peak_rss()} MiB')
     assert peak_rss() < LIMIT

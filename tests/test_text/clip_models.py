@@ -58,39 +58,50 @@ def our_text(text=TEXT, context=77, **kwargs):
     return CLIPTextEncoder(text, context_length=context, **kwargs).eval()
 
 
-def copy_norm(ours, theirs):
-    ours.load_state_dict(theirs.state_dict())
+def put(mine, value, shared):
+    """A value for a parameter: a copy, or what is there already, of which there is a gigabyte in the large towers."""
+    if shared:
+        mine.data = value.detach()
+    else:
+        mine.copy_(value)
 
 
-def copy_blocks(ours, theirs):
+def put_all(ours, theirs, shared):
+    values = dict(theirs.named_parameters())
+    assert values.keys() == dict(ours.named_parameters()).keys()
+    for name, mine in ours.named_parameters():
+        put(mine, values[name], shared)
+
+
+def put_blocks(ours, theirs, shared):
     for mine, block in zip(ours, theirs, strict=True):
-        copy_norm(mine.ln1, block.ln_1)
-        copy_norm(mine.ln2, block.ln_2)
-        mine.attn.qkv.weight.copy_(block.attn.in_proj_weight)
-        mine.attn.qkv.bias.copy_(block.attn.in_proj_bias)
-        mine.attn.proj.load_state_dict(block.attn.out_proj.state_dict())
-        mine.ffn.layers[0][0].load_state_dict(block.mlp.c_fc.state_dict())
-        mine.ffn.layers[1].load_state_dict(block.mlp.c_proj.state_dict())
+        put_all(mine.ln1, block.ln_1, shared)
+        put_all(mine.ln2, block.ln_2, shared)
+        put(mine.attn.qkv.weight, block.attn.in_proj_weight, shared)
+        put(mine.attn.qkv.bias, block.attn.in_proj_bias, shared)
+        put_all(mine.attn.proj, block.attn.out_proj, shared)
+        put_all(mine.ffn.layers[0][0], block.mlp.c_fc, shared)
+        put_all(mine.ffn.layers[1], block.mlp.c_proj, shared)
 
 
 @torch.no_grad()
-def copy_vision(ours, theirs):
-    ours.cls_token.copy_(theirs.class_embedding[None, None])
-    ours.pos_embed.copy_(theirs.positional_embedding[None])
-    ours.patch_embed.projection.weight.copy_(theirs.conv1.weight)
-    ours.out_proj.weight.copy_(theirs.proj.T)
-    copy_norm(ours.pre_norm, theirs.ln_pre)
-    copy_norm(ours.ln1, theirs.ln_post)
-    copy_blocks(ours.layers, theirs.transformer.resblocks)
+def copy_vision(ours, theirs, shared=False):
+    put(ours.cls_token, theirs.class_embedding[None, None], shared)
+    put(ours.pos_embed, theirs.positional_embedding[None], shared)
+    put(ours.patch_embed.projection.weight, theirs.conv1.weight, shared)
+    put(ours.out_proj.weight, theirs.proj.T, shared)
+    put_all(ours.pre_norm, theirs.ln_pre, shared)
+    put_all(ours.ln1, theirs.ln_post, shared)
+    put_blocks(ours.layers, theirs.transformer.resblocks, shared)
     return ours
 
 
 @torch.no_grad()
-def copy_text(ours, theirs):
-    ours.token_embedding.load_state_dict(theirs.token_embedding.state_dict())
-    ours.pos_embed.copy_(theirs.positional_embedding[None])
-    ours.out_proj.weight.copy_(theirs.text_projection.T)
-    ours.logit_scale.copy_(theirs.logit_scale)
-    copy_norm(ours.ln_final, theirs.ln_final)
-    copy_blocks(ours.layers, theirs.transformer.resblocks)
+def copy_text(ours, theirs, shared=False):
+    put_all(ours.token_embedding, theirs.token_embedding, shared)
+    put(ours.pos_embed, theirs.positional_embedding[None], shared)
+    put(ours.out_proj.weight, theirs.text_projection.T, shared)
+    put(ours.logit_scale, theirs.logit_scale, shared)
+    put_all(ours.ln_final, theirs.ln_final, shared)
+    put_blocks(ours.layers, theirs.transformer.resblocks, shared)
     return ours

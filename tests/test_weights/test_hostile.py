@@ -1,9 +1,5 @@
 """No weight file runs code, fills the memory or ends in anything but one line that names it, whatever option reads
 it."""
-import subprocess
-import sys
-import textwrap
-
 import pytest
 import torch
 from mmengine.runner import CheckpointLoader
@@ -15,7 +11,7 @@ from mmdfer.apis.running import load_into
 from mmdfer.backbones.injection import load_stock
 from mmdfer.weights import CheckpointError, check_resumable, load_clip_text, load_vit, read_checkpoint
 
-from ..conftest import ROOT
+from ..fresh import fresh_python
 from ..test_text import clip_models as clip
 from .hostile import HOSTILE, LONG
 
@@ -82,9 +78,7 @@ def test_reading_hostile_files_takes_little_memory(tmp_path):
     for index, (make, _) in enumerate(HOSTILE.values()):
         (tmp_path / str(index)).mkdir()
         paths.append(make(tmp_path / str(index), tmp_path / 'ran'))
-    done = subprocess.run([sys.executable, '-c', textwrap.dedent(READ_ALL), *map(str, paths)], capture_output=True,
-                          text=True,
-                          env={'PYTHONPATH': str(ROOT / 'projects'), 'OMP_NUM_THREADS': '1', 'PATH': '/usr/bin:/bin'})
+    done = fresh_python(READ_ALL, *paths)
     assert done.returncode == 0, done.stderr
     refused, grown = map(int, done.stdout.split()[-2:])
     assert refused >= len(HOSTILE) - 8           # some are dicts without tensors, which their users refuse

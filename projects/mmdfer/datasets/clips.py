@@ -5,7 +5,7 @@ import io
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -217,7 +217,11 @@ def list_frames(folder: str) -> list[str]:
     Raises:
         BadClipError: if there are none, or one is there in two formats, or under two paddings of its number.
     """
-    entries = list(entries_of(folder))
+    return frames_among(list(entries_of(folder)), folder)
+
+
+def frames_among(entries: Sequence[os.DirEntry], folder: str) -> list[str]:
+    """:func:`list_frames` of a folder whose entries are known."""
     names = sorted(sorted(entry.name for entry in entries if is_frame(entry)), key=natural_key)
     if not names:
         unread = sorted(entry.name for entry in entries if is_unread(entry))

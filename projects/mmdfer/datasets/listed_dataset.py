@@ -103,7 +103,7 @@ class ListedDataset(DFERDataset):
         return self.LISTS.format(split=split, fold=self.fold)
 
     def read_list(self) -> list[tuple[str, int]]:
-        file, labels, told = self.read_rows()
+        file, labels, told, _ = self.read_rows()
         print_log(f'{self.ann_file}: {file}; {told}', logger='current')
         self._check_repeats(file, labels)
         return [(self.name_of(row.clip), label) for row, label in zip(file.rows, labels)]
@@ -113,10 +113,11 @@ class ListedDataset(DFERDataset):
         fold = None if self.fold is None else fold_name(self.fold)
         return tuple(filter(None, (self.metainfo['dataset'], fold, self.split, *official)))
 
-    def read_rows(self) -> tuple[ListFile, list[int], str]:
-        """The list, the canonical label of each of its rows, and in words what the labels were."""
+    def read_rows(self) -> tuple[ListFile, list[int], str, dict[int, int]]:
+        """The list, the canonical label of each of its rows, in words what they were, and :meth:`known_labels`."""
         file = read_list_file(self.ann_file)
-        return file, *self.dialect.read(file, self.known_labels(file))
+        known = self.known_labels(file)
+        return file, *self.dialect.read(file, known), known
 
     def name_of(self, clip: str) -> str:
         """A listed clip without the folders above the set's own."""

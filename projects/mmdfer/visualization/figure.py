@@ -60,8 +60,21 @@ def save(figure: Figure, path: str | os.PathLike | None, dpi: int = 150) -> Figu
     # No date, so that equal figures are equal files.
     dated = dict(svg=dict(Date=None), pdf=dict(CreationDate=None)).get(form)
     with whole_file(path) as partial, _page_style(), _missing_letters_told_once():
-        figure.savefig(partial, dpi=dpi, format=form, metadata=dated)
+        if form == 'png':
+            _write_png(figure, partial, dpi)
+        else:
+            figure.savefig(partial, dpi=dpi, format=form, metadata=dated)
     return figure
+
+
+def _write_png(figure: Figure, path: Path, dpi: int) -> None:
+    """What ``savefig`` writes, drawn once: it draws twice, the first time for a layout that needs no drawing."""
+    before = figure.dpi
+    figure.dpi = dpi
+    try:
+        figure.canvas.print_png(path)
+    finally:
+        figure.dpi = before
 
 
 def save_formats(figure: Figure, stem: str | os.PathLike, formats: Sequence[str] = ('png',)) -> list[Path]:

@@ -212,6 +212,7 @@ def make_light() -> None:
     texts, the look at compilers and the drawing of pictures, each of which becomes a few bytes."""
     import mmengine.config.config
     import mmengine.runner.runner
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     def draw(figure: Any, file: Any, **options: Any) -> None:
@@ -220,7 +221,7 @@ def make_light() -> None:
         else:
             Path(file).write_bytes(b'a picture')
 
-    Figure.savefig = draw                               # type: ignore[assignment]
+    Figure.savefig = FigureCanvasAgg.print_png = draw   # type: ignore[assignment]
     mmengine.config.config.FormatCode = lambda text, **options: (text, False)
     mmengine.runner.runner.collect_env = dict
     gc.freeze()                                         # data sets collect garbage, of all that is imported

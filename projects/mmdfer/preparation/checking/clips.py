@@ -11,7 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from ...clip_names import entries_of, is_unread
-from ...datasets.clips import Clip, list_frames, read_frame
+from ...datasets.clips import Clip, frames_among, read_frame
 from ...datasets.errors import BadClipError
 from ...journals import Journal
 from ...workers import in_processes
@@ -48,11 +48,12 @@ def inspect_clip(path: str, decode: str = 'first') -> dict:
 
 
 def _inspect_folder(path: str, decode: str, report: dict) -> None:
-    names = list_frames(path)
+    entries = list(entries_of(path))
+    names = frames_among(entries, path)
     files = [os.path.join(path, name) for name in names]
     report['frames'] = len(names)
     report['gap'] = _has_gap(names)
-    report['unread'] = sorted(entry.path for entry in entries_of(path) if is_unread(entry))
+    report['unread'] = sorted(entry.path for entry in entries if is_unread(entry))
     ends = list(dict.fromkeys([files[0], files[len(files) // 2]]))
     decoded = set(dict(all=files, first=ends, none=[])[decode])
     shapes, errors = [], []
@@ -69,7 +70,7 @@ def _inspect_folder(path: str, decode: str, report: dict) -> None:
     report['sizes'] = _sizes(shapes)
     if errors:
         raise BadClipError(errors[0])
-    report['digest'] = _digest([str(len(files)).encode(), *(Path(file).read_bytes() for file in ends)])
+    report['digest'] = _digest([str(len(files)).encode(), *map(_content, ends)])
 
 
 def _inspect_video(path: str, decode: str, report: dict) -> None:
@@ -84,6 +85,11 @@ def _inspect_video(path: str, decode: str, report: dict) -> None:
         steps = (places[first:first + FRAMES_A_STEP] for first in range(0, len(places), FRAMES_A_STEP))
         report['sizes'] = _sizes(image.shape for step in steps for image in clip.frames(step))
         report['contested'] = '; '.join(clip.contested)
+
+
+def _content(path: str) -> bytes:
+    with open(path, 'rb') as file:
+        return file.read()
 
 
 def _sizes(shapes: Iterable[tuple]) -> list[list[int]]:

@@ -141,7 +141,8 @@ def _frame_faults(reports: Mapping[str, dict], folder: str, fixed: int | None) -
     whole = {path: report for path, report in reports.items() if not report['error']}
 
     def named(condition) -> list[str]:
-        return [os.path.relpath(path, folder) for path, report in sorted(whole.items()) if condition(report)]
+        found = sorted(path for path, report in whole.items() if condition(report))
+        return [os.path.relpath(path, folder) for path in found]
 
     if fixed is not None:
         wrong = named(lambda report: report['frames'] != fixed)

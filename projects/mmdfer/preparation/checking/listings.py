@@ -159,14 +159,13 @@ def _from_list(listing: Listing, dataset: ListedDataset) -> None:
         listing.error, listing.is_missing = 'no such list', True
         return
     try:
-        file, labels, listing.labelled = dataset.read_rows()
+        file, labels, listing.labelled, known = dataset.read_rows()
     except DatasetError as error:
         listing.error, listing.bad_lines = str(error), getattr(error, 'lines', ())
         return
     listing.dialect = file.form
     listing.rows = [(dataset.key_of(row.clip), dataset.name_of(row.clip), label)
                     for row, label in zip(file.rows, labels)]
-    known = dataset.known_labels(file)
     listing.misplaced = [f'{file.rows[place].clip} {file.rows[place].label}' for place, label in known.items()
                          if labels[place] != label]
     if listing.part.with_captions:

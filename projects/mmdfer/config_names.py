@@ -26,8 +26,14 @@ def config_root() -> Path:
 def config_files() -> dict[str, Path]:
     """Every config that can be run, by its name: the path below the configs folder without ``.py``."""
     root = config_root()
-    names = {path.relative_to(root).with_suffix('').as_posix(): path for path in sorted(root.rglob('*.py'))}
-    return {name: path for name, path in names.items() if not name.startswith('_base_/')}
+    names = []
+    for folder, folders, files in os.walk(root):
+        inside = os.path.relpath(folder, root).split(os.sep)
+        if inside == ['.']:
+            inside = []
+            folders.remove('_base_')
+        names += [[*inside, file] for file in files if file.endswith('.py')]
+    return {'/'.join(name).removesuffix('.py'): root.joinpath(*name) for name in sorted(names)}
 
 
 def find_file(name: str) -> Path | None:

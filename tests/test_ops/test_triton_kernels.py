@@ -6,6 +6,7 @@ a GPU one test runs this file in a process of its own.
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from mmdfer.ops import D2Conv3d, d2conv3d
 ON_GPU = torch.cuda.is_available()
 INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 DEVICE = 'cuda' if ON_GPU else 'cpu'
+pytestmark = pytest.mark.usefixtures('quick_interpreter', 'first_blocks')
 on_kernels = pytest.mark.skipif(not (ON_GPU or INTERPRETED), reason='runs in the process that interprets Triton')
 LIMITS = {torch.float32: 1e-5, torch.bfloat16: 1e-2, torch.float16: 1e-2}
 HALF = torch.bfloat16 if ON_GPU else torch.float16      # the interpreter multiplies the bits of bfloat16 matrices
@@ -48,44 +50,10 @@ def test_kernels_in_the_interpreter():
     pytest.importorskip('triton', reason='Triton is not installed')
     environment = dict(os.environ, TRITON_INTERPRET='1', OMP_NUM_THREADS='1')
     environment.pop('PYTEST_XDIST_WORKER', None)
-    run = subprocess.run([sys.executable, '-m', 'pytest', '-n', '0', __file__],
+    files = [__file__, str(Path(__file__).with_name('test_bottleneck_triton.py'))]
+    run = subprocess.run([sys.executable, '-m', 'pytest', '-n', '0', *files],
                          env=environment, capture_output=True, text=True, timeout=600)
     assert run.returncode == 0 and ' passed' in run.stdout, run.stdout[-4000:]
-
-
-@pytest.fixture(autouse=True, scope='module')
-def quick_interpreter():
-    """The interpreter prepares Triton's language anew for each function that a kernel calls: once a kernel will do."""
-    if not INTERPRETED:
-        yield
-        return
-    from triton.runtime import interpreter
-    ready, run_grid = set(), interpreter.GridExecutor.__call__
-
-    def call(self, *args, **kwargs):
-        if id(self.fn.__globals__) not in ready:
-            ready.add(id(self.fn.__globals__))
-            interpreter._patch_lang(self.fn)
-        return self.rewrite()(*args, **kwargs)
-
-    def launch(self, *args, **kwargs):
-        ready.clear()
-        return run_grid(self, *args, **kwargs)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(interpreter.InterpretedFunction, '__call__', call)
-        patch.setattr(interpreter.GridExecutor, '__call__', launch)
-        if hasattr(interpreter, 'InterpreterOptions'):
-            patch.setattr(interpreter.InterpreterOptions, 'sanitize_overflow', False)
-        yield
-
-
-@pytest.fixture(autouse=True)
-def first_blocks(monkeypatch, tmp_path):
-    """Each kernel compiled once, not once for each of its choices; no table of the user's."""
-    from mmdfer.ops import _triton_blocks
-    monkeypatch.setenv('MMDFER_CACHE', str(tmp_path))
-    monkeypatch.setattr(_triton_blocks, '_fastest', lambda choices, launch: choices[0])
 
 
 def make(case, dtype=torch.float32, scale=2.5, clips=1):

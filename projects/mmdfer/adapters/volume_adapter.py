@@ -5,7 +5,11 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
+from ..ops import D2Conv3d
+from ..ops.bottleneck_triton import Bottleneck, Patches, add_bottleneck
+from ..ops.choosing import runs_on_triton
 from ..ops.exporting import is_exporting
 from .base import Adapter
 from .grid import TokenGrid
@@ -33,8 +37,15 @@ class VolumeAdapter(Adapter):
     def add_to(self, x: Tensor, source: Tensor, grid: TokenGrid) -> Tensor:
         """The first product reads all tokens where they lie, the last is added to the patches where they lie.
 
-        On a CPU a slice of wide tokens is copied for a product; the few rows of the other tokens cost less.
+        On a CPU a slice of wide tokens is copied for a product; the few rows of the other tokens cost less. On a GPU
+        the whole adapter is one step of autograd, if its convolution is D²Conv3D's usual one.
         """
+        if (dtype := self._fused_type(x, source, grid)) is not None:
+            conv, predictor = self.conv, self.conv.size_predictor
+            weights = Bottleneck(self.down.weight, self.down.bias, conv.weight, conv.bias, predictor.weight,
+                                 predictor.bias, self.up.weight, self.up.bias)
+            return add_bottleneck(x, source, weights, conv.geometry,
+                                  Patches(grid.frames, grid.height, grid.width, grid.leading), dtype)
         if not self._adds_in_place(x, source):
             return super().add_to(x, source, grid)
         mixed = self._mixed(self.down(source)[:, grid.span], grid)
@@ -44,12 +55,31 @@ class VolumeAdapter(Adapter):
         """(B·T, H·W, r) -> (B·T, H·W, r), by way of (B, r, T, H, W)."""
         return grid.to_tokens(self.act(self.conv(grid.to_volume(narrow))))
 
+    def _fused_type(self, x: Tensor, source: Tensor, grid: TokenGrid) -> torch.dtype | None:
+        """The type of the products where Triton's kernels take the adapter whole, ``None`` where they do not."""
+        conv, device = self.conv, x.device.type
+        if type(conv) is not D2Conv3d or type(x) is not Tensor or type(source) is not Tensor or is_exporting():
+            return None
+        cast = torch.is_autocast_enabled(device)
+        dtype = torch.get_autocast_dtype(device) if cast else source.dtype
+        if not runs_on_triton(str(x.device), dtype) or not x.numel() or not conv.fits_bottleneck(
+                len(x) * grid.patches, (grid.frames, grid.height, grid.width)):
+            return None
+        layers = (self.down, conv, conv.size_predictor, self.act, self.up)
+        plain = type(self.down) is type(self.up) is nn.Linear and type(self.act) is nn.GELU
+        if not plain or self.act.approximate != 'none' or any(
+                layer._forward_hooks or layer._forward_pre_hooks for layer in (self, *layers)):
+            return None
+        if not cast and not x.dtype == dtype == self.down.weight.dtype == conv.weight.dtype == self.up.weight.dtype:
+            return None
+        return dtype if torch.compiler.is_compiling() or not is_in_torch_dispatch_mode() else None
+
     def _adds_in_place(self, x: Tensor, source: Tensor) -> bool:
         """Whether plain tensors of one type are added on a CPU, by layers that nobody replaced or watches."""
-        plain = type(x) is Tensor and x.device.type == 'cpu' and x.dtype == source.dtype == self.up.weight.dtype
-        if not plain or is_exporting() or torch.compiler.is_compiling() or torch.is_autocast_enabled('cpu'):
+        if type(self.up) is not nn.Linear or is_exporting() or torch.compiler.is_compiling():
             return False
-        return type(self.up) is nn.Linear and not any(
+        plain = type(x) is Tensor and x.device.type == 'cpu' and x.dtype == source.dtype == self.up.weight.dtype
+        return plain and not torch.is_autocast_enabled('cpu') and not any(
             module._forward_hooks or module._forward_pre_hooks for module in (self, self.up))
 
 

@@ -21,4 +21,15 @@ except Exception as error:          # a broken Triton raises anything: of its li
 
     triton, tl = _Absent(), None
 
-__all__ = ['TROUBLE', 'tl', 'triton']
+
+def blocks_of(count: int, block: int) -> int:
+    """How many blocks hold so many. Triton's ``cdiv`` does the same in some ten times the time."""
+    return -(-count // block)
+
+
+def power_above(number: int) -> int:
+    """The least power of 2 that is no less, as Triton's ``next_power_of_2``."""
+    return 1 << (number - 1).bit_length()
+
+
+__all__ = ['TROUBLE', 'blocks_of', 'power_above', 'tl', 'triton']

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ._triton import tl, triton
 from ._triton_lists import read_of, share_of
-from ._triton_tables import cell_and_share, cells_beside, slope_of
+from ._triton_tables import cell_and_share, cells_beside, rows_of_w, slope_of
 
 
 @triton.jit
@@ -45,6 +45,7 @@ def columns_kernel(x, cells, shares, modulation, columns, voxels, volume, row, i
     mask = (voxel < voxels) if EVEN else (voxel < voxels) & (channel < inner)
     voxel = tl.minimum(voxel, voxels - 1)                       # one beyond reads as the last does: no mask is needed
     source = x + group * inner + channel
+    of_w = rows_of_w(cells, shares, voxel, voxels, KT + KH, KW, False)
     for plane in range(KT * KH):
         two_t, two_h = cells_beside(plane, MAPS, KT, KH)
         totals = zeros(M, Q, KW)
@@ -56,7 +57,7 @@ def columns_kernel(x, cells, shares, modulation, columns, voxels, volume, row, i
             for column in tl.static_range(KW):
                 total = totals[column]
                 for upper in tl.static_range(1 if column == KW // 2 else 2):
-                    cell_w, share_w = cell_and_share(cells, shares, KT + KH + column, upper, voxel, voxels)
+                    cell_w, share_w = of_w[0][2 * column + upper], of_w[1][2 * column + upper]
                     total += (share * share_w) * row_at(source + (line + cell_w) * row, mask, EVEN)
                 longer = longer + (total, )
             totals = longer
@@ -93,6 +94,7 @@ def reads_kernel(x, cells, shares, modulation, columns, grad_size, grad_modulati
     source = x + group * inner + channel
     target = columns + (group * voxels + voxel) * taps * inner + channel
     scale = modulation + clip * taps * volume + place
+    of_w = rows_of_w(cells, shares, voxel, voxels, KT + KH, KW, OF_SIZE)
     sum_t, sum_h, sum_w = tl.zeros([M, Q], tl.float32), tl.zeros([M, Q], tl.float32), tl.zeros([M, Q], tl.float32)
     for plane in range(KT * KH):
         two_t, two_h = cells_beside(plane, MAPS, KT, KH)
@@ -110,11 +112,11 @@ def reads_kernel(x, cells, shares, modulation, columns, grad_size, grad_modulati
             for column in tl.static_range(KW):
                 along, slope = tl.zeros([M, Q], tl.float32), tl.zeros([M, Q], tl.float32)
                 for upper in tl.static_range(1 if column == KW // 2 else 2):
-                    cell_w, share_w = cell_and_share(cells, shares, KT + KH + column, upper, voxel, voxels)
+                    cell_w, share_w = of_w[0][2 * column + upper], of_w[1][2 * column + upper]
                     there = row_at(source + (line + cell_w) * row, mask, EVEN)
                     along += share_w * there
                     if OF_SIZE and column != KW // 2:
-                        slope += slope_of(shares, KT + KH + column, upper, voxel, voxels) * there
+                        slope += of_w[2][2 * column + upper] * there
                 if OF_SIZE:
                     weight = given[column]
                     if MODULATED:

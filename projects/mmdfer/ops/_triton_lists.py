@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ._triton import tl, triton
+from ._triton import blocks_of, tl, triton
 from ._triton_tables import Tables, cell_and_share
 
 
@@ -95,7 +95,7 @@ def readers(tables: Tables, modulation: Tensor | None, cells: int, volume: int, 
     voxels, block = tables.cells.shape[2], 128
     lengths, maps = [axes[name] for name in ('KT', 'KH', 'KW')], axes['MAPS']
     taps, corners = lengths[0] * lengths[1] * lengths[2], 8 if maps == 3 else 4
-    grid = (triton.cdiv(voxels, block), taps)
+    grid = (blocks_of(voxels, block), taps)
     scale = tables.shares if modulation is None else modulation
 
     def run(mode: str, place: Tensor, rank: Tensor, entries: Tensor) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from . import _triton_narrow as kernels
 from ._layouts import from_channels_last
-from ._triton import triton
+from ._triton import blocks_of, power_above
 from ._triton_blocks import Blocks, best_blocks
 from ._triton_lists import readers
 from ._triton_operands import Operands, class_of, sum_of
@@ -26,7 +26,7 @@ def write_output(given: Operands, bias: Tensor | None, out: Tensor) -> None:
     head = (given.rows, given.size, scale, given.matrices, shift, out, given.voxels, *given.shape, given.rows.shape[1])
 
     def launch(blocks: Blocks) -> None:
-        grid = (triton.cdiv(given.voxels, blocks['M']), triton.cdiv(out.shape[1], blocks['N']))
+        grid = (blocks_of(given.voxels, blocks['M']), blocks_of(out.shape[1], blocks['N']))
         kernels.output_kernel[grid](*head, out.shape[1], INNER=given.inner, OUTER=given.outer,
                                     MODULATED=given.modulation is not None, BIASED=bias is not None, **blocks,
                                     **given.axes)
@@ -53,10 +53,10 @@ def _gradients_of_reads(given: Operands, grad: Tensor, weight: Tensor, of_size: 
 
     def run(blocks: Blocks) -> tuple[Tensor, Tensor, Tensor]:
         columns, taps = given.groups * given.outer, given.taps
-        parts = given.inner * triton.cdiv(columns, blocks['N'])
-        tiles = triton.cdiv(given.voxels, blocks['M'])
-        each = triton.cdiv(tiles, max(1, min(tiles, PROGRAMS // (parts * taps))))
-        splits = triton.cdiv(tiles, each)
+        parts = given.inner * blocks_of(columns, blocks['N'])
+        tiles = blocks_of(given.voxels, blocks['M'])
+        each = blocks_of(tiles, max(1, min(tiles, PROGRAMS // (parts * taps))))
+        splits = blocks_of(tiles, each)
         sizes = size.new_zeros(parts * taps if fixed_order else 1, *size.shape) if of_size else size
         scales = scale.new_zeros(parts if fixed_order else 1, *scale.shape) if of_modulation else scale
         matrices = size.new_empty(splits, *given.matrices.shape) if of_matrices else size
@@ -88,7 +88,7 @@ def _gradient_of_input(given: Operands, grad: Tensor, x: Tensor) -> Tensor:
                     given.shape[0], given.axes, torch.are_deterministic_algorithms_enabled())
 
     def launch(blocks: Blocks) -> None:
-        grid = (triton.cdiv(given.cells, blocks['M']), triton.cdiv(x.shape[1], blocks['N']))
+        grid = (blocks_of(given.cells, blocks['M']), blocks_of(x.shape[1], blocks['N']))
         kernels.input_kernel[grid](grad, given.matrices, *lists, out, given.cells, grad.shape[1], x.shape[1],
                                    TAPS=given.taps, INNER=given.inner, OUTER=given.outer, UNROLL=4, **blocks)
 
@@ -98,5 +98,5 @@ def _gradient_of_input(given: Operands, grad: Tensor, x: Tensor) -> Tensor:
 
 def _choices(given: Operands) -> list[Blocks]:
     """Blocks worth a try: M voxels or cells, N channels of the result."""
-    width = min(64, max(16, triton.next_power_of_2(given.groups * given.outer)))
+    width = min(64, max(16, power_above(given.groups * given.outer)))
     return [dict(M=rows, N=width, num_warps=4, num_stages=1) for rows in (32, 64, 16)]

@@ -75,7 +75,7 @@ def operands(x: Tensor, size: Tensor, weight: Tensor, modulation: Tensor | None,
         modulation=None if modulation is None else modulation.contiguous(), matrices=matrices, narrow=narrow,
         groups=groups, inner=matrices.shape[-2], outer=matrices.shape[-1] // (groups if narrow else 1),
         voxels=len(x) * math.prod(output), cells=len(x) * math.prod(x.shape[2:]),
-        shape=(math.prod(output), *x.shape[2:], *output), axes=_axes(geometry, size.shape[1]))
+        shape=(math.prod(output), *x.shape[2:], *output), axes=axes_of(geometry, size.shape[1]))
 
 
 def _is_narrow(inner: int, outer: int) -> bool:
@@ -100,6 +100,16 @@ def sum_of(parts: Tensor) -> Tensor:
     return parts[0] if len(parts) == 1 else parts.sum(0)
 
 
+def axes_of(geometry: Geometry, maps: int) -> dict[str, Any]:
+    """Numbers of the axes, by the kernels' names; ``maps`` is S."""
+    numbers: dict[str, Any] = dict(MAPS=maps, REACH_T=geometry.kernel[0] // 2)
+    for axis, letter in enumerate('THW'):
+        kernel, dilation = geometry.kernel[axis], geometry.dilation[axis]
+        numbers |= {f'K{letter}': kernel, f'STRIDE_{letter}': geometry.stride[axis], f'DILATION_{letter}': dilation,
+                    f'OFFSET_{letter}': dilation * (kernel // 2) - geometry.padding[axis]}
+    return numbers
+
+
 def fits_kernels(x: Tensor, size: Tensor, weight: Tensor) -> bool:
     """Whether everything can be counted in 32 bits."""
     channels = max(LANE * weight.shape[0], LANE * x.shape[1])
@@ -107,6 +117,18 @@ def fits_kernels(x: Tensor, size: Tensor, weight: Tensor) -> bool:
     cells, voxels = x.numel() // max(1, x.shape[1]), size.numel() // size.shape[1]
     columns = voxels // max(1, len(x)) * taps * channels            # of one clip
     return max(cells * max(channels, taps), voxels * max(channels, 8 * taps), columns) <= LARGEST
+
+
+def lanes_of(channels: int) -> int:
+    """Channels with their padding."""
+    return channels + -channels % LANE
+
+
+def bottleneck_fits(cells: int, volume: tuple[int, int, int], inner: int, outer: int, taps: int) -> bool:
+    """Whether a dense convolution from ``inner`` to as many channels is wide, and all can be counted in 32 bits."""
+    lanes = lanes_of(inner)
+    largest = max(cells * max(lanes, 8 * taps), math.prod(volume) * taps * lanes)
+    return inner == outer and not _is_narrow(inner, outer) and largest <= LARGEST
 
 
 def on_device_of(tensor: Tensor) -> AbstractContextManager:
@@ -119,12 +141,3 @@ def without_autocast(tensor: Tensor) -> AbstractContextManager:
     """Within, products have the type of what is multiplied."""
     kind = tensor.device.type
     return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
-
-
-def _axes(geometry: Geometry, maps: int) -> dict[str, Any]:
-    numbers: dict[str, Any] = dict(MAPS=maps, REACH_T=geometry.kernel[0] // 2)
-    for axis, letter in enumerate('THW'):
-        kernel, dilation = geometry.kernel[axis], geometry.dilation[axis]
-        numbers |= {f'K{letter}': kernel, f'STRIDE_{letter}': geometry.stride[axis], f'DILATION_{letter}': dilation,
-                    f'OFFSET_{letter}': dilation * (kernel // 2) - geometry.padding[axis]}
-    return numbers

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ._triton import tl, triton
+from ._triton import blocks_of, tl, triton
 from ._triton_reads import cells_at, load_sizes, place_of, position
 
 
@@ -31,6 +31,21 @@ def cell_and_share(cells, shares, tap, upper, voxel, voxels):
 def slope_of(shares, tap, upper, voxel, voxels):
     """How that share changes with the size of the axis."""
     return tl.load(shares + (4 * tap + 2 + upper) * voxels + voxel)
+
+
+@triton.jit
+def rows_of_w(cells, shares, voxel, voxels, FIRST: tl.constexpr, KW: tl.constexpr, SLOPES: tl.constexpr):
+    """Cells, shares and slopes (M, 1) of the taps of w, two of each a tap: they are the same at every place in t and h.
+
+    The compiler does not keep what it has read of them, since a program writes between one place and the next.
+    """
+    where, much, steep = (), (), ()
+    for column in tl.static_range(KW):
+        for upper in tl.static_range(2):
+            cell, share = cell_and_share(cells, shares, FIRST + column, upper, voxel, voxels)
+            slope = slope_of(shares, FIRST + column, upper, voxel, voxels) if SLOPES else share
+            where, much, steep = where + (cell, ), much + (share, ), steep + (slope, )
+    return where, much, steep
 
 
 @triton.jit
@@ -90,5 +105,5 @@ def tables(size: Tensor, voxels: int, shape: tuple[int, ...], axes: dict[str, An
     """
     rows = axes['KT'] + axes['KH'] + axes['KW']
     found = Tables(size.new_empty(rows, 2, voxels, dtype=torch.int32), size.new_empty(rows, 4, voxels))
-    tables_kernel[(triton.cdiv(voxels, 128), )](size, *found, voxels, *shape, M=128, num_warps=4, **axes)
+    tables_kernel[(blocks_of(voxels, 128), )](size, *found, voxels, *shape, M=128, num_warps=4, **axes)
     return found

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from . import _triton_columns as kernels
 from ._layouts import from_channels_last
-from ._triton import triton
+from ._triton import blocks_of, power_above
 from ._triton_blocks import Blocks, best_blocks
 from ._triton_lists import readers
 from ._triton_operands import Operands, class_of, sum_of
@@ -81,9 +81,11 @@ class _Clips:
     def __init__(self, given: Operands, first: int, count: int, total: int) -> None:
         self.given, self.first, self.count = given, first, count
         self.voxels, self.cells = given.voxels // total * count, given.cells // total * count
-        self.rows = given.rows[first * (given.cells // total):][:self.cells]
-        self.size = given.size[first:][:count]
-        self.modulation = None if given.modulation is None else given.modulation[first:][:count]
+        self.rows, self.size, self.modulation = given.rows, given.size, given.modulation
+        if count < total:                                       # views cost Python time too
+            self.rows = self.rows[first * (given.cells // total):][:self.cells]
+            self.size = self.size[first:][:count]
+            self.modulation = None if self.modulation is None else self.modulation[first:][:count]
         self.tables: Tables = tables(self.size, self.voxels, given.shape, given.axes)
 
 
@@ -123,7 +125,7 @@ def _launch_reads(clips: _Clips, columns: Tensor, sizes: Tensor, scales: Tensor,
 def _parts_of_reads(clips: _Clips, blocks: Blocks, wanted: list[bool]) -> tuple[Tensor, Tensor]:
     """What the programs of the kernel write their parts of both gradients into."""
     size = clips.size
-    parts = clips.given.groups * triton.cdiv(clips.given.inner, blocks['Q'])
+    parts = clips.given.groups * blocks_of(clips.given.inner, blocks['Q'])
     sizes = size.new_empty(parts, *size.shape) if wanted[1] else size
     scales = size.new_empty(parts, len(size), clips.given.taps, *size.shape[2:]) if wanted[3] else size
     return sizes, scales
@@ -158,7 +160,7 @@ def _add_up_cells(clips: _Clips, columns: Tensor, out: Tensor, channels: int) ->
                     torch.are_deterministic_algorithms_enabled())
 
     def launch(blocks: Blocks) -> None:
-        grid = (triton.cdiv(clips.cells, blocks['M']), given.groups * triton.cdiv(given.inner, blocks['Q']))
+        grid = (blocks_of(clips.cells, blocks['M']), given.groups * blocks_of(given.inner, blocks['Q']))
         kernels.cells_kernel[grid](
             columns, *lists, out, clips.cells, clips.voxels, given.inner, channels // given.groups, TAPS=given.taps,
             GROUPS=given.groups, EVEN=given.inner % blocks['Q'] == 0, **blocks)
@@ -178,12 +180,12 @@ def _head(clips: _Clips) -> tuple[tuple, dict[str, Any]]:
 
 def _grid(clips: _Clips, blocks: Blocks) -> tuple[int, int]:
     given = clips.given
-    return triton.cdiv(clips.voxels, blocks['M']), given.groups * triton.cdiv(given.inner, blocks['Q'])
+    return blocks_of(clips.voxels, blocks['M']), given.groups * blocks_of(given.inner, blocks['Q'])
 
 
 def _choices(clips: _Clips, voxels: tuple[int, ...]) -> list[Blocks]:
     """Blocks worth a try: M voxels, Q channels."""
-    width = max(16, min(128, triton.next_power_of_2(clips.given.inner)))
+    width = max(16, min(128, power_above(clips.given.inner)))
     return [dict(M=rows, Q=width, num_warps=max(1, min(4, rows // 2)), num_stages=1) for rows in voxels]
 
 

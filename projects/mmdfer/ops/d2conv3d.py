@@ -23,7 +23,7 @@ from ._few_channels import MOST_CHANNELS, FewChannelsConv3d
 from ._gathering import gathered
 from ._layouts import is_channels_last
 from ._sampling import SIZE_MAPS, Geometry
-from ._triton_operands import fits_kernels
+from ._triton_operands import bottleneck_fits, fits_kernels
 from .choosing import runs_on_triton, shapes_are_as_on_cuda
 from .d2conv3d_triton import fused_d2conv3d
 from .exporting import is_exporting
@@ -178,6 +178,14 @@ class D2Conv3d(nn.Conv3d):
     @property
     def geometry(self) -> Geometry:
         return Geometry(self.kernel_size, self.stride, self.padding, self.dilation, self.groups)
+
+    def fits_bottleneck(self, cells: int, volume: tuple[int, int, int]) -> bool:
+        """Whether :mod:`.bottleneck_triton` takes the layer for so many cells of volumes (T, H, W): dense, with a bias,
+        without modulation, of wide channels, and leaving the volume as it is.
+        """
+        plain = self.groups == 1 and self.bias is not None and not self.modulation
+        return plain and self.geometry.output_shape(volume) == volume and bottleneck_fits(
+            cells, volume, self.in_channels, self.out_channels, self.weight[0, 0].numel())
 
     @property
     def compiles_whole(self) -> bool:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import functools
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from types import ModuleType
 
 import torch
@@ -20,6 +22,8 @@ from .choosing import forced
 
 BLOCK_ELEMENTS = 1 << 19
 """Numbers in a block of columns at most: 2 MiB, about what a core has for itself."""
+LEAST_VOXELS = 64
+"""Of a clip, for a thread to be worth its start."""
 LEAST_WORK = 1 << 20
 """Products of a clip below which the compiled reads are not worth their start, which takes a second."""
 
@@ -68,62 +72,75 @@ class Reads:
         self.plan = plan(x.shape[2:], geometry, AXIS_CHANNELS[size.shape[1]], (x.shape[1], self.groups))
         self.where = (self.sizes.data_ptr(), 0 if self.scales is None else self.scales.data_ptr(),
                       self.plan.data_ptr())
+        self.cuts = self._cuts()
+        self.threads = min(torch.get_num_threads(), len(self.cuts) - 1)
+        self.shares = self._shares()
         words = -(-12 * max(geometry.kernel) // 16) * 16            # lines of the cache, which threads do not share
-        self.rooms = torch.empty(torch.get_num_threads(), words, dtype=torch.int64)
+        self.rooms = torch.empty(self.threads, words, dtype=torch.int64)
         self.entries = [room.data_ptr() for room in self.rooms]     # of a voxel, for each thread
 
-    def blocks(self) -> Iterator[tuple[int, int, Tensor]]:
-        """First and last voxel of each block, and memory for its columns, (G, n, K, c): clips, or a part of one."""
+    def share_out(self, work: Callable[[int, Iterator[tuple[int, int, Tensor]]], None]) -> None:
+        """Call ``work`` with the number of a thread and its blocks: each has some in a row, and waits for nobody.
+
+        A block is its first and last voxel and memory for its columns, (G, n, K, c): clips, or a part of one. Products
+        take one thread each within it.
+        """
+        if self.threads == 1:
+            work(0, self._blocks(self.cuts))
+            return
+
+        def run(thread: int) -> None:
+            work(thread, self._blocks(self.cuts[self.shares[thread]:self.shares[thread + 1] + 1]))
+
+        for done in [_pool(os.getpid(), self.threads).submit(run, thread) for thread in range(self.threads)]:
+            done.result()
+
+    @property
+    def share_no_clip(self) -> bool:
+        """Whether no clip's blocks go to two threads."""
+        return all(self.cuts[place] % self.clip == 0 for place in self.shares)
+
+    def _blocks(self, cuts: Sequence[int]) -> Iterator[tuple[int, int, Tensor]]:
         width = self.taps * self.table.shape[1]
-        most = max(1, BLOCK_ELEMENTS // width)
-        if most >= self.clip:
-            step = most // self.clip * self.clip
-            cuts = [*range(0, self.clips * self.clip, step), self.clips * self.clip]
-        else:
-            parts = -(-self.clip // most)
-            cuts = [clip * self.clip + self.clip * part // parts for clip in range(self.clips) for part in range(parts)]
-            cuts.append(self.clips * self.clip)
         room = torch.empty(max(stop - start for start, stop in zip(cuts, cuts[1:])) * width)
         for start, stop in zip(cuts, cuts[1:]):
             yield start, stop, room[:(stop - start) * width].view(self.groups, stop - start, self.taps, -1)
 
-    def fill(self, columns: Tensor, start: int, stop: int) -> None:
+    def _cuts(self) -> list[int]:
+        """Where blocks begin, and where the last ends: enough of them for the threads, of whole clips if they are."""
+        most, threads = max(1, BLOCK_ELEMENTS // (self.taps * self.table.shape[1])), torch.get_num_threads()
+        end = self.clips * self.clip
+        if most >= self.clip and self.clips >= threads:
+            step = min(most // self.clip, self.clips // threads)
+            return [*range(0, end, step * self.clip), end]
+        parts = max(-(-self.clip // most), min(-(-threads // self.clips), self.clip // LEAST_VOXELS), 1)
+        return [clip * self.clip + self.clip * part // parts for clip in range(self.clips)
+                for part in range(parts)] + [end]
+
+    def _shares(self) -> list[int]:
+        """Which of the cuts begin a thread's blocks, and the last: between clips, if there are enough."""
+        blocks = len(self.cuts) - 1
+        if self.clips < self.threads:
+            return [blocks * thread // self.threads for thread in range(self.threads + 1)]
+        starts = [self.clips * thread // self.threads * self.clip for thread in range(self.threads + 1)]
+        return [bisect_left(self.cuts, start) for start in starts]
+
+    def fill(self, columns: Tensor, start: int, stop: int, thread: int = 0) -> None:
         """Write the columns of the voxels from ``start`` to ``stop``."""
-        table, stride, out = self.table.data_ptr(), columns[0].numel(), columns.data_ptr()
+        kernels().fill_columns(self.table.data_ptr(), *self.where, self.entries[thread], start, stop,
+                               columns[0].numel(), columns.data_ptr())
 
-        def run(thread: int, begin: int, end: int) -> None:
-            kernels().fill_columns(table, *self.where, self.entries[thread], start, begin, end, stride, out)
+    def spread(self, columns: Tensor, start: int, stop: int, table: Tensor, thread: int = 0) -> None:
+        """Add columns to the cells they were read from."""
+        kernels().spread_columns(columns.data_ptr(), *self.where, self.entries[thread], start, stop,
+                                 columns[0].numel(), table.data_ptr())
 
-        side_by_side(run, pieces(start, stop))
-
-    def spread(self, columns: Tensor, start: int, stop: int, table: Tensor) -> None:
-        """Add columns to the cells they were read from: whole clips side by side, or some channels of each."""
-        given, stride, out = columns.data_ptr(), columns[0].numel(), table.data_ptr()
-
-        def run(thread: int, begin: int, end: int, low: int, high: int) -> None:
-            kernels().spread_columns(given, *self.where, self.entries[thread], start, begin, end, stride, low, high,
-                                     out)
-
-        inner, threads = columns.shape[3], len(self.entries)
-        cuts = [start, *range(start // self.clip * self.clip + self.clip, stop, self.clip), stop]
-        if threads == 1:
-            run(0, start, stop, 0, inner)
-        elif len(cuts) > 2 * threads:
-            cuts = [cuts[(len(cuts) - 1) * i // threads] for i in range(threads + 1)]
-            side_by_side(run, [(begin, end, 0, inner) for begin, end in zip(cuts, cuts[1:])])
-        else:
-            side_by_side(run, [(start, stop, low, high) for low, high in pieces(0, inner, least=16)])
-
-    def slopes(self, columns: Tensor, start: int, stop: int, of_sizes: Tensor, of_scales: Tensor | None) -> None:
+    def slopes(self, columns: Tensor, start: int, stop: int, of_sizes: Tensor, of_scales: Tensor | None,
+               thread: int = 0) -> None:
         """Add the gradients of sizes (N, S) and modulation (N, K), from those of the columns."""
-        given, table, stride, sizes = columns.data_ptr(), self.table.data_ptr(), columns[0].numel(), of_sizes.data_ptr()
         scales = 0 if of_scales is None else of_scales.data_ptr()
-
-        def run(thread: int, begin: int, end: int) -> None:
-            kernels().slopes_of_columns(given, table, *self.where, self.entries[thread], start, begin, end, stride,
-                                        sizes, scales)
-
-        side_by_side(run, pieces(start, stop))
+        kernels().slopes_of_columns(columns.data_ptr(), self.table.data_ptr(), *self.where, self.entries[thread], start,
+                                    stop, columns[0].numel(), of_sizes.data_ptr(), scales)
 
 
 def plan(shape: Sequence[int], geometry: Geometry, maps: tuple[int | None, ...], channels: tuple[int, int]) -> Tensor:
@@ -161,5 +178,15 @@ def side_by_side(run: Callable[..., None], arguments: Sequence[tuple[int, ...]])
 
 @functools.lru_cache(maxsize=1)
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Threads of this process: those of a parent are gone after a fork."""
-    return ThreadPoolExecutor(threads, thread_name_prefix='d2conv3d')
+    """Threads of this process, those of a parent are gone after a fork; PyTorch takes no more threads within them."""
+    wanted = torch.get_num_threads()
+    pool, all_there = ThreadPoolExecutor(threads, thread_name_prefix='d2conv3d'), Barrier(threads)
+
+    def alone() -> None:
+        all_there.wait()                                        # or one thread might do this for all of them
+        torch.set_num_threads(1)
+
+    for ready in [pool.submit(alone) for _ in range(threads)]:
+        ready.result()
+    torch.set_num_threads(wanted)                               # what threads that come later begin with, too
+    return pool

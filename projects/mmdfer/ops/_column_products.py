@@ -2,11 +2,14 @@
 
 The same function as :mod:`._autograd` in the other order, gather first and multiply then. It is faster where the reads
 are compiled, since a column is written once into the cache and never leaves it, and its cost besides the GEMMs of a
-plain convolution is 125 cells a voxel. The sums of the reads are taken in one order, however many threads there are.
+plain convolution is 125 cells a voxel. Each thread has blocks of its own from beginning to end; sums over the blocks of
+several threads are added in the order of the threads, so a number of threads always gives the same figures.
 
 Symbols: N output voxels, K taps, G groups, C channels in, c = C/G, O channels out, o = O/G, n voxels of a block.
 """
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -30,12 +33,16 @@ class ColumnsConv3d(torch.autograd.Function):
             out = Rows.empty(len(x), len(weight), size.shape[2:], channels_last)
             matrix = _matrix(weight, reads.groups)
             shift = None if bias is None else bias.detach().float()
-            for start, stop, columns in reads.blocks():
-                reads.fill(columns, start, stop)
-                if reads.depthwise or reads.groups > 1:
-                    out.write(start, stop, _product(columns, matrix, reads.depthwise), shift)
-                else:
-                    out.multiply(start, stop, columns[0].flatten(1), matrix[0], shift)
+
+            def run(thread: int, blocks: Iterator[tuple[int, int, Tensor]]) -> None:
+                for start, stop, columns in blocks:
+                    reads.fill(columns, start, stop, thread)
+                    if reads.depthwise or reads.groups > 1:
+                        out.write(start, stop, _product(columns, matrix, reads.depthwise), shift)
+                    else:
+                        out.multiply(start, stop, columns[0].flatten(1), matrix[0], shift)
+
+            reads.share_out(run)
             return out.image.to(x.dtype)
 
     @staticmethod
@@ -48,21 +55,26 @@ class ColumnsConv3d(torch.autograd.Function):
             rows = Rows(grad)
             reads = Reads(x, size, modulation, weight, ctx.geometry)
             matrix = _matrix(weight, reads.groups)
-            of_matrix = torch.zeros_like(matrix) if need_weight else None
-            of_table = torch.zeros_like(reads.table) if need_x else None
+            of_matrices = _zeros(matrix, reads.threads if need_weight else 0)
+            of_tables = _zeros(reads.table, 0 if not need_x else 1 if reads.share_no_clip else reads.threads)
             of_sizes = torch.zeros_like(reads.sizes) if need_size or need_modulation else None
             of_scales = torch.zeros_like(reads.scales) if need_modulation else None
-            for start, stop, columns in reads.blocks():
-                given = rows.read(start, stop)
-                if need_weight:
-                    reads.fill(columns, start, stop)
-                    _add_weight_gradient(of_matrix, columns, given, reads.depthwise)
-                if need_x or of_sizes is not None:
-                    _columns_gradient(columns, matrix, given, reads.depthwise)
-                if of_sizes is not None:
-                    reads.slopes(columns, start, stop, of_sizes, of_scales)
-                if need_x:
-                    reads.spread(columns, start, stop, of_table)
+
+            def run(thread: int, blocks: Iterator[tuple[int, int, Tensor]]) -> None:
+                for start, stop, columns in blocks:
+                    given = rows.read(start, stop)
+                    if need_weight:
+                        reads.fill(columns, start, stop, thread)
+                        _add_weight_gradient(of_matrices[thread], columns, given, reads.depthwise)
+                    if need_x or of_sizes is not None:
+                        _columns_gradient(columns, matrix, given, reads.depthwise)
+                    if of_sizes is not None:
+                        reads.slopes(columns, start, stop, of_sizes, of_scales, thread)
+                    if need_x:
+                        reads.spread(columns, start, stop, of_tables[thread % len(of_tables)], thread)
+
+            reads.share_out(run)
+            of_matrix, of_table = _total(of_matrices), _total(of_tables)
         return (_as_image(of_table, x), _as_image(of_sizes, size) if need_size else None,
                 _as_weight(of_matrix, weight) if need_weight else None,
                 grad.sum((0, 2, 3, 4)).to(weight.dtype) if need_bias else None, _as_image(of_scales, modulation), None,
@@ -119,6 +131,17 @@ class Rows:
         first, inside = divmod(start, self.clip)
         last = -(-stop // self.clip)
         return self.clips[first:last, :, inside:inside + (stop - start) // (last - first)]
+
+
+def _zeros(like: Tensor, count: int) -> list[Tensor]:
+    return [torch.zeros_like(like) for _ in range(count)]
+
+
+def _total(parts: list[Tensor]) -> Tensor | None:
+    """The sum of the threads' parts, in their order; ``None`` of none."""
+    for part in parts[1:]:
+        parts[0].add_(part)
+    return parts[0] if parts else None
 
 
 def _product(columns: Tensor, matrix: Tensor, depthwise: bool) -> Tensor:

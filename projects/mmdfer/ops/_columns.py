@@ -6,8 +6,9 @@ and bounds are those of :mod:`._sampling`, number for number, NaN and runaway si
 
 Symbols: R input voxels, N output voxels, K taps, G groups, C channels in, c = C/G, S maps of sizes.
 
-The kernels release the interpreter's lock and start no threads: :mod:`._column_blocks` runs them side by side. They get
-addresses, see :mod:`._lanes`; ``scales`` is 0 without modulation, ``room`` is memory for a voxel's entries.
+The kernels release the interpreter's lock and start no threads: :mod:`._column_blocks` shares the blocks out to
+some. They get addresses, see :mod:`._lanes`; ``scales`` is 0 without modulation, ``room`` is memory for a voxel's
+entries.
 """
 from __future__ import annotations
 
@@ -90,13 +91,13 @@ def mix(table, lines, line, both, near, far, p, q, moves, columns, row, begin, e
 
 
 @compiled
-def fill_columns(table, sizes, scales, plan, room, start, begin, end, stride, columns):
-    """Columns of the voxels ``begin`` to ``end``: (R·C) in, (G, stride) of (n·K·c) from voxel ``start`` on, written."""
+def fill_columns(table, sizes, scales, plan, room, start, end, stride, columns):
+    """Columns of the voxels ``start`` to ``end``: (R·C) in, (G, stride) of (n·K·c), written."""
     kt, kh, kw, groups, inner = extents(plan)
     eights, fours = inner // 8 * 8, inner // 4 * 4
     t_rests, h_rests, w_rests = resting_taps(plan)
     of_t, of_h, of_w = entry_rooms(0, plan, room), entry_rooms(1, plan, room), entry_rooms(2, plan, room)
-    for n in range(begin, end):
+    for n in range(start, end):
         voxel_entries(n, sizes, plan, of_t, of_h, of_w, False)
         row, tap = (n - start) * kt * kh * kw * inner, n * kt * kh * kw
         for i in range(kt):
@@ -154,25 +155,25 @@ def add_lines(columns, row, lines, line, both, near, p, table, begin, end, pace,
 
 
 @inlined
-def add(columns, row, lines, line, both, near, p, table, low, high):
+def add(columns, row, lines, line, both, near, p, table, inner):
     """:func:`add_lines` in steps of 8, 4 and 1."""
-    eights, fours = low + (high - low) // 8 * 8, low + (high - low) // 4 * 4
-    add_lines(columns, row, lines, line, both, near, p, table, low, eights, 8, zeros(8))
-    if eights < high:
+    eights, fours = inner // 8 * 8, inner // 4 * 4
+    add_lines(columns, row, lines, line, both, near, p, table, 0, eights, 8, zeros(8))
+    if eights < inner:
         add_lines(columns, row, lines, line, both, near, p, table, eights, fours, 4, zeros(4))
-        add_lines(columns, row, lines, line, both, near, p, table, fours, high, 1, zeros(1))
+        add_lines(columns, row, lines, line, both, near, p, table, fours, inner, 1, zeros(1))
 
 
 @compiled
-def spread_columns(columns, sizes, scales, plan, room, start, begin, end, stride, low, high, table):
-    """The transpose: columns (G, stride) added to the cells they were read from, (R·C), for channels low to high.
+def spread_columns(columns, sizes, scales, plan, room, start, end, stride, table):
+    """The transpose: columns (G, stride) added to the cells they were read from, (R·C).
 
-    Calls that share neither clip nor channel may run side by side. ``low`` and ``high`` count within a group.
+    Threads share no clip, or have a table each.
     """
     kt, kh, kw, groups, inner = extents(plan)
     t_rests, h_rests, w_rests = resting_taps(plan)
     of_t, of_h, of_w = entry_rooms(0, plan, room), entry_rooms(1, plan, room), entry_rooms(2, plan, room)
-    for n in range(begin, end):
+    for n in range(start, end):
         voxel_entries(n, sizes, plan, of_t, of_h, of_w, False)
         row, tap = (n - start) * kt * kh * kw * inner, n * kt * kh * kw
         for i in range(kt):
@@ -185,9 +186,9 @@ def spread_columns(columns, sizes, scales, plan, room, start, begin, end, stride
                     near, far, moves = whole(of_w[0], 2 * k), whole(of_w[0], 2 * k + 1), moving(w_rests, k)
                     p, q = single(of_w[1], 2 * k) * scale, single(of_w[1], 2 * k + 1) * scale
                     for g in range(groups):
-                        add(columns, row + g * stride, lines, line, both, near, p, table, low, high)
+                        add(columns, row + g * stride, lines, line, both, near, p, table, inner)
                         if moves:
-                            add(columns, row + g * stride, lines, line, both, far, q, table, low, high)
+                            add(columns, row + g * stride, lines, line, both, far, q, table, inner)
                         near, far = near + inner, far + inner
                     row, tap = row + inner, tap + 1
 
@@ -241,7 +242,7 @@ def total(share, read):
 
 
 @compiled
-def slopes_of_columns(columns, table, sizes, scales, plan, room, start, begin, end, stride, of_sizes, of_scales):
+def slopes_of_columns(columns, table, sizes, scales, plan, room, start, end, stride, of_sizes, of_scales):
     """Gradients of sizes (N, S) and of modulation (N, K; or 0) from those of the columns (G, stride); added.
 
     The gradient of a read's share is its cell times the column's gradient; the share depends on the sizes by
@@ -251,7 +252,7 @@ def slopes_of_columns(columns, table, sizes, scales, plan, room, start, begin, e
     maps = max(whole(plan, MAPS), whole(plan, MAPS + 1), whole(plan, MAPS + 2)) + 1
     t_rests, h_rests, w_rests = resting_taps(plan)
     of_t, of_h, of_w = entry_rooms(0, plan, room), entry_rooms(1, plan, room), entry_rooms(2, plan, room)
-    for n in range(begin, end):
+    for n in range(start, end):
         voxel_entries(n, sizes, plan, of_t, of_h, of_w, True)
         by_t, by_h, by_w = np.float32(0), np.float32(0), np.float32(0)
         row, tap = (n - start) * kt * kh * kw * inner, n * kt * kh * kw

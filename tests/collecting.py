@@ -33,10 +33,11 @@ def _begin(session: pytest.Session) -> None:
     import mmdfer  # noqa: F401
 
     # Beside other processes of tests a thread each: two that wait for a third of two cores cost more than they give.
+    worker = os.environ.get('PYTEST_XDIST_WORKER')                      # a test's own pytest may know the count alone
     workers = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', 1))
-    torch.set_num_threads(1 if 'PYTEST_XDIST_WORKER' in os.environ else min(2, os.cpu_count() or 1))
-    if workers > 1 and not sys.dont_write_bytecode:
-        _rewrite_share(session, int(os.environ['PYTEST_XDIST_WORKER'].removeprefix('gw')), workers)
+    torch.set_num_threads(1 if worker else min(2, os.cpu_count() or 1))
+    if worker and workers > 1 and not sys.dont_write_bytecode:
+        _rewrite_share(session, int(worker.removeprefix('gw')), workers)
 
 
 def _rewrite_share(session: pytest.Session, index: int, workers: int) -> None:

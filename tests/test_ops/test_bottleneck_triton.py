@@ -3,7 +3,6 @@
 On a GPU, or in the interpreter's process that :mod:`.test_triton_kernels` starts.
 """
 import copy
-import os
 
 import pytest
 import torch
@@ -12,11 +11,10 @@ from torch import nn
 from mmdfer.adapters import TokenGrid, volume_adapter
 from mmdfer.adapters.fe_adapter import FEAdapter
 
-ON_GPU = torch.cuda.is_available()
-DEVICE = 'cuda' if ON_GPU else 'cpu'
-HALF = torch.bfloat16 if ON_GPU else torch.float16
+from .test_triton_kernels import DEVICE, HALF, INTERPRETED, ON_GPU, relative_error
+
 pytestmark = [pytest.mark.usefixtures('quick_interpreter', 'first_blocks'), pytest.mark.skipif(
-    not (ON_GPU or os.environ.get('TRITON_INTERPRET') == '1'), reason='runs in the process that interprets Triton')]
+    not (ON_GPU or INTERPRETED), reason='runs in the process that interprets Triton')]
 GRID = TokenGrid(2, 2, 2, leading=1, trailing=1)
 DIM, WIDTH = 20, 12
 
@@ -52,11 +50,6 @@ def in_float64(monkeypatch, adapter, *tensors, grid=GRID):
     return found
 
 
-def error(ours, expected):
-    assert ours.shape == expected.shape
-    return ((ours.double() - expected).norm() / expected.norm().clamp_min(1e-9)).item()
-
-
 @pytest.fixture
 def taken(monkeypatch):
     """How often the fused step was taken."""
@@ -76,7 +69,7 @@ def test_sum_and_gradients_are_the_layers(size_map, apart, grid, dilation, taken
     ours, expected = run(adapter, *tensors, grid=grid), in_float64(monkeypatch, adapter, *tensors, grid=grid)
     assert taken and len(ours) == len(expected) == 10 + apart
     for one, other in zip(ours, expected, strict=True):
-        assert one.dtype == torch.float32 and one.is_contiguous() and error(one, other) <= 1e-5
+        assert one.dtype == torch.float32 and one.is_contiguous() and relative_error(one, other) <= 1e-5
 
 
 def test_half_precision_under_autocast(taken, monkeypatch):
@@ -86,7 +79,7 @@ def test_half_precision_under_autocast(taken, monkeypatch):
         ours = run(adapter, x)
     assert taken and all(one.dtype == torch.float32 for one in ours)
     for one, other in zip(ours, in_float64(monkeypatch, adapter, x), strict=True):
-        assert error(one, other) <= 2e-2
+        assert relative_error(one, other) <= 2e-2
 
 
 def test_pytorch_knows_the_operator(taken):
@@ -102,10 +95,10 @@ def test_pytorch_knows_the_operator(taken):
         torch.library.opcheck(torch.ops.mmdfer.add_bottleneck.default, (x, other, weights, *numbers),
                               test_utils=('test_schema', 'test_autograd_registration', 'test_faketensor'))
     out = torch.ops.mmdfer.add_bottleneck(x, None, weights, *numbers)[0]
-    assert error(out, expected[0].double()) <= 1e-6
+    assert relative_error(out, expected[0]) <= 1e-6
     grads = torch.autograd.grad(out, [x, *adapter.parameters()], torch.linspace(
         -1, 1, out.numel(), device=DEVICE).view(out.shape))
-    assert all(error(one, other.double()) <= 1e-5 for one, other in zip(grads, expected[1:], strict=True))
+    assert all(relative_error(one, other) <= 1e-5 for one, other in zip(grads, expected[1:], strict=True))
     assert len(taken) == 1
 
 
@@ -133,4 +126,4 @@ def test_compiled_whole():
     expected = run(adapter, x)
     adapter.add_to = torch.compile(adapter.add_to, backend='aot_eager', fullgraph=True)
     for one, other in zip(run(adapter, x), expected, strict=True):
-        assert error(one, other.double()) <= 1e-5
+        assert relative_error(one, other) <= 1e-5

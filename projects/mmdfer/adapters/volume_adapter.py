@@ -67,8 +67,7 @@ class VolumeAdapter(Adapter):
             return None
         layers = (self.down, conv, conv.size_predictor, self.act, self.up)
         plain = type(self.down) is type(self.up) is nn.Linear and type(self.act) is nn.GELU
-        if not plain or self.act.approximate != 'none' or any(
-                layer._forward_hooks or layer._forward_pre_hooks for layer in (self, *layers)):
+        if not plain or self.act.approximate != 'none' or _is_watched(self, *layers):
             return None
         if not cast and not x.dtype == dtype == self.down.weight.dtype == conv.weight.dtype == self.up.weight.dtype:
             return None
@@ -79,8 +78,12 @@ class VolumeAdapter(Adapter):
         if type(self.up) is not nn.Linear or is_exporting() or torch.compiler.is_compiling():
             return False
         plain = type(x) is Tensor and x.device.type == 'cpu' and x.dtype == source.dtype == self.up.weight.dtype
-        return plain and not torch.is_autocast_enabled('cpu') and not any(
-            module._forward_hooks or module._forward_pre_hooks for module in (self, self.up))
+        return plain and not torch.is_autocast_enabled('cpu') and not _is_watched(self, self.up)
+
+
+def _is_watched(*modules: nn.Module) -> bool:
+    """Whether a hook waits for a call of one of them."""
+    return any(module._forward_hooks or module._forward_pre_hooks for module in modules)
 
 
 class _AddProduct(torch.autograd.Function):

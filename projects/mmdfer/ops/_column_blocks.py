@@ -92,7 +92,8 @@ class Reads:
         def run(thread: int) -> None:
             work(thread, self._blocks(self.cuts[self.shares[thread]:self.shares[thread + 1] + 1]))
 
-        for done in [_pool(os.getpid(), self.threads).submit(run, thread) for thread in range(self.threads)]:
+        pool = _pool(os.getpid(), torch.get_num_threads())          # one for all: few blocks take some of its threads
+        for done in [pool.submit(run, thread) for thread in range(self.threads)]:
             done.result()
 
     @property

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ._sampling import Geometry
+from .d2conv3d_triton import geometry_of
 
 if TYPE_CHECKING:
     from ._triton_pack import Packed
@@ -139,7 +140,8 @@ _NUMBERS = 'int[] stride, int[] padding, int[] dilation, int[] patches'
            '(Tensor, Tensor, Tensor, Tensor, Tensor)')
 def _operator(x, source, weights, stride, padding, dilation, patches, dtype):
     given = Bottleneck(*weights)
-    return run_forward(x, source, given, _geometry(given, stride, padding, dilation), Patches(*patches), dtype)
+    geometry = geometry_of(given.conv, stride, padding, dilation, 1)
+    return run_forward(x, source, given, geometry, Patches(*patches), dtype)
 
 
 @torch.library.custom_op(
@@ -148,8 +150,8 @@ def _operator(x, source, weights, stride, padding, dilation, patches, dtype):
            '-> Tensor[]')
 def _backward(grad, kept, weights, stride, padding, dilation, patches, x_type, source_type):
     given = Bottleneck(*weights)
-    return list(run_backward(grad, *kept, given, _geometry(given, stride, padding, dilation), Patches(*patches),
-                             x_type, source_type))
+    geometry = geometry_of(given.conv, stride, padding, dilation, 1)
+    return list(run_backward(grad, *kept, given, geometry, Patches(*patches), x_type, source_type))
 
 
 @_operator.register_fake
@@ -190,11 +192,6 @@ def _packed(given: Bottleneck, dtype: torch.dtype) -> Packed:
     from ._triton_pack import pack
     down, down_bias, conv, conv_bias, predictor, _, up, up_bias = given
     return pack(down, down_bias, conv, conv_bias, predictor, up, up_bias, dtype)
-
-
-def _geometry(given: Bottleneck, stride, padding, dilation) -> Geometry:
-    (kt, kh, kw), (st, sh, sw), (pt, ph, pw), (dt, dh, dw) = given.conv.shape[2:], stride, padding, dilation
-    return Geometry((kt, kh, kw), (st, sh, sw), (pt, ph, pw), (dt, dh, dw), 1)
 
 
 def _operands(rows: Tensor, size: Tensor, matrices: Tensor, patches: Patches, geometry: Geometry):

@@ -82,7 +82,7 @@ def _with_bias(grad: Tensor, needs: Sequence[bool], launch: Callable[[list[bool]
     schema=f'({_TENSORS}, Tensor? bias, Tensor? modulation, {_NUMBERS}) -> Tensor')
 def _operator(x, size, weight, bias, modulation, stride, padding, dilation, groups):
     from ._triton_launch import launch_output
-    return launch_output(x, size, weight, bias, modulation, _geometry(weight, stride, padding, dilation, groups))
+    return launch_output(x, size, weight, bias, modulation, geometry_of(weight, stride, padding, dilation, groups))
 
 
 @torch.library.custom_op(
@@ -92,7 +92,7 @@ def _operator(x, size, weight, bias, modulation, stride, padding, dilation, grou
 def _backward(grad, x, size, weight, modulation, stride, padding, dilation, groups, wanted):
     """Gradients of x, size, weight and modulation, empty where not wanted."""
     from ._triton_launch import launch_gradients
-    geometry = _geometry(weight, stride, padding, dilation, groups)
+    geometry = geometry_of(weight, stride, padding, dilation, groups)
     return launch_gradients(grad, x, size, weight, modulation, geometry, wanted)
 
 
@@ -132,6 +132,7 @@ _operator.register_autograd(_differentiate, setup_context=_keep)
 _backward.register_autograd(_refuse_second)
 
 
-def _geometry(weight: Tensor, stride, padding, dilation, groups: int) -> Geometry:
+def geometry_of(weight: Tensor, stride, padding, dilation, groups: int) -> Geometry:
+    """The lists of numbers that an operator is given, as the rest of the package takes them."""
     (kt, kh, kw), (st, sh, sw), (pt, ph, pw), (dt, dh, dw) = weight.shape[2:], stride, padding, dilation
     return Geometry((kt, kh, kw), (st, sh, sw), (pt, ph, pw), (dt, dh, dw), groups)

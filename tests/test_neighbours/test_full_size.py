@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmdfer.adapters import ExpertMixture
 from mmdfer.apis.configs import read_metafile
 from mmdfer.apis.counting import no_initialisers
 from mmdfer.apis.running import peak_rss
@@ -69,19 +70,21 @@ def build(cfg):
     """The config's model with random weights, and without dropped paths; and what it started from, by name.
 
     Norms scale by about 1, and nothing is zero that would hold a gradient back: no gate, no layer that starts at zero.
+    Routers are loud, so that every expert has tokens: these are much alike, and would all leave the same one out.
     The weights are parts of one draw, and the frozen ones lie in it: the models have hundreds of millions.
     """
     noise = 0.02 * torch.randn(NOISE)
     # S2D's landmark net is no part of the parameters, and keeps what it starts from.
     with nullcontext() if 'landmarks' in cfg.model.backbone else no_initialisers():
         model = MODELS.build(copy.deepcopy(cfg.model))
-    norms = {module.weight for module in model.modules() if isinstance(module, (nn.LayerNorm, _BatchNorm))}
+    offsets = {module.weight: 1. for module in model.modules() if isinstance(module, (nn.LayerNorm, _BatchNorm))}
+    offsets |= {module.noise.bias: 4. for module in model.modules() if isinstance(module, ExpertMixture)}
     kept, started = noise.clone(), {}
     for name, parameter in model.named_parameters():
         if not parameter.ndim:                                  # a temperature keeps what it starts from
             started[name] = [parameter.detach().clone().view(-1)]
             continue
-        begin, offset = int(torch.randint(NOISE // 2, ())), float(parameter in norms)
+        begin, offset = int(torch.randint(NOISE // 2, ())), offsets.get(parameter, 0.)
         ends = [begin + len(part) for part in parts_of(parameter)]
         if len(ends) == 1 and not parameter.requires_grad and not offset:
             parameter.data = noise[begin:ends[0]].view(parameter.shape)

@@ -20,8 +20,10 @@ seed=${SEED:-0}
 suffix=$([ "$seed" = 0 ] || echo "_seed$seed")
 data=data/demo$suffix work=work_dirs/demo$suffix
 
-# Two processes on a CPU, each with its part of a batch; one where there is a GPU.
+# Two processes on a CPU, each with its part of a batch and reading by itself, since no core is idle; one where there is
+# a GPU, with a worker.
 processes=${PROCESSES:-$(command -v nvidia-smi > /dev/null && echo 1 || echo 2)}
+workers=$([ "$processes" = 1 ] && echo 1 || echo 0)
 
 # run_once NAME CONFIG BATCH [options]: train unless it is done; go on where it stopped.
 run_once() {
@@ -34,7 +36,7 @@ run_once() {
     say "$name: training; log in $work/$name"
     mkdir -p "$work/$name"
     "$python" tools/train.py "$config" --name "$name" --work-dir "$work/$name" --seed "$seed" --resume --gpus "$processes" \
-        "$@" --cfg-options train_dataloader.batch_size=$((batch / processes)) \
+        --workers "$workers" "$@" --cfg-options train_dataloader.batch_size=$((batch / processes)) \
         2>&1 | tee "$work/$name/console.log" | grep -E --line-buffered 'Epoch\((train|val)\)|ERROR|error:' \
         || { tail -n 20 "$work/$name/console.log" >&2; die "$name failed; its log is $work/$name/console.log"; }
 }
@@ -48,7 +50,7 @@ say '3/5 temporal aggregation: the mean of the frozen frame features'
 run_once temporal_aggregation configs/demo/temporal_aggregation.py 32 --data-root "$data" \
     --image-checkpoint "$work/image_stage/best.pth"
 say '4/5 FE-Adapter on the same frozen ViT'
-run_once fe_adapter configs/demo/fe_adapter.py 32 --data-root "$data" --image-checkpoint "$work/image_stage/best.pth"
+run_once fe_adapter configs/demo/fe_adapter.py 8 --data-root "$data" --image-checkpoint "$work/image_stage/best.pth"
 say '5/5 results, and the prediction for a video'
 "$python" tools/analysis/summarize.py "$work/image_stage" "$work/temporal_aggregation" "$work/fe_adapter" \
     --out "$work/summary.json" --curves "$work/curves.png"

@@ -26,7 +26,6 @@ model = dict(
 train_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
     dict(type='mmpretrain.Resize', scale=size, interpolation='area'),
-    dict(type='mmpretrain.RandomCrop', crop_size=size, padding=4, padding_mode='edge'),
     dict(type='mmpretrain.RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='mmpretrain.PackInputs')
 ]
@@ -53,14 +52,14 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type='RecallMetric')
 test_evaluator = val_evaluator
 
-epochs = 16
+epochs = 10
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=epochs, val_begin=1, val_interval=2)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='TunableOptimWrapperConstructor',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05, fused=True),
     paramwise_cfg=dict(norm_decay_mult=0., bias_decay_mult=0.),
     clip_grad=dict(max_norm=1.0))
 param_scheduler = [

@@ -3,7 +3,7 @@
 _base_ = ['temporal_aggregation.py']
 
 model = dict(
-    backbone=dict(adapters=dict(fe=dict(type='FEAdapter', slot='before_attn', blocks='all', width=24))))
+    backbone=dict(adapters=dict(fe=dict(type='FEAdapter', slot='before_attn', blocks='all', width=32))))
 
 epochs = 8
 train_cfg = dict(max_epochs=epochs)

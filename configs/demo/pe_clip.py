@@ -23,4 +23,9 @@ model = dict(
         prompts=dict(context=2, depth=3, vision='coupled', init='a photo'),
         temperature=0.01))
 
+epochs = 6
+train_cfg = dict(max_epochs=epochs)
+param_scheduler = [
+    dict(type='CosineAnnealingLR', by_epoch=True, T_max=epochs, convert_to_iter_based=True)
+]
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(prompt_learner=dict(lr_mult=0.15))))

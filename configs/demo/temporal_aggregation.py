@@ -17,3 +17,9 @@ model = dict(
         mean=[127.5, 127.5, 127.5],
         std=[127.5, 127.5, 127.5],
         format_shape='NCTHW'))
+
+epochs = 4
+train_cfg = dict(max_epochs=epochs)
+param_scheduler = [
+    dict(type='CosineAnnealingLR', by_epoch=True, T_max=epochs, convert_to_iter_based=True)
+]

@@ -3,9 +3,9 @@
 _base_ = ['temporal_aggregation.py']
 
 model = dict(
-    backbone=dict(adapters=dict(fe=dict(type='FEAdapter', slot='before_attn', blocks='all', width=32))))
+    backbone=dict(adapters=dict(fe=dict(type='FEAdapter', slot='before_attn', blocks='all', width=24))))
 
-epochs = 8
+epochs = 9
 train_cfg = dict(max_epochs=epochs)
 train_dataloader = dict(batch_size=8)
 optim_wrapper = dict(optimizer=dict(lr=1.5e-3))

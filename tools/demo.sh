@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole walk on synthetic faces, in some 16 minutes on 2 cores: demo clips, image stage, temporal
+# The whole walk on synthetic faces, in some 12 minutes on 2 cores: demo clips, image stage, temporal
 # aggregation and FE-Adapter on the frozen ViT, a table, pictures, and the prediction for a video. Needs nothing
 # but Python 3.11-3.13 and pip: what is missing is installed into .venv first.
 #

@@ -1,5 +1,5 @@
-# The demo's synthetic clips, in DFEW's layout: 8 frames of 48x48. In pieces, as dfew.py's pipelines are. Faces are drawn
-# with places, sizes and turns of their own; crops beside that cost a model this small half of its epochs.
+# The demo's synthetic clips, in DFEW's layout: 8 frames of 48x48. In pieces, as dfew.py's pipelines are. The faces have
+# places, sizes and turns of their own; crops beside that cost a model this small half of its epochs.
 data_root = 'data/demo'
 size = 48
 num_frames = 8

@@ -192,7 +192,7 @@ def test_folders_are_named_after_the_config():
 def test_a_folder_with_a_run_of_other_settings_is_refused(place):
     shutil.copytree(place / 'runs' / 'fold_1', place / 'out' / 'fold_1')
     plan(place, '--cfg-options', 'train_dataloader.num_workers=3', 'default_hooks.logger.interval=5')
-    with pytest.raises(ValueError, match='fold_1 holds a run with other settings: .*lr is 0.002 there and 0.1 here'):
+    with pytest.raises(ValueError, match='fold_1 holds a run with other settings: .*lr is 0.0015 there and 0.1 here'):
         plan(place, '--cfg-options', 'optim_wrapper.optimizer.lr=0.1')
     (place / 'image.pth').touch()
     with pytest.raises(ValueError, match='init_cfg.checkpoint is .*best.pth. there and .*image.pth. here'):
@@ -235,7 +235,7 @@ def test_unfinished_folds_are_named(place):
 
 def test_folds_that_do_not_belong_together_are_refused(place):
     change(place, 3, 'settings.json', **{'optim_wrapper.optimizer.lr': '0.5'})
-    with pytest.raises(ValueError, match=r'fold 1 .* and fold 3 .*lr is 0.002 there and 0.5 here'):
+    with pytest.raises(ValueError, match=r'fold 1 .* and fold 3 .*lr is 0.0015 there and 0.5 here'):
         summarize_folds(runs(place))
 
 

@@ -77,14 +77,17 @@ def test_items_are_the_folders_own(packed, split, gone):
 
 
 def trained(root, work_dir, packed=None):
-    """Figures, losses and weights of a run of the demo config, jitter and all."""
+    """Figures, losses and weights of a run of the demo config, crops, jitter and all."""
     init_default_scope('mmaction')
     cfg = load_config(ROOT / 'configs' / 'demo' / 'fe_adapter.py', {
         'model.backbone.init_cfg': None, 'train_cfg.max_epochs': 2, 'train_dataloader.batch_size': 4,
         'default_hooks.logger.interval': 1, 'train_dataloader.num_workers': 1, 'val_dataloader.num_workers': 1,
         'work_dir': str(work_dir), 'experiment_name': str(work_dir).replace(os.sep, '_')})
     jitter = dict(type='ClipColorJitter', brightness=0.3, contrast=0.3, saturation=0.2, hue=0.05)
-    cfg.train_dataloader.dataset.pipeline.insert(6, jitter)
+    crop = dict(type='RandomResizedCrop', area_range=(0.85, 1.0), aspect_ratio_range=(0.95, 1.05))
+    steps = cfg.train_dataloader.dataset.pipeline
+    for step, before in ((crop, 'Resize'), (jitter, 'FormatShape')):
+        steps.insert([each['type'] for each in steps].index(before), step)
     set_data(cfg, str(root), packed=packed)
     with pictures_unpainted():
         result = train(cfg)

@@ -136,7 +136,7 @@ def loading(quick: bool) -> Iterator[Ratio]:
     torch.set_num_threads(1)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            args = argparse.Namespace(clips=4 if quick else 8, frames=32, size=224, quality=90, no_jitter=True)
+            args = argparse.Namespace(clips=4 if quick else 8, frames=32, size=224, quality=90, no_jitter=False)
             rows = loader.build(Path(folder), loader.write_set(Path(folder), args), args)
 
             def read(dataset, decoder) -> None:
@@ -144,7 +144,7 @@ def loading(quick: bool) -> Iterator[Ratio]:
                 for index in range(args.clips):
                     dataset[index]
 
-            bounds = {f'{loader.OURS}, pack of raw': 1 / 9, f'{loader.OURS}, OpenCV': 1 / 3}
+            bounds = {f'{loader.OURS}, pack of raw': 1 / 9, f'{loader.OURS}, OpenCV': 1 / 5}
             yield from paired('loader', {name: partial(read, *row) for name, row in rows.items()}, 5 if quick else 11,
                               bounds, clock=time.process_time)
     finally:

@@ -1,11 +1,14 @@
 """Colour jitter of a clip, many times as fast as MMAction2's."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from mmaction.datasets.transforms import ColorJitter
+from mmengine.logging import print_log
 
 from ...registry import TRANSFORMS
 
@@ -37,6 +40,8 @@ class ClipColorJitter(ColorJitter):
                 raise ValueError(f'ClipColorJitter: {name}={value}; expected 0 to {limit}, or a range')
         super().__init__(brightness, contrast, saturation, hue)
         del self.fn_idx
+        if self.hue != (0, 0):
+            compiled_hues()                                     # once, in place of once in every worker
 
     def transform(self, results: dict) -> dict:
         factors = [np.random.uniform(*span) for span in (self.brightness, self.contrast, self.saturation, self.hue)]
@@ -47,7 +52,8 @@ class ClipColorJitter(ColorJitter):
 def jitter(frames: Sequence[np.ndarray], factors: Sequence[float], order: Sequence[int]) -> np.ndarray:
     """Frames (H, W, 3) of one size with brightness, contrast, saturation and hue changed in the given order.
 
-    Contrast is about each frame's own mean grey, as in MMAction2.
+    Contrast is about each frame's own mean grey, as in MMAction2. Hues turn in code that numba compiles, or by OpenCV
+    where that is not there; the results are within a grey level of each other.
     """
     out = np.empty((len(frames), *frames[0].shape), np.uint8)
     steps = [step for step in order if factors[step] != (0 if step == HUE else 1)]
@@ -58,59 +64,113 @@ def jitter(frames: Sequence[np.ndarray], factors: Sequence[float], order: Sequen
         return out
     turn = steps.index(HUE)
     before, after = _colour_map(steps[:turn], factors), _colour_map(steps[turn + 1:], factors)
-    shift = _hue_shift(int(factors[HUE] * 255), out[0].shape)
+    turned = (CompiledTurn if compiled_hues() else Turn)(before, int(factors[HUE] * 255), out[0].shape)
     for frame, target in zip(frames, out):
-        _apply(before, frame, target)
-        _turn_hue(target, *shift)
+        turned(frame, target)
         _apply(after, target, target)
     return out
 
 
-def _colour_map(steps: Sequence[int], factors: Sequence[float]) -> tuple[np.ndarray, np.ndarray] | None:
-    """Matrices A, O (3, 3) of x -> A x + O m, where m is the mean colour of the frame; ``None`` for no change."""
+@dataclass(frozen=True)
+class Colours:
+    """x -> A x + o m, where m is the mean grey of the frame: A (3, 3), o a number."""
+    matrix: np.ndarray
+    offset: float
+
+    def affine(self, grey: float) -> np.ndarray:
+        """(3, 4): a matrix and what is added, for a frame of this mean grey."""
+        return np.column_stack((self.matrix, np.full(3, self.offset * grey)))
+
+
+def _colour_map(steps: Sequence[int], factors: Sequence[float]) -> Colours | None:
+    """The steps, none of which is the hue's, as one; ``None`` for no change."""
     if not len(steps):
         return None
-    matrix, offset = np.eye(3), np.zeros((3, 3))
+    matrix, offset, unit = np.eye(3), 0., GREY.sum()
     for step in steps:
         factor = factors[step]
-        to_grey = (1 - factor) * np.tile(GREY, (3, 1))
         if step == BRIGHTNESS:
             matrix, offset = factor * matrix, factor * offset
         elif step == CONTRAST:
-            matrix, offset = factor * matrix, factor * offset + to_grey @ (matrix + offset)
+            # Each step multiplies a colour's grey by a number, so that the mean's weights are a multiple of grey's.
+            share = (GREY @ matrix).sum() / unit
+            matrix, offset = factor * matrix, factor * offset + (1 - factor) * (share + offset * unit)
         else:
-            saturate = factor * np.eye(3) + to_grey
-            matrix, offset = saturate @ matrix, saturate @ offset
-    return matrix, offset
+            matrix = (factor * np.eye(3) + (1 - factor) * np.tile(GREY, (3, 1))) @ matrix
+            offset *= factor + (1 - factor) * unit
+    return Colours(matrix, offset)
 
 
-def _apply(colours: tuple[np.ndarray, np.ndarray] | None, frame: np.ndarray, out: np.ndarray) -> None:
+def _apply(colours: Colours | None, frame: np.ndarray, out: np.ndarray) -> None:
     if colours is None:
         if out is not frame:
             np.copyto(out, frame)
         return
-    matrix, offset = colours
-    mean = cv2.mean(frame)[:3] if offset.any() else (0., 0., 0.)
-    # MMAction2 cuts fractions off, OpenCV rounds.
-    cv2.transform(frame, np.column_stack((matrix, offset @ mean - 0.499)), out)
+    grey = cv2.mean(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))[0] if colours.offset else 0.
+    affine = colours.affine(grey)
+    affine[:, 3] -= 0.499                                       # MMAction2 cuts fractions off, OpenCV rounds
+    if affine[0, 1]:
+        cv2.transform(frame, affine, out)
+    else:                                                       # no saturation: a third of the time
+        cv2.addWeighted(frame, affine[0, 0], frame, 0, affine[0, 3], out)
 
 
-def _hue_shift(shift: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """What to subtract from, and what to add to, the bytes of an HSV frame to turn its hue; 0 for S and V."""
-    back = -shift % HUES
-    row = np.zeros((2, *shape[1:]), np.uint8)
-    row[:, :, 0] = [[back], [HUES - back]]
-    return tuple(np.repeat(one[None], shape[0], axis=0) for one in row)
+@functools.cache
+def compiled_hues() -> Callable | None:
+    """The compiled turn of hues, or ``None`` where numba is not there or does not work; the log says so once."""
+    try:
+        from ._hues import turn_hues
+    except ImportError:                                         # an extra: OpenCV needs no word
+        return None
+    except Exception as error:
+        print_log(f'ClipColorJitter: numba does not work here ({error}); turning hues by OpenCV', logger='current')
+        return None
+    return turn_hues
 
 
-def _turn_hue(frame: np.ndarray, back: np.ndarray, forth: np.ndarray) -> None:
-    """Turn the hue in place: H - back, or H + 180 - back where that is below 0.
+class Turn:
+    """Change the colours of a frame and turn its hues, by OpenCV.
 
-    Below 0 the difference wraps to more than the sum, and above it is less than the saturated sum: the lesser
-    of both is the hue, at a byte a time without a table.
+    Args:
+        colours: what comes before the turn.
+        shift: in hues of 2 degrees.
+        shape: of each frame, (H, W, 3).
     """
-    hsv = cv2.cvtColor(frame, cv2.COLOR_RGB2HSV)
-    added = cv2.add(hsv, forth)
-    np.subtract(hsv, back, out=hsv)
-    np.minimum(hsv, added, out=hsv)
-    cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, frame)
+
+    def __init__(self, colours: Colours | None, shift: int, shape: tuple[int, ...]) -> None:
+        self.colours = colours
+        self.hsv, self.added = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
+        # What to subtract from, and what to add to, the bytes of an HSV frame; 0 for S and V.
+        back = -shift % HUES
+        row = np.zeros((2, *shape[1:]), np.uint8)
+        row[:, :, 0] = [[back], [HUES - back]]
+        self.back, self.forth = (np.repeat(one[None], shape[0], axis=0) for one in row)
+
+    def __call__(self, frame: np.ndarray, out: np.ndarray) -> None:
+        """H - back, or H + 180 - back where that is below 0.
+
+        Below 0 the difference wraps to more than the sum, and above it is less than the saturated sum: the lesser
+        of both is the hue, at a byte a time without a table.
+        """
+        _apply(self.colours, frame, out)
+        cv2.cvtColor(out, cv2.COLOR_RGB2HSV, self.hsv)
+        cv2.add(self.hsv, self.forth, self.added)
+        np.subtract(self.hsv, self.back, out=self.hsv)
+        np.minimum(self.hsv, self.added, out=self.hsv)
+        cv2.cvtColor(self.hsv, cv2.COLOR_HSV2RGB, out)
+
+
+class CompiledTurn:
+    """:class:`Turn` in one pass over a frame's pixels."""
+
+    def __init__(self, colours: Colours | None, shift: int, shape: tuple[int, ...]) -> None:
+        self.colours = Colours(np.eye(3), 0) if colours is None else colours
+        self.shift, self.turn_hues = shift, compiled_hues()
+        self.planes = list(np.empty((3, *shape[:2]), np.uint8))
+        self.flat = [plane.reshape(-1) for plane in self.planes]
+
+    def __call__(self, frame: np.ndarray, out: np.ndarray) -> None:
+        cv2.split(frame, self.planes)
+        grey = GREY @ [cv2.mean(plane)[0] for plane in self.planes] if self.colours.offset else 0.
+        self.turn_hues(*self.flat, self.colours.affine(grey).astype(np.float32), self.shift)
+        cv2.merge(self.planes, out)

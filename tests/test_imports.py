@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 
 import pytest
 
@@ -159,3 +160,26 @@ def test_what_is_missing_is_explained(parcel, monkeypatch):
     assert importlib.import_module('parcel') and parcel == ['run']
     with pytest.raises(ModuleNotFoundError, match='no_such_parcel is not there: get it'):
         importlib.import_module('no_such_parcel')
+
+
+@pytest.mark.parametrize('trouble, told', [
+    (ImportError('No module named numba'), 0),
+    (RuntimeError('cannot cache function: no locator available'), 1),
+])
+def test_without_numba_the_rest_works(monkeypatch, trouble, told):
+    """A missing extra goes without a word, one that does not work with one."""
+    def fail(name):
+        assert name == 'mmdfer.ops._columns'
+        raise trouble
+
+    lines = []
+    monkeypatch.setattr('mmengine.logging.print_log', lambda line, **where: lines.append(line))
+    monkeypatch.setattr(imports, 'importlib', SimpleNamespace(import_module=fail))
+    imports.compiled.cache_clear()
+    try:
+        for _ in range(2):
+            assert imports.compiled('ops._columns', 'D2Conv3D is computed in plain PyTorch') is None
+    finally:
+        imports.compiled.cache_clear()
+    assert lines == ['numba does not work here (cannot cache function: no locator available): D2Conv3D is computed in '
+                     'plain PyTorch'] * told

@@ -1,6 +1,8 @@
 """What is done around the import of other packages' modules, when somebody imports them."""
 from __future__ import annotations
 
+import functools
+import importlib
 import sys
 from collections.abc import Callable
 from importlib.abc import Loader, MetaPathFinder
@@ -28,6 +30,25 @@ def after_import(name: str, call: Callable[[], object]) -> None:
         call()
     else:
         around_import(name, run)
+
+
+@functools.cache
+def compiled(name: str, instead: str) -> ModuleType | None:
+    """A module that numba compiles; ``None`` where numba is not there or does not work.
+
+    Args:
+        name: the module's, from the package on, such as ``ops._columns``.
+        instead: what is done without it. The log says so, once, where numba does not work; without numba, which is an
+            extra, there is nothing to say.
+    """
+    try:
+        return importlib.import_module(f'{__package__}.{name}')
+    except ImportError:
+        return None
+    except Exception as error:
+        from mmengine.logging import print_log
+        print_log(f'numba does not work here ({error}): {instead}', logger='current')
+        return None
 
 
 def explain_missing(name: str, message: str) -> None:

@@ -13,9 +13,9 @@ from threading import Barrier
 from types import ModuleType
 
 import torch
-from mmengine.logging import print_log
 from torch import Tensor
 
+from ..imports import compiled
 from ._layouts import voxel_rows
 from ._sampling import AXIS_CHANNELS, Geometry
 from .choosing import forced
@@ -40,17 +40,9 @@ def by_columns(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     return t * h * w * weight.numel() >= LEAST_WORK and kernels() is not None
 
 
-@functools.cache
 def kernels() -> ModuleType | None:
-    """The compiled reads, or ``None`` where numba is not there or does not work; the log says so once."""
-    try:
-        from . import _columns
-    except ImportError:                          # an extra: the other path needs no word
-        return None
-    except Exception as error:
-        print_log(f'D2Conv3D: numba does not work here ({error}); computing in plain PyTorch', logger='current')
-        return None
-    return _columns
+    """The compiled reads, or ``None`` where there are none."""
+    return compiled('ops._columns', 'D2Conv3D is computed in plain PyTorch')
 
 
 class Reads:

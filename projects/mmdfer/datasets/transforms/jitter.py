@@ -1,15 +1,15 @@
 """Colour jitter of a clip, many times as fast as MMAction2's."""
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 import cv2
 import numpy as np
 from mmaction.datasets.transforms import ColorJitter
-from mmengine.logging import print_log
 
+from ...imports import compiled
 from ...registry import TRANSFORMS
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
@@ -115,17 +115,9 @@ def _apply(colours: Colours | None, frame: np.ndarray, out: np.ndarray) -> None:
         cv2.addWeighted(frame, affine[0, 0], frame, 0, affine[0, 3], out)
 
 
-@functools.cache
-def compiled_hues() -> Callable | None:
-    """The compiled turn of hues, or ``None`` where numba is not there or does not work; the log says so once."""
-    try:
-        from ._hues import turn_hues
-    except ImportError:                                         # an extra: OpenCV needs no word
-        return None
-    except Exception as error:
-        print_log(f'ClipColorJitter: numba does not work here ({error}); turning hues by OpenCV', logger='current')
-        return None
-    return turn_hues
+def compiled_hues() -> ModuleType | None:
+    """The compiled turn of hues, or ``None`` where there is none."""
+    return compiled('datasets.transforms._hues', 'ClipColorJitter turns hues by OpenCV')
 
 
 class Turn:
@@ -165,12 +157,12 @@ class CompiledTurn:
 
     def __init__(self, colours: Colours | None, shift: int, shape: tuple[int, ...]) -> None:
         self.colours = Colours(np.eye(3), 0) if colours is None else colours
-        self.shift, self.turn_hues = shift, compiled_hues()
+        self.shift, self.hues = shift, compiled_hues()
         self.planes = list(np.empty((3, *shape[:2]), np.uint8))
         self.flat = [plane.reshape(-1) for plane in self.planes]
 
     def __call__(self, frame: np.ndarray, out: np.ndarray) -> None:
         cv2.split(frame, self.planes)
         grey = GREY @ [cv2.mean(plane)[0] for plane in self.planes] if self.colours.offset else 0.
-        self.turn_hues(*self.flat, self.colours.affine(grey).astype(np.float32), self.shift)
+        self.hues.turn_hues(*self.flat, self.colours.affine(grey).astype(np.float32), self.shift)
         cv2.merge(self.planes, out)

@@ -3,6 +3,7 @@ import json
 from functools import cache
 
 import pytest
+import torch
 
 from mmdfer.apis import ablation
 from mmdfer.apis.ablation import Plan, Trial, plan_trials, read_trials, run_trials
@@ -88,13 +89,16 @@ def demo(table, row):
     return demo_config(load_config(trial.config), trial.full, trial.small)
 
 
-def test_demo_configs_build_and_image_rows_have_none(monkeypatch, tmp_path):
+def test_demo_configs_take_its_clips_and_image_rows_have_none(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)                                 # rows hold in any folder
     trials = read_trials('fe_adapter')
     assert {trial.group for trial in trials if not trial.small} == {'image set'}
     for trial in trials:
         if trial.small:
-            MODELS.build(dict(demo('fe_adapter', trial.row).model.backbone, init_cfg=None))
+            cfg = demo('fe_adapter', trial.row)
+            backbone = MODELS.build(dict(cfg.model.backbone, init_cfg=None))
+            with torch.no_grad():
+                backbone(torch.zeros(1, 3, cfg.num_frames, cfg.size, cfg.size))
 
 
 def test_pe_clips_own_row_is_the_demos_config():

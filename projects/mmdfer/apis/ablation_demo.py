@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Mapping
 
 from mmengine.config import Config
@@ -9,6 +10,7 @@ from mmengine.config import Config
 from ..backbones import named_adapters
 from ..backbones.adapter_block import parse_blocks
 from ..backbones.adapter_vit import architecture
+from ..registry import MODELS
 from ..run_config import load_config
 from ..text.clip_text import text_architecture
 
@@ -45,6 +47,8 @@ def demo_config(row: Config, full: str, small: str) -> Config:
         depth, small_depth = (sizes(one.arch)['num_layers'] for one in (tower, small_tower))
         scale = width_scale(*(named_adapters(one.adapters) for one in (_get(full_model, place), small_tower)))
         small_tower.adapters = shrink(named_adapters(tower.adapters), depth, small_depth, scale)
+        if sizes is architecture:
+            _fit_frames(small_tower.adapters, demo.num_frames)
     for place in KEPT:
         _copy(own, full_model, demo.model, place)
     if _copy(own, full_model, demo.model, PROMPTS):
@@ -108,6 +112,13 @@ def shrink(adapters: Mapping[str, dict], depth: int, small_depth: int, scale: fl
             adapter['reduction'] = max(1, round(adapter['reduction'] / scale))
         small[name] = adapter
     return small
+
+
+def _fit_frames(adapters: Mapping[str, dict], frames: int) -> None:
+    """Give the demo's number of frames to adapters that are made for one."""
+    for adapter in adapters.values():
+        if 'frames' in inspect.signature(MODELS.get(adapter['type'])).parameters:
+            adapter['frames'] = frames
 
 
 def _shrink_prompts(own: dict, small: dict) -> None:

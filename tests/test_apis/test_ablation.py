@@ -11,6 +11,7 @@ from mmdfer.apis.ablation_demo import demo_config, shrink, width_scale
 from mmdfer.apis.ablation_table import spread, write_table
 from mmdfer.apis.counting import count_config
 from mmdfer.files import write_json
+from mmdfer.recognizers.auxiliary import check_auxiliary_losses
 from mmdfer.registry import MODELS
 from mmdfer.run_config import load_config
 from mmdfer.runs.settings import settings_of
@@ -96,9 +97,11 @@ def test_demo_configs_take_its_clips_and_image_rows_have_none(monkeypatch, tmp_p
     for trial in trials:
         if trial.small:
             cfg = demo('fe_adapter', trial.row)
-            backbone = MODELS.build(dict(cfg.model.backbone, init_cfg=None))
+            model = MODELS.build(dict(cfg.model, backbone=dict(cfg.model.backbone, init_cfg=None),
+                                      cls_head=dict(cfg.model.cls_head, num_classes=7)))
+            check_auxiliary_losses(model)
             with torch.no_grad():
-                backbone(torch.zeros(1, 3, cfg.num_frames, cfg.size, cfg.size))
+                model.backbone(torch.zeros(1, 3, cfg.num_frames, cfg.size, cfg.size))
 
 
 def test_pe_clips_own_row_is_the_demos_config():

@@ -18,7 +18,7 @@ from ..text.clip_text import text_architecture
 TOWERS = {'backbone': architecture, 'encoders.map': architecture, 'cls_head.text_encoder': text_architecture,
           'cls_head.negative_encoder': text_architecture}
 # What a row has from the paper's model as it is, whatever the towers' sizes.
-KEPT = ('share_adapters', 'cls_head.texts', 'cls_head.negative_texts', 'cls_head.reduce')
+KEPT = ('type', 'share_adapters', 'cls_head.texts', 'cls_head.negative_texts', 'cls_head.reduce')
 # What loads what beside the frames, under which keys it is packed, and for which modalities.
 LOADERS = {'LoadFaceMaps': ('algorithm_keys', ('parsing_maps', 'landmark_maps', 'has_face_maps'),
                             ('parsing', 'landmarks')),

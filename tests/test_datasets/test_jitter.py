@@ -16,6 +16,7 @@ ORDERS = list(itertools.permutations(range(4)))
 
 @pytest.fixture(scope='module')
 def frames():
+    # 64 pixels are whole vectors of OpenCV's turn of the hue: it cuts levels off there, and rounds those left of a row.
     rng = np.random.default_rng(0)
     smooth = [cv2.resize(rng.integers(0, 255, (7, 6, 3), dtype=np.uint8), (64, 48), interpolation=cv2.INTER_CUBIC)
               for _ in range(2)]

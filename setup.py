@@ -35,7 +35,7 @@ EXTRAS = {
     'explain': ['umap-learn>=0.5'],
     'export': ['onnx>=1.17', 'onnxruntime>=1.20'],
     'neighbours': ['timm>=1.0'],                # RandAugment
-    'test': ['pytest', 'pytest-xdist', 'statsmodels', 'timm>=1.0', 'ruff', 'mypy',
+    'test': ['pytest', 'pytest-timeout', 'pytest-xdist', 'statsmodels', 'timm>=1.0', 'ruff', 'mypy',
              'triton>=3.6; sys_platform == "linux" and platform_machine == "x86_64"'],
 }
 

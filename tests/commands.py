@@ -55,7 +55,7 @@ def started(name: str, *words: object) -> BaseProcess:
 
 def kill_when(process: BaseProcess, condition: Callable[[], bool]) -> None:
     """Kill a process of :func:`started` and its children as soon as something holds, or let it end."""
-    deadline = time.time() + 300
+    deadline = time.time() + 200
     while not condition() and process.is_alive() and time.time() < deadline:
         time.sleep(0.003)
     for one in (process.pid, *_children_of(process.pid)):
@@ -88,7 +88,7 @@ def together(count: int, name: str, *words: object) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(300)
+        process.join(200)
         process.kill()
     ends = [process.exitcode for process in processes]
     assert ends == [0] * count, [ends, *(said.get() for _ in iter(said.empty, True))]
@@ -169,17 +169,23 @@ def _answer(door: socket.socket, function: Callable) -> None:
 
 def _call(caller: socket.socket, function: Callable) -> None:
     context = multiprocessing.get_context('fork')
-    said: Any = context.SimpleQueue()
+    ours, theirs = context.Pipe(duplex=False)
 
     def call(folder: str, environment: dict[str, str], words: list[str]) -> None:
         with mock.patch.dict(os.environ, environment, clear=True):
             done = function(*words, cwd=Path(folder))
-        said.put((done.returncode, done.stdout, done.stderr))
+        theirs.send((done.returncode, done.stdout, done.stderr))
 
     with caller, caller.makefile('rw') as line:
         process = context.Process(target=call, args=json.loads(line.readline()))
         process.start()
-        line.write(json.dumps(said.get()) + '\n')
+        theirs.close()
+        try:
+            said = ours.recv()
+        except EOFError:
+            process.join()
+            said = 1, '', f'the copy of this process ended with {process.exitcode}\n'
+        line.write(json.dumps(said) + '\n')
         process.join()
 
 

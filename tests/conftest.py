@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import copy
 import gc
+import multiprocessing
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -42,6 +44,16 @@ def seconds_of_their_own() -> Iterator[None]:
     with mock.patch('mmengine.runner.runner.time', SimpleNamespace(
             time=now, strftime=time.strftime, localtime=time.localtime)):
         yield
+
+
+@pytest.fixture(autouse=True, scope='session')
+def no_process_is_left() -> Iterator[None]:
+    """A test that took too long leaves what it waited for: it tells where it is, and keeps nobody from the end."""
+    yield
+    for process in multiprocessing.active_children():
+        os.kill(process.pid, signal.SIGABRT)                    # pytest has faulthandler print every thread's place
+        process.join(10)
+        process.kill()
 
 
 @pytest.fixture(autouse=True, scope='session')

@@ -17,4 +17,5 @@ unset PYTHONDONTWRITEBYTECODE                              # each interpreter th
 export PYTHONPATH="$root/projects${PYTHONPATH:+:$PYTHONPATH}"      # this tree, whatever else is installed
 # A file's tests stay in one process, since some share what they made; each process computes with one thread. Files go
 # out by name, so that the long ones, which are end_to_end, do not come last and alone.
-exec "$python" -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"
+exec "$python" -m pytest --numprocesses auto --maxprocesses 4 --max-worker-restart 0 --dist loadfile \
+    --no-loadscope-reorder "$@"

@@ -45,6 +45,7 @@ def _part_of_a_step(rank, world, folder):
     if rank == 0:
         figures = {key: float(found[key]) for key in ('uar', 'war')}
         torch.save((float(total) / world, grads, figures), f'{folder}/found{world}.pt')
+    del network         # or the group ends with its reducer, which waits for threads that wait for Python's lock
     torch.distributed.destroy_process_group()
 
 

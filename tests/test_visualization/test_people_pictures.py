@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -55,9 +56,24 @@ def test_the_page_draws_clips_of_one_window_as_bars_too(tmp_path, windows, bars,
     told = result(*(track(number, count) for number, count in enumerate(windows)))
     told |= dict(video='v.mp4', region='faces', no_face=[], notes=[], settings=dict(window=2, stride=1, smoothing=None))
     write_page(told, [], tmp_path / 'page.html')
-    done = subprocess.run([browser, '--headless', '--no-sandbox', '--disable-gpu', f'--user-data-dir={tmp_path}/user',
-                           '--dump-dom', (tmp_path / 'page.html').as_uri()], capture_output=True, text=True, timeout=60)
-    assert done.stdout.count('class="rail"') == bars and done.stdout.count('class="plot"') == lanes
+    with open(tmp_path / 'dom', 'wb') as dom:                   # a pipe would be kept open by the browser's processes
+        subprocess.run([browser, '--headless', '--no-sandbox', '--disable-gpu', f'--user-data-dir={tmp_path}/user',
+                        '--dump-dom', (tmp_path / 'page.html').as_uri()], stdout=dom, stderr=subprocess.DEVNULL,
+                       timeout=60, check=True)
+    found = (tmp_path / 'dom').read_text()
+    assert found.count('class="rail"') == bars and found.count('class="plot"') == lanes
+
+
+def test_a_browser_that_never_ends_is_given_up_whoever_it_leaves_behind(tmp_path, monkeypatch):
+    browser = tmp_path / 'chromium'
+    browser.write_text('#!/bin/sh\nsleep 30 &\nexec sleep 30\n')
+    browser.chmod(0o755)
+    monkeypatch.setattr(guide, 'BROWSERS', (str(browser), ))
+    monkeypatch.setattr(guide, 'PATIENCE', 0.5)
+    told = result(track(0, 2)) | dict(video='v.mp4', region='faces', no_face=[], notes=[],
+                                      settings=dict(window=2, stride=1, smoothing=None))
+    before = time.monotonic()
+    assert guide.page_picture(told, []) is None and time.monotonic() - before < 20
 
 
 @pytest.mark.parametrize('boxes', [

@@ -29,6 +29,7 @@ MOST_BYTES = 150_000
 COLOURS = 256  # of a picture that is drawn and not photographed
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome', 'chrome')
 PAGE_SIZE = (960, 660)
+PATIENCE = 60.           # seconds for a browser to draw a page
 
 
 def make_pictures(
@@ -101,7 +102,8 @@ def page_picture(result: Result, strip: list[tuple[float, np.ndarray]]) -> Image
         if hasattr(os, 'geteuid') and os.geteuid() == 0:
             words.insert(1, '--no-sandbox')  # it does not start as root otherwise; the page is our own
         try:
-            subprocess.run(words, capture_output=True, timeout=60, check=False)
+            # Not by pipes: the browser's own processes may keep them open when it was ended.
+            subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PATIENCE, check=False)
         except (OSError, subprocess.TimeoutExpired):
             return None
         return Image.open(io.BytesIO(picture.read_bytes())) if picture.is_file() else None

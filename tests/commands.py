@@ -26,6 +26,7 @@ from matplotlib.figure import Figure
 from mmengine.logging import MMLogger
 
 from mmdfer.apis.cli import run_command
+from mmdfer.apis.launching import free_port
 
 from .conftest import ROOT
 
@@ -75,10 +76,7 @@ def _children_of(parent: int | None) -> list[int]:
 
 def together(count: int, name: str, *words: object) -> None:
     """``mmdfer NAME WORDS --launcher pytorch`` in ``count`` processes as ``torchrun`` starts them, to a good end."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    context = multiprocessing.get_context('fork')
+    port, context = free_port(), multiprocessing.get_context('fork')
     said: Any = context.SimpleQueue()
 
     def rank_of(rank: int) -> None:
@@ -138,6 +136,9 @@ def _program(program: Path, function: Callable) -> Iterator[Path]:
         answering.start()
         try:
             yield program
+        except BaseException:
+            end_copies()                        # whoever called them is gone
+            raise
         finally:
             with contextlib.suppress(OSError):
                 door.shutdown(socket.SHUT_RDWR)
@@ -191,6 +192,15 @@ def _call(caller: socket.socket, function: Callable) -> None:
             said = 1, '', f'the copy of this process ended with {process.exitcode}\n'
         line.write(json.dumps(said) + '\n')
         process.join()
+
+
+def end_copies() -> None:
+    """End the copies of this process that are left; each tells on the console where it is."""
+    for process in multiprocessing.active_children():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGABRT)                # pytest has faulthandler print every thread's place
+        process.join(10)
+        process.kill()
 
 
 def in_copies(function: Callable, args: tuple, count: int) -> None:

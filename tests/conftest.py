@@ -3,10 +3,8 @@ from __future__ import annotations
 
 import copy
 import gc
-import multiprocessing
 import os
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -50,10 +48,8 @@ def seconds_of_their_own() -> Iterator[None]:
 def no_process_is_left() -> Iterator[None]:
     """A test that took too long leaves what it waited for: it tells where it is, and keeps nobody from the end."""
     yield
-    for process in multiprocessing.active_children():
-        os.kill(process.pid, signal.SIGABRT)                    # pytest has faulthandler print every thread's place
-        process.join(10)
-        process.kill()
+    from .commands import end_copies
+    end_copies()
 
 
 @pytest.fixture(autouse=True, scope='session')

@@ -10,6 +10,7 @@ import torch
 
 from mmdfer.apis.counting import no_initialisers
 from mmdfer.apis.inference import DFERInferencer
+from mmdfer.apis.launching import free_port
 from mmdfer.backbones import AdapterViT
 from mmdfer.evaluation import load_predictions
 from mmdfer.runs.log import read_scalars
@@ -141,7 +142,7 @@ def test_training_in_two_processes(place):
             *OPTIONS, 'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1']
     with python_program(place) as python:                       # torchrun itself, in a copy of this process, as its two
         environment = dict(os.environ, PYTHON=python, PYTHON_EXEC=python, OMP_NUM_THREADS='1', MASTER_ADDR='127.0.0.1',
-                           PORT='29617')
+                           PORT=str(free_port()))
         done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr[-3000:]
     trained = result(place / 'dist_run')

@@ -13,6 +13,7 @@ from mmdfer.apis.launching import (
     Launch,
     add_launch_options,
     child_environment,
+    free_port,
     is_first_process,
     is_one_of_several,
     launch,
@@ -158,7 +159,7 @@ pathlib.Path({folder!r}, 'asked.json').write_text(json.dumps(words))
 assert subprocess.run([*command[:4], 'test', '--help'], stdout=subprocess.DEVNULL).returncode == 0
 tasks = [subprocess.Popen([{program!r}, *command[4:]], env=dict(
          os.environ, SLURM_PROCID=str(rank), SLURM_LOCALID=str(rank), SLURM_JOB_ID='1', SLURM_STEP_ID='0',
-         SLURM_NTASKS=str(count), SLURM_NODELIST='n1', MASTER_ADDR='127.0.0.1', MASTER_PORT='29641'))
+         SLURM_NTASKS=str(count), SLURM_NODELIST='n1', MASTER_ADDR='127.0.0.1', MASTER_PORT='{port}'))
          for rank in range(count)]
 sys.exit(max(task.wait() for task in tasks))
 '''
@@ -169,7 +170,7 @@ def test_tasks_of_srun_give_the_figures_of_one(tmp_path):
     """A command line from another folder than the checkout: two tasks of srun without CUDA."""
     data = write_dfew(tmp_path / 'DFEW', train=8, test=9, size=48, folds=(1, ))
     (tmp_path / 'srun').write_text(SRUN.format(python=sys.executable, folder=str(tmp_path),
-                                               program=str(tmp_path / 'mmdfer')))
+                                               program=str(tmp_path / 'mmdfer'), port=free_port()))
     (tmp_path / 'srun').chmod(0o755)
     environment = dict(child_environment(), OMP_NUM_THREADS='1', PATH=f'{tmp_path}{os.pathsep}{os.environ["PATH"]}')
     small = ['model.backbone.init_cfg=None', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1',

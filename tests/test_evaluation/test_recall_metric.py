@@ -2,7 +2,6 @@
 import json
 import logging
 import os
-import socket
 
 import mmaction.structures
 import mmpretrain.structures
@@ -15,6 +14,7 @@ from mmengine.logging import MessageHub
 from mmengine.registry import METRICS, DefaultScope
 from sklearn import metrics as sklearn_metrics
 
+from mmdfer.apis.launching import free_port
 from mmdfer.evaluation import RecallMetric, confusion_matrix, per_class_recall, uar_war
 
 from ..commands import in_copies
@@ -212,10 +212,7 @@ def evaluate_share(rank, world_size, port, folder):
 @pytest.mark.slow
 def test_two_processes_equal_one(tmp_path):
     """101 samples: the sampler repeats one to make 2 x 51, and the repeat must not be counted."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    in_copies(evaluate_share, (2, port, str(tmp_path)), 2)
+    in_copies(evaluate_share, (2, free_port(), str(tmp_path)), 2)
     first, second = (json.loads((tmp_path / f'{rank}.json').read_text()) for rank in (0, 1))
 
     metric = RecallMetric()

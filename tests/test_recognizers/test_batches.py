@@ -14,6 +14,7 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmpretrain.structures import DataSample
 
+from mmdfer.adapters import ExpertMixture
 from mmdfer.config_names import config_files
 from mmdfer.registry import MODELS
 from mmdfer.run_config import load_config
@@ -174,7 +175,9 @@ def test_a_prediction_is_the_clips_own(name):
     spoilt[NAN] = torch.nan
     beside = scores(model, spoilt, samples, range(CLIPS))
     others = [index for index in range(CLIPS) if index != NAN]
-    torch.testing.assert_close(beside[others], whole[others], rtol=0, atol=1e-12)      # experts get other tokens beside
+    # Experts multiply other numbers of tokens then, and round otherwise on some processors.
+    mixed = any(isinstance(module, ExpertMixture) for module in model.modules())
+    torch.testing.assert_close(beside[others], whole[others], rtol=0, atol=1e-12 if mixed else 0)
     assert not torch.equal(beside[NAN], whole[NAN])
 
 

@@ -1,6 +1,5 @@
 """What was said of each clip is kept in the list's order, once, by any number of processes and in any batches."""
 import os
-import socket
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +9,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.dataset import DefaultSampler
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
+from mmdfer.apis.launching import free_port
 from mmdfer.evaluation import load_predictions
 from mmdfer.runs.metrics import Evaluation, add_evaluation, read_evaluations
 from mmdfer.runs.recording import MetricsHook, PredictionsHook
@@ -75,10 +75,7 @@ def share(rank, port, folder):
 
 
 def test_two_processes_and_a_number_of_clips_that_they_do_not_share_evenly(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    in_copies(share, (port, tmp_path), 2)
+    in_copies(share, (free_port(), tmp_path), 2)
     assert_kept(tmp_path / 'predictions' / 'epoch_4.npz', clips())
 
 

@@ -180,4 +180,4 @@ def test_full_towers_equal_open_clips(name):
     expected = theirs.encode_image(images), theirs.encode_text(tokens)
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
     (u, v), (image, words) = ([torch.nn.functional.normalize(x, dim=-1) for x in pair] for pair in (ours, expected))
-    torch.testing.assert_close(u @ v.T, image @ words.T, rtol=0, atol=1e-6)
+    torch.testing.assert_close(u @ v.T, image @ words.T, rtol=0, atol=5e-7)

@@ -101,7 +101,7 @@ class Launch:
         if self.launcher_of_processes == 'none':
             return [sys.executable, '-u', *PROGRAM, name, *words]
         machines = os.environ.get('NNODES', '1')
-        port = os.environ.get('PORT') or ('29500' if machines != '1' else str(_free_port()))
+        port = os.environ.get('PORT') or ('29500' if machines != '1' else str(free_port()))
         return [sys.executable, '-m', 'torch.distributed.run', '--nnodes', machines,
                 '--node_rank', os.environ.get('NODE_RANK', '0'), '--nproc_per_node', str(self.processes),
                 '--master_addr', os.environ.get('MASTER_ADDR', '127.0.0.1'), '--master_port', port,
@@ -229,7 +229,8 @@ def _option(name: str) -> str:
     return f'--{name.replace("_", "-")}'
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         return probe.getsockname()[1]
